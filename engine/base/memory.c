@@ -15,6 +15,8 @@ void mem_fail_at(int64_t n, bool forever) {
     fail_countdown = n;
 }
 
+bool mem_fail_armed(void) { return fail_countdown > 0; }
+
 bool mem_fail_now(void) {
     if (fail_countdown == 0) return false;
     if (fail_countdown == 1) {

@@ -36,5 +36,6 @@ RT_PLUGIN void mem_reset_peak(void);
 
 // Test mode: the n-th allocation from now on fails (n ≥ 1), once, or from then on if `forever`. 0 turns it off.
 RT_PLUGIN void mem_fail_at(int64_t n, bool forever);
+RT_PLUGIN bool mem_fail_armed(void); // asked for, and has not happened yet
 // True when the next allocation is the one that fails: for allocators that keep caches of their own.
 RT_PLUGIN bool mem_fail_now(void);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local ErrorRecord record;
+#include "base/room.h"
+
+#define RECORD (thread_room()->record)
 
 static const struct {
     const char *name, *sentence;
@@ -16,9 +18,9 @@ static const struct {
 };
 
 Status fail_args(Status code, const char *format, va_list args) {
-    record.code = code;
-    record.number = 0;
-    vsnprintf(record.message, sizeof record.message, format, args);
+    RECORD.code = code;
+    RECORD.number = 0;
+    vsnprintf(RECORD.message, sizeof RECORD.message, format, args);
     return code;
 }
 
@@ -35,28 +37,28 @@ Status fail_errno(int number, const char *format, ...) {
     va_start(args, format);
     fail_args(number == ENOENT ? ERR_MISSING : ERR_FILE, format, args);
     va_end(args);
-    size_t used = strlen(record.message);
-    snprintf(record.message + used, sizeof record.message - used, ": %s", strerror(number));
-    record.number = number;
-    return record.code;
+    size_t used = strlen(RECORD.message);
+    snprintf(RECORD.message + used, sizeof RECORD.message - used, ": %s", strerror(number));
+    RECORD.number = number;
+    return RECORD.code;
 }
 
-Status error_code(void) { return record.code ? record.code : ERR_FAILED; }
-const char *error_message(void) { return record.message; }
-int error_errno(void) { return record.number; }
+Status error_code(void) { return RECORD.code ? RECORD.code : ERR_FAILED; }
+const char *error_message(void) { return RECORD.message; }
+int error_errno(void) { return RECORD.number; }
 
 void error_clear(void) {
-    record.code = OK;
-    record.number = 0;
-    record.message[0] = 0;
+    RECORD.code = OK;
+    RECORD.number = 0;
+    RECORD.message[0] = 0;
 }
 
 void error_take(ErrorRecord *out) {
-    *out = record;
+    *out = RECORD;
     error_clear();
 }
 
-void error_give(const ErrorRecord *given) { record = *given; }
+void error_give(const ErrorRecord *given) { RECORD = *given; }
 
 const char *status_name(Status code) {
     int row = -(int)code;
