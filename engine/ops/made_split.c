@@ -1,0 +1,127 @@
+// A dimension cut into parts, each a view: unbind, split, chunk, tensor_split and their relatives.
+#include "ops/layout.h"
+
+static Status split_dim(OpCall *call, int64_t dim, int *out) {
+    if (call->in[0]->ndim == 0)
+        return call_fail(call, ERR_SHAPE, "a tensor of no dimensions cannot be cut");
+    return dim_wrap(call, dim, call->in[0]->ndim, out);
+}
+
+static Status part(OpCall *call, int i, int dim, int64_t start, int64_t end) {
+    call->out[i] = rt_slice(call->in[0], WITH(slice, .dim = dim, .start = start, .end = end));
+    return call->out[i] ? OK : error_code();
+}
+
+Status made_unbind(OpCall *call) {
+    RtTensor *x = call->in[0];
+    int dim;
+    TRY(split_dim(call, ATTRS_OF(call, slice)->dim, &dim));
+    if (x->shape[dim] > INT32_MAX)
+        return call_fail(call, ERR_VALUE, "%lld tensors are too many for one list",
+                         (long long)x->shape[dim]);
+    TRY(call_outputs(call, (int)x->shape[dim]));
+    for (int i = 0; i < call->nout; i++) {
+        call->out[i] = rt_select(x, WITH(slice, .dim = dim, .index = i));
+        if (!call->out[i]) return error_code();
+    }
+    return OK;
+}
+
+static Status split_sizes(OpCall *call, int dim, const RtInts *sizes) {
+    int64_t size = call->in[0]->shape[dim], sum = 0;
+    for (int i = 0; i < sizes->n; i++)
+        if (sizes->v[i] < 0 || __builtin_add_overflow(sum, sizes->v[i], &sum))
+            return call_fail(call, ERR_VALUE, "size %lld at position %d: sizes must be 0 or more",
+                             (long long)sizes->v[i], i);
+    if (sum != size)
+        return call_fail(call, ERR_SHAPE, "the sizes sum to %lld, but dimension %d has size %lld",
+                         (long long)sum, dim, (long long)size);
+    TRY(call_outputs(call, sizes->n));
+    int64_t start = 0;
+    for (int i = 0; i < sizes->n; i++) {
+        TRY(part(call, i, dim, start, start + sizes->v[i]));
+        start += sizes->v[i];
+    }
+    return OK;
+}
+
+static Status split_even(OpCall *call, int dim, int64_t length, int64_t count) {
+    int64_t size = call->in[0]->shape[dim];
+    if (count > INT32_MAX)
+        return call_fail(call, ERR_VALUE, "%lld tensors are too many for one list",
+                         (long long)count);
+    TRY(call_outputs(call, (int)count));
+    for (int64_t i = 0; i < count; i++)
+        TRY(part(call, (int)i, dim, i * length,
+                 size - i * length < length ? size : (i + 1) * length));
+    return OK;
+}
+
+Status made_split(OpCall *call) {
+    const RtAttrs_split *a = ATTRS_OF(call, split);
+    int dim;
+    TRY(split_dim(call, a->dim, &dim));
+    if (a->split_sizes.n >= 0) return split_sizes(call, dim, &a->split_sizes);
+    int64_t size = call->in[0]->shape[dim], length = a->split_size;
+    if (length < 0 || (length == 0 && size > 0))
+        return call_fail(call, ERR_VALUE, "split_size %lld: it must be positive",
+                         (long long)length);
+    return split_even(call, dim, length, size == 0 ? 1 : (size - 1) / length + 1);
+}
+
+Status made_chunk(OpCall *call) {
+    const RtAttrs_split *a = ATTRS_OF(call, split);
+    int dim;
+    TRY(split_dim(call, a->dim, &dim));
+    if (a->chunks < 1)
+        return call_fail(call, ERR_VALUE, "chunks must be positive, not %lld",
+                         (long long)a->chunks);
+    int64_t size = call->in[0]->shape[dim], length = size ? (size - 1) / a->chunks + 1 : 0;
+    return split_even(call, dim, length, size ? (size - 1) / length + 1 : a->chunks);
+}
+
+static Status split_at(OpCall *call, int dim) {
+    const RtAttrs_split *a = ATTRS_OF(call, split);
+    int64_t size = call->in[0]->shape[dim], start = 0, length;
+    if (a->indices.n >= 0) {
+        TRY(call_outputs(call, a->indices.n + 1));
+        for (int i = 0; i <= a->indices.n; i++) {
+            int64_t end = i < a->indices.n ? a->indices.v[i] : size;
+            TRY(part(call, i, dim, start, end));
+            start = end;
+        }
+        return OK;
+    }
+    if (a->sections < 1 || a->sections > INT32_MAX)
+        return call_fail(call, ERR_VALUE, "sections must be positive, not %lld",
+                         (long long)a->sections);
+    TRY(call_outputs(call, (int)a->sections));
+    for (int i = 0; i < call->nout; i++, start += length) {
+        length = size / a->sections + (i < size % a->sections);
+        TRY(part(call, i, dim, start, start + length));
+    }
+    return OK;
+}
+
+Status made_split_at(OpCall *call) {
+    int dim;
+    TRY(split_dim(call, ATTRS_OF(call, split)->dim, &dim));
+    return split_at(call, dim);
+}
+
+static Status split_equally(OpCall *call, int dim, int least) {
+    RtTensor *x = call->in[0];
+    const RtAttrs_split *a = ATTRS_OF(call, split);
+    if (x->ndim < least)
+        return call_fail(call, ERR_SHAPE,
+                         "at least %d dimensions are needed, but the shape is (%s)", least,
+                         shape_words(x));
+    if (a->indices.n < 0 && (a->sections < 1 || x->shape[dim] % a->sections != 0))
+        return call_fail(call, ERR_VALUE,
+                         "dimension %d with size %lld cannot be cut into %lld equal parts", dim,
+                         (long long)x->shape[dim], (long long)a->sections);
+    return split_at(call, dim);
+}
+
+Status made_hsplit(OpCall *call) { return split_equally(call, call->in[0]->ndim == 1 ? 0 : 1, 1); }
+Status made_vsplit(OpCall *call) { return split_equally(call, 0, 2); }
