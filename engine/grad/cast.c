@@ -1,0 +1,20 @@
+// Gradients of the cast family. The tape casts a gradient to the dtype of the input, and sums what
+// was broadcast.
+#include "grad/formula.h"
+
+GRAD(cast) {
+    GIVE(0, G(0));
+    return OK;
+}
+GRAD(copy_) { // nothing of self is left
+    GIVE(1, G(0));
+    return OK;
+}
+GRAD(fill_) {
+    GIVE(1, G(0));
+    return OK;
+}
+GRAD(zero_) {
+    (void)call;
+    return OK;
+}

@@ -1,0 +1,18 @@
+// Gradients of the random family: what is written over a tensor, or drawn, does not depend on its
+// values.
+#include "grad/formula.h"
+
+#define NO_DEPENDENCE(name_)                                                                       \
+    GRAD(name_) {                                                                                  \
+        (void)call;                                                                                \
+        return OK;                                                                                 \
+    }
+// clang-format off
+NO_DEPENDENCE(uniform_)
+NO_DEPENDENCE(normal_)
+NO_DEPENDENCE(exponential_)
+NO_DEPENDENCE(bernoulli_)
+NO_DEPENDENCE(bernoulli_tensor_)
+NO_DEPENDENCE(random_)
+NO_DEPENDENCE(bernoulli)
+// clang-format on

@@ -1,0 +1,407 @@
+// Making nodes: what the door's recorder does, and what nodes and leaves keep.
+#include "grad/tape.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "ops/door.h"
+
+static _Thread_local __attribute__((tls_model("initial-exec"))) bool grad_off; // zero: on
+static _Atomic uint64_t next_number;
+static _Atomic int64_t next_hook = 1;
+// Guards the weak pointers between leaves and their nodes.
+static pthread_mutex_t leaf_lock = PTHREAD_MUTEX_INITIALIZER;
+
+bool rt_grad_enabled(void) { return !grad_off; }
+void rt_set_grad_enabled(bool enabled) { grad_off = !enabled; }
+
+// Autograd data of tensors --------------------------------------------------------------------------------------
+
+RtAutograd *autograd_of(RtTensor *tensor) {
+    if (tensor->autograd) return tensor->autograd;
+    RtAutograd *autograd = pool_take(MEM_TAPE, sizeof *autograd);
+    if (!autograd) return NULL;
+    *autograd = (RtAutograd){0};
+    return tensor->autograd = autograd;
+}
+
+static void drop_autograd(RtTensor *tensor) {
+    RtAutograd *autograd = tensor->autograd;
+    tensor->autograd = NULL;
+    pthread_mutex_lock(&leaf_lock);
+    if (autograd->leaf_node) autograd->leaf_node->leaf = NULL;
+    if (autograd->node && autograd->node->retain == tensor) autograd->node->retain = NULL;
+    pthread_mutex_unlock(&leaf_lock);
+    rt_tensor_drop(autograd->grad);
+    rt_tensor_drop(autograd->buffer);
+    hooks_clear(&autograd->hooks);
+    rt_node_drop(autograd->node);
+    pool_give(MEM_TAPE, autograd, sizeof *autograd);
+}
+
+void tape_install(void) { tensor_autograd_clear = drop_autograd; }
+
+bool tape_requires_grad(const RtTensor *tensor) {
+    return tensor->autograd && (tensor->autograd->node || tensor->autograd->requires_grad);
+}
+
+GradEdge tape_edge(RtTensor *tensor) {
+    RtAutograd *autograd = tensor->autograd;
+    if (!autograd) return (GradEdge){0};
+    if (autograd->node) return (GradEdge){rt_node_keep(autograd->node), autograd->output};
+    if (!autograd->requires_grad) return (GradEdge){0};
+    pthread_mutex_lock(&leaf_lock);
+    RtNode *node = autograd->leaf_node;
+    if (node) {
+        rt_node_keep(node);
+    } else if ((node = node_new(NODE_LEAF, 0, 1, NULL))) {
+        node->leaf = tensor;
+        node->number = UINT64_MAX;
+        node->y_shape[0] = shape_of(tensor);
+        node->y_dtype[0] = (RtDtype)tensor->dtype;
+        node->device = tensor->device;
+        autograd->leaf_node = node;
+    }
+    pthread_mutex_unlock(&leaf_lock);
+    return (GradEdge){node, 0};
+}
+
+// Hooks ---------------------------------------------------------------------------------------------------------
+
+int64_t hook_append(HookEntry **list, HookEntry entry) {
+    HookEntry *made = pool_take(MEM_TAPE, sizeof *made);
+    if (!made) {
+        if (entry.drop) entry.drop(entry.context);
+        return ERR_MEMORY;
+    }
+    *made = entry;
+    made->next = NULL;
+    made->id = atomic_fetch_add(&next_hook, 1);
+    while (*list) list = &(*list)->next; // they run in the order in which they were added
+    *list = made;
+    return made->id;
+}
+
+static void hook_free(HookEntry *entry) {
+    if (entry->drop) entry->drop(entry->context);
+    pool_give(MEM_TAPE, entry, sizeof *entry);
+}
+
+void hooks_clear(HookEntry **list) {
+    HookEntry *entry = *list;
+    *list = NULL;
+    while (entry) {
+        HookEntry *next = entry->next;
+        hook_free(entry);
+        entry = next;
+    }
+}
+
+bool hook_remove(HookEntry **list, int64_t id) {
+    for (; *list; list = &(*list)->next)
+        if ((*list)->id == id) {
+            HookEntry *entry = *list;
+            *list = entry->next;
+            hook_free(entry);
+            return true;
+        }
+    return false;
+}
+
+Status hooks_run(HookEntry *list, int output, RtTensor **gradient) {
+    for (HookEntry *entry = list, *next; entry; entry = next) {
+        next = entry->next; // a hook may remove itself
+        if (!entry->hook || entry->output != output) continue;
+        RtTensor *replacement = NULL;
+        TRY(entry->hook(entry->context, *gradient, &replacement));
+        if (replacement) *gradient = replacement;
+    }
+    return OK;
+}
+
+// Nodes ---------------------------------------------------------------------------------------------------------
+
+static size_t aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
+
+RtNode *node_new(NodeKind kind, int nin, int nout, const OpCall *call) {
+    size_t attrs_bytes = call ? (size_t)call->row->attrs->bytes : 0;
+    size_t at[6], bytes = aligned(kind == NODE_SLICES ? sizeof(RtNode) : offsetof(RtNode, geometry));
+    size_t parts[6] = {(size_t)nin * sizeof(GradEdge),         (size_t)nin * sizeof(bool),
+                       (size_t)(nin + nout) * sizeof(RtShape), (size_t)(nin + nout) * sizeof(RtDtype),
+                       (size_t)(nin + nout) * sizeof(RtSaved), attrs_bytes};
+    for (int i = 0; i < 6; i++) {
+        at[i] = bytes;
+        bytes += aligned(parts[i]);
+    }
+    RtNode *node = pool_take(MEM_TAPE, bytes);
+    if (!node) return NULL;
+    char *block = (char *)node;
+    memset(node, 0, offsetof(RtNode, geometry));
+    node->count = 1;
+    node->kind = kind;
+    node->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
+    node->nin = nin;
+    node->nout = nout;
+    node->bytes = bytes;
+    node->edges = (GradEdge *)(block + at[0]);
+    node->want = (bool *)(block + at[1]);
+    node->x_shape = (RtShape *)(block + at[2]);
+    node->y_shape = node->x_shape + nin;
+    node->x_dtype = (RtDtype *)(block + at[3]);
+    node->y_dtype = node->x_dtype + nin;
+    node->saved = (RtSaved *)(block + at[4]);
+    memset(node->edges, 0, parts[0]);
+    memset(node->want, 0, parts[1]);
+    memset(node->saved, 0, parts[4]);
+    if (call) {
+        node->row = call->row;
+        node->device = call->device;
+        node->attrs = block + at[5];
+        memcpy(node->attrs, call->attrs, attrs_bytes);
+    }
+    return node;
+}
+
+void node_release(RtNode *node) {
+    for (int i = 0; i < node->nin + node->nout; i++) saved_clear(&node->saved[i]);
+    if (node->function.release && !node->released) node->function.release(node->context);
+    node->released = true;
+}
+
+static void node_free(RtNode *node) {
+    node_release(node);
+    hooks_clear(&node->hooks);
+    for (int i = 0; i < node->nin; i++) rt_node_drop(node->edges[i].node);
+    if (node->function.drop) node->function.drop(node->context);
+    pool_give(MEM_TAPE, node, node->bytes);
+}
+
+RtNode *rt_node_keep(RtNode *node) {
+    atomic_fetch_add_explicit(&node->count, 1, memory_order_relaxed);
+    return node;
+}
+
+// Freeing one node may free a chain of a hundred thousand: nodes that die meanwhile wait in a list instead of on the stack.
+void rt_node_drop(RtNode *node) {
+    static _Thread_local RtNode *dead;
+    static _Thread_local bool freeing;
+    if (!node) return;
+    if (node->kind == NODE_LEAF) { // its leaf may look it up at this moment
+        pthread_mutex_lock(&leaf_lock);
+        bool last = atomic_fetch_sub(&node->count, 1) == 1;
+        if (last && node->leaf) node->leaf->autograd->leaf_node = NULL;
+        pthread_mutex_unlock(&leaf_lock);
+        if (!last) return;
+    } else if (atomic_fetch_sub_explicit(&node->count, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    node->leaf = NULL;
+    node->retain = (RtTensor *)dead; // the field serves as the list's link from here on
+    dead = node;
+    if (freeing) return;
+    freeing = true;
+    while (dead) {
+        RtNode *next = dead;
+        dead = (RtNode *)next->retain;
+        next->retain = NULL;
+        node_free(next);
+    }
+    freeing = false;
+}
+
+Status node_set_edges(RtNode *node, RtTensor *const *in) {
+    for (int i = 0; i < node->nin; i++) {
+        if (!PRESENT(in[i])) {
+            node->x_shape[i].n = 0;
+            node->x_dtype[i] = RT_DTYPE_NONE;
+            continue;
+        }
+        node->x_shape[i].n = in[i]->ndim;
+        memcpy(node->x_shape[i].dim, in[i]->shape, (size_t)in[i]->ndim * sizeof(int64_t));
+        node->x_dtype[i] = (RtDtype)in[i]->dtype;
+        node->want[i] = tape_requires_grad(in[i]) && rt_dtype_kind((RtDtype)in[i]->dtype) == RT_KIND_FLOAT;
+        if (!node->want[i]) continue;
+        node->edges[i] = tape_edge(in[i]);
+        if (!node->edges[i].node) return error_code();
+    }
+    return OK;
+}
+
+static Status retain_hook(void *context, RtTensor *grad, RtTensor **out) {
+    RtNode *node = context;
+    (void)out;
+    if (!node->retain) return OK;
+    RtAutograd *autograd = node->retain->autograd;
+    rt_tensor_drop(autograd->grad);
+    autograd->grad = rt_tensor_keep(grad);
+    return OK;
+}
+
+static Status retain_on(RtTensor *tensor) {
+    RtNode *node = tensor->autograd->node;
+    node->retain = tensor;
+    int64_t id = hook_append(&node->hooks, (HookEntry){.hook = retain_hook, .context = node, .output = tensor->autograd->output});
+    return id < 0 ? (Status)id : OK;
+}
+
+Status rt_retain_grad(RtTensor *tensor) {
+    if (!rt_requires_grad(tensor))
+        return fail(ERR_GRAD, "retain_grad: the tensor does not require a gradient");
+    if (!tensor->autograd->node || tensor->autograd->retains_grad) return OK;
+    tensor->autograd->retains_grad = true;
+    return retain_on(tensor);
+}
+
+Status node_set_output(RtTensor *tensor, RtNode *node, int output) {
+    RtAutograd *autograd = autograd_of(tensor);
+    if (!autograd) return ERR_MEMORY;
+    node->y_shape[output].n = tensor->ndim;
+    memcpy(node->y_shape[output].dim, tensor->shape, (size_t)tensor->ndim * sizeof(int64_t));
+    node->y_dtype[output] = (RtDtype)tensor->dtype;
+    RtNode *before = autograd->node;
+    autograd->node = rt_node_keep(node);
+    autograd->output = output;
+    autograd->requires_grad = true;
+    if (autograd->retains_grad) {
+        if (before && before->retain == tensor) before->retain = NULL;
+        TRY(retain_on(tensor));
+    }
+    rt_node_drop(before);
+    return OK;
+}
+
+// Saved tensors -------------------------------------------------------------------------------------------------
+
+Status saved_set(RtSaved *saved, RtTensor *tensor, int output) {
+    RtTensor *kept = tensor;
+    if (output >= 0) { // a header of its own: the tensor itself points to the node
+        RtScope scope;
+        TRY(rt_scope_open(&scope));
+        kept = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape, tensor->stride, tensor->offset,
+                           (RtDtype)tensor->dtype);
+        if (kept) rt_tensor_keep(kept);
+        rt_scope_close(scope);
+        if (!kept) return ERR_MEMORY;
+    } else {
+        rt_tensor_keep(kept);
+    }
+    *saved = (RtSaved){.tensor = kept, .version = rt_tensor_version(tensor), .output = output};
+    return OK;
+}
+
+void saved_clear(RtSaved *saved) {
+    RtTensor *tensor = saved->tensor;
+    saved->tensor = NULL;
+    rt_tensor_drop(tensor);
+}
+
+RtTensor *saved_take(const RtSaved *saved, RtNode *node, const char *op) {
+    RtTensor *tensor = saved->tensor;
+    uint32_t now = rt_tensor_version(tensor);
+    if (now != saved->version) {
+        fail(ERR_GRAD,
+             "one of the tensors needed for the gradient of %s was modified by an in-place operation: the tensor of shape "
+             "(%s) is at version %u, but version %u was saved. Use the out-of-place form, or clone() before writing",
+             op, shape_words(tensor), now, saved->version);
+        return NULL;
+    }
+    if (saved->output < 0) return tensor;
+    RtTensor *made = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape, tensor->stride,
+                                 tensor->offset, (RtDtype)tensor->dtype);
+    if (!made || !node) return made;
+    return node_set_output(made, node, saved->output) < 0 ? NULL : made;
+}
+
+RtSaved *rt_save(RtTensor *tensor, RtNode *node_of_output, int output_index) {
+    RtSaved *saved = pool_take(MEM_TAPE, sizeof *saved);
+    if (!saved) return NULL;
+    *saved = (RtSaved){0};
+    if (saved_set(saved, tensor, node_of_output ? output_index : -1) < 0) {
+        pool_give(MEM_TAPE, saved, sizeof *saved);
+        return NULL;
+    }
+    return saved;
+}
+
+RtTensor *rt_saved_take(RtSaved *saved, RtNode *node) {
+    RtTensor *tensor = saved_take(saved, node, node ? rt_node_name(node) : "a function");
+    if (tensor && saved->output < 0 && scope_add(rt_tensor_keep(tensor)) < 0) return NULL;
+    return tensor;
+}
+
+void rt_saved_drop(RtSaved *saved) {
+    if (!saved) return;
+    saved_clear(saved);
+    pool_give(MEM_TAPE, saved, sizeof *saved);
+}
+
+Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin, RtTensor *const *out, int nout) {
+    unsigned needs = 0;
+    for (int i = 0; i < nin; i++)
+        if (node->want[i]) needs |= row->needs[row->nin == RT_LIST ? 0 : i];
+    for (int i = 0; i < nin && i < 12; i++)
+        if (needs >> i & 1 && PRESENT(in[i])) TRY(saved_set(&node->saved[i], in[i], -1));
+    for (int i = 0; i < nout; i++)
+        if (needs >> (12 + i) & 1) TRY(saved_set(&node->saved[node->nin + i], out[i], i));
+    return OK;
+}
+
+// The recorder --------------------------------------------------------------------------------------------------
+
+static bool wanted(RtTensor *const *in, int nin) {
+    if (grad_off) return false;
+    for (int i = 0; i < nin; i++)
+        if (in[i]->autograd && tape_requires_grad(in[i])) return true; // RT_NONE has no autograd data
+    return false;
+}
+
+static Status record(OpCall *call, RtTensor *const *in, bool inplace) {
+    if (inplace && call->out[0]->base) return record_slices(call, in, call->out[0]);
+    RtNode *node = node_new(NODE_OP, call->nin, call->nout, call);
+    if (!node) return ERR_MEMORY;
+    Status status;
+    GUARD(node_set_edges(node, in));
+    GUARD(node_save(node, call->row, in, call->nin, call->out, call->nout));
+    for (int i = 0; i < call->nout; i++) {
+        if (rt_dtype_kind((RtDtype)call->out[i]->dtype) == RT_KIND_FLOAT) {
+            GUARD(node_set_output(call->out[i], node, i));
+        } else {
+            node->y_shape[i] = shape_of(call->out[i]);
+            node->y_dtype[i] = (RtDtype)call->out[i]->dtype;
+        }
+    }
+out:
+    rt_node_drop(node);
+    return status;
+}
+
+const Recorder tape_recorder = {wanted, check_write, record, view_sync};
+
+Status rt_function_record(const RtFunction *function, void *context, RtTensor **inputs, int n_in, RtTensor **outputs,
+                          int n_out, RtNode **out_node) {
+    RtNode *node = node_new(NODE_FUNCTION, n_in, n_out, NULL);
+    if (!node) {
+        if (function->drop) function->drop(context);
+        return ERR_MEMORY;
+    }
+    node->function = *function;
+    node->context = context;
+    Status status;
+    GUARD(node_set_edges(node, inputs));
+    for (int i = 0; i < n_out; i++) {
+        node->y_shape[i].n = 0;
+        node->y_dtype[i] = RT_DTYPE_NONE;
+        if (PRESENT(outputs[i]) && rt_dtype_kind((RtDtype)outputs[i]->dtype) == RT_KIND_FLOAT) {
+            GUARD(node_set_output(outputs[i], node, i));
+            node->device = outputs[i]->device;
+        }
+    }
+    *out_node = node;
+out:
+    rt_node_drop(node); // kept by its outputs
+    return status;
+}
+
+void *rt_function_context(const RtNode *node, void (*drop)(void *)) {
+    return node->kind == NODE_FUNCTION && node->function.drop == drop ? node->context : NULL;
+}

@@ -1,0 +1,119 @@
+// Views and writes in place.
+//
+// A write through a view changes the base: the base's value is now "the base before, with the write's result laid over
+// the view's elements", recorded as one NODE_SLICES. A write to a base changes its views: each is worked out again when
+// it is next used (its view_version lags behind the storage's), as a re-description of what the base is now.
+#include "grad/tape.h"
+
+#include <string.h>
+
+static RtAttrs_geometry geometry_of(const RtTensor *base, const RtTensor *view) {
+    RtAttrs_geometry geometry = rt_defaults_geometry();
+    geometry.size.n = geometry.stride.n = view->ndim;
+    memcpy(geometry.size.v, view->shape, (size_t)view->ndim * sizeof(int64_t));
+    memcpy(geometry.stride.v, view->stride, (size_t)view->ndim * sizeof(int64_t));
+    geometry.storage_offset = view->offset;
+    geometry.self_size.n = geometry.self_stride.n = base->ndim;
+    memcpy(geometry.self_size.v, base->shape, (size_t)base->ndim * sizeof(int64_t));
+    memcpy(geometry.self_stride.v, base->stride, (size_t)base->ndim * sizeof(int64_t));
+    geometry.self_offset = base->offset;
+    return geometry;
+}
+
+Status view_sync(RtTensor *view) {
+    RtTensor *base = view->base;
+    uint32_t version = rt_tensor_version(view);
+    if (!base || view->view_version == version) return OK;
+    if (view->no_grad_view || !tape_requires_grad(base)) {
+        view->view_version = version;
+        return OK;
+    }
+    RtAttrs_geometry geometry = geometry_of(base, view);
+    OpCall call = {.row = row_of(OP_as_strided_view), .attrs = &geometry, .device = base->device};
+    RtNode *node = node_new(NODE_OP, 1, 1, &call);
+    if (!node) return ERR_MEMORY;
+    Status status;
+    GUARD(node_set_edges(node, &base));
+    GUARD(node_set_output(view, node, 0));
+    view->view_version = version;
+out:
+    rt_node_drop(node);
+    return status;
+}
+
+Status check_write(const OpCall *call, RtTensor *target, bool wanted, bool inplace) {
+    if (!rt_grad_enabled()) return OK;
+    bool leaf = target->autograd && target->autograd->requires_grad && !target->autograd->node;
+    if (leaf)
+        return call_fail(call, ERR_GRAD,
+                         "a leaf tensor that requires a gradient cannot be written in place: do it under no_grad(), or on a "
+                         "clone()");
+    if (!inplace && wanted)
+        return call_fail(call, ERR_GRAD,
+                         "out= does not take part in automatic differentiation, but one of the arguments requires a gradient");
+    const RtTensor *base = target->base;
+    if (!base || !base->autograd) {
+        if (wanted && target->no_grad_view)
+            return call_fail(call, ERR_GRAD,
+                             "a view made under no_grad() cannot be written in place by an operation with a gradient: make "
+                             "the view outside, or use clone()");
+        return OK;
+    }
+    if (base->autograd->requires_grad && !base->autograd->node && !target->no_grad_view)
+        return call_fail(call, ERR_GRAD,
+                         "a view of a leaf tensor that requires a gradient cannot be written in place: do it under "
+                         "no_grad(), or on a clone()");
+    if (wanted && target->no_grad_view)
+        return call_fail(call, ERR_GRAD,
+                         "a view made under no_grad() cannot be written in place by an operation with a gradient: make the "
+                         "view outside, or use clone()");
+    return OK;
+}
+
+// Inputs: those of the write, in their places (in[0] is the view before the write: its gradient is the base's), and the
+// base before the write at the end.
+Status record_slices(OpCall *call, RtTensor *const *in, RtTensor *target) {
+    RtTensor *base = target->base;
+    int nin = call->nin;
+    RtNode *node = node_new(NODE_SLICES, nin + 1, 1, call);
+    if (!node) return ERR_MEMORY;
+    Status status;
+    RtTensor *local[RT_MAX_IN + 1];
+    if (nin > RT_MAX_IN) {
+        status = call_fail(call, ERR_UNSUPPORTED, "a write through a view with %d inputs", nin);
+        goto out;
+    }
+    memcpy(local, in, (size_t)nin * sizeof *local);
+    local[nin] = base;
+    GUARD(node_set_edges(node, local));
+    rt_node_drop(node->edges[0].node); // the view's part of the gradient goes by the base
+    node->edges[0] = (GradEdge){0};
+    node->want[0] = true;
+    node->geometry = geometry_of(base, target);
+    node->view_shape = shape_of(target);
+    // A saved output is saved as the base, whose node this is; slices_view finds the written part in it again.
+    GUARD(node_save(node, call->row, in, nin, &base, 1));
+    GUARD(node_set_output(base, node, 0));
+out:
+    rt_node_drop(node);
+    return status;
+}
+
+RtTensor *slices_view(RtNode *node, RtTensor *base) { return rt_as_strided_view(base, node->geometry); }
+
+// g: the gradient of the base after the write. give[i < nin]: of the write's inputs; give[nin]: of the base before.
+Status slices_gradient(RtNode *node, RtTensor *g, RtTensor **give,
+                       Status (*write_gradient)(RtNode *node, RtTensor **g, RtTensor **give)) {
+    int nin = node->nin - 1;
+    RtTensor *g_write = rt_as_strided_copy(g, node->geometry);
+    if (!g_write) return error_code();
+    TRY(write_gradient(node, &g_write, give));
+    give[nin] = RT_NONE;
+    if (node->want[nin]) {
+        RtTensor *inner = PRESENT(give[0]) ? give[0] : grad_zeros(&node->view_shape, node->y_dtype[0], node->device);
+        give[nin] = rt_as_strided_scatter(g, inner, node->geometry);
+        if (!give[nin]) return error_code();
+    }
+    give[0] = RT_NONE;
+    return OK;
+}
