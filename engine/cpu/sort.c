@@ -1,0 +1,217 @@
+// sort, topk, bincount.
+//
+// Elements become unsigned keys in whose order the elements are sorted: NaN last, -0 equal to 0,
+// reversed for descending order. Keys are sorted by bytes, from the lowest (a stable radix sort);
+// bytes in which all keys agree are skipped, so that narrow types and small numbers cost little.
+// Lines are divided among threads.
+#include "cpu/backend.h"
+
+#include <string.h>
+
+#include "cpu/convert.h"
+#include "cpu/copy.h"
+#include "cpu/index_work.h"
+#include "cpu/parallel.h"
+
+typedef struct Item {
+    uint64_t key;
+    int64_t index;
+} Item;
+
+static uint64_t key_of_double(double value) {
+    if (value != value) return UINT64_MAX;
+    if (value == 0) value = 0; // -0 as 0
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? ~bits : bits | 1ull << 63;
+}
+
+static uint64_t key_of_float(float value) { // 32 bits: half the passes
+    if (value != value) return UINT32_MAX;
+    if (value == 0) value = 0;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 31 ? ~bits : bits | 1u << 31;
+}
+
+#define KEYS(key_, type_)                                                                          \
+    for (int64_t i = 0; i < n; i++) {                                                              \
+        type_ value = *(const type_ *)(line + i * step);                                           \
+        items[i] = (Item){(key_) ^ flip, i};                                                       \
+    }                                                                                              \
+    break
+
+static void read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bool descending,
+                      Item *items) {
+    uint64_t flip = descending ? UINT64_MAX : 0;
+    switch (dtype) {
+    case RT_BOOL:
+    case RT_U8: KEYS(value, uint8_t);
+    case RT_I8: KEYS((uint64_t)(value + 128), int8_t);
+    case RT_I16: KEYS((uint64_t)(value + 32768), int16_t);
+    case RT_I32: KEYS((uint64_t)((int64_t)value + INT64_C(2147483648)), int32_t);
+    case RT_I64: KEYS((uint64_t)value ^ 1ull << 63, int64_t);
+    case RT_F16: KEYS(key_of_float(f32_of_f16(value)), RtF16);
+    case RT_BF16: KEYS(key_of_float(f32_of_bf16(value)), RtBf16);
+    case RT_F32: KEYS(key_of_float(value), float);
+    default: KEYS(key_of_double(value), double);
+    }
+}
+
+static void sort_few(Item *items, int64_t n) { // by insertion: stable
+    for (int64_t i = 1; i < n; i++) {
+        Item item = items[i];
+        int64_t at = i;
+        for (; at > 0 && items[at - 1].key > item.key; at--) items[at] = items[at - 1];
+        items[at] = item;
+    }
+}
+
+// Returns where the result is: items or spare.
+static Item *sort_items(Item *items, Item *spare, int64_t n) {
+    if (n <= 48) {
+        sort_few(items, n);
+        return items;
+    }
+    uint64_t all = UINT64_MAX, any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        all &= items[i].key;
+        any |= items[i].key;
+    }
+    for (int shift = 0; shift < 64; shift += 8) {
+        if (((all ^ any) >> shift & 255) == 0) continue;
+        int64_t start[256] = {0}, sum = 0;
+        for (int64_t i = 0; i < n; i++) start[items[i].key >> shift & 255]++;
+        for (int byte = 0; byte < 256; byte++) {
+            int64_t count = start[byte];
+            start[byte] = sum;
+            sum += count;
+        }
+        for (int64_t i = 0; i < n; i++) spare[start[items[i].key >> shift & 255]++] = items[i];
+        Item *swap = items;
+        items = spare;
+        spare = swap;
+    }
+    return items;
+}
+
+// The k smallest keys, in order, by insertion into a list of k: for small k a line is little more
+// than read.
+static void pick_few(const Item *items, int64_t n, Item *best, int64_t k) {
+    int64_t have = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (have == k && items[i].key >= best[k - 1].key) continue;
+        int64_t at = have < k ? have++ : k - 1;
+        for (; at > 0 && best[at - 1].key > items[i].key; at--) best[at] = best[at - 1];
+        best[at] = items[i];
+    }
+}
+
+typedef struct Lines {
+    const RtTensor *x;
+    RtTensor *values, *indices;
+    int dim;      // 0 for a tensor of no dimensions
+    int64_t n, k; // length of a line, and how much of it is wanted
+    bool descending;
+    Item *room; // 2n a chunk
+} Lines;
+
+static void take_line(const Lines *lines, const char *line, int64_t step, const Item *items,
+                      char *values, int64_t values_step, char *indices, int64_t indices_step) {
+    size_t bytes = rt_dtype_bytes((RtDtype)lines->x->dtype);
+    for (int64_t i = 0; i < lines->k; i++) {
+        memcpy(values + i * values_step, line + items[i].index * step, bytes);
+        *(int64_t *)(indices + i * indices_step) = items[i].index;
+    }
+}
+
+static void sort_lines(void *context, int64_t begin, int64_t end, int chunk) {
+    const Lines *lines = context;
+    const RtTensor *x = lines->x;
+    int64_t bytes = (int64_t)rt_dtype_bytes((RtDtype)x->dtype), n = lines->n;
+    int64_t x_step = x->ndim ? x->stride[lines->dim] * bytes : bytes;
+    int64_t values_step = x->ndim ? lines->values->stride[lines->dim] * bytes : bytes;
+    int64_t indices_step = x->ndim ? lines->indices->stride[lines->dim] * 8 : 8;
+    Item *items = lines->room + 2 * n * chunk, *spare = items + n;
+    for (int64_t line = begin; line < end; line++) {
+        int64_t at = line, in_x = 0, in_values = 0, in_indices = 0;
+        for (int i = x->ndim - 1; i >= 0; i--) {
+            if (i == lines->dim) continue;
+            int64_t here = at % x->shape[i];
+            at /= x->shape[i];
+            in_x += here * x->stride[i];
+            in_values += here * lines->values->stride[i];
+            in_indices += here * lines->indices->stride[i];
+        }
+        const char *from = (const char *)rt_tensor_data(x) + in_x * bytes;
+        read_keys((RtDtype)x->dtype, from, x_step, n, lines->descending, items);
+        const Item *sorted = spare;
+        if (lines->k < n && lines->k <= 64)
+            pick_few(items, n, spare, lines->k);
+        else
+            sorted = sort_items(items, spare, n);
+        take_line(lines, from, x_step, sorted,
+                  (char *)rt_tensor_data(lines->values) + in_values * bytes, values_step,
+                  (char *)rt_tensor_data(lines->indices) + in_indices * 8, indices_step);
+    }
+}
+
+static Status order_lines(OpCall *call, int64_t k, bool descending) {
+    RtTensor *x = call->in[0];
+    int64_t dim = ATTRS_OF(call, dim)->dim;
+    if (dim == RT_INT_NONE) dim = -1;
+    Lines lines = {.x = x,
+                   .values = call->out[0],
+                   .indices = call->out[1],
+                   .descending = descending,
+                   .k = k,
+                   .n = 1};
+    if (x->ndim) {
+        lines.dim = (int)(dim < 0 ? dim + x->ndim : dim);
+        lines.n = x->shape[lines.dim];
+    }
+    if (call->out[0]->numel == 0) return OK;
+    int64_t count = x->numel / lines.n, grain = lines.n >= 2048 ? 1 : 2048 / lines.n;
+    int64_t bytes = (int64_t)sizeof(Item) * 2 * lines.n * parallel_chunks(count, grain);
+    RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0});
+    if (!room) return ERR_MEMORY;
+    lines.room = rt_tensor_data(room);
+    parallel_run(count, grain, sort_lines, &lines);
+    return OK;
+}
+
+Status cpu_sort(OpCall *call) {
+    const RtTensor *x = call->in[0];
+    int64_t dim = ATTRS_OF(call, dim)->dim;
+    if (dim == RT_INT_NONE) dim = -1;
+    return order_lines(call, x->ndim ? x->shape[dim < 0 ? dim + x->ndim : dim] : 1,
+                       ATTRS_OF(call, dim)->descending);
+}
+
+Status cpu_topk(OpCall *call) {
+    return order_lines(call, ATTRS_OF(call, dim)->k, ATTRS_OF(call, dim)->largest);
+}
+
+// ---------------------------------------------------------------------------------------- bincount
+
+Status cpu_bincount(OpCall *call) {
+    RtTensor *x = call->in[0], *weights = call->in[1], *out = call->out[0];
+    const int64_t *at;
+    TRY(index_load(call, x, &at));
+    tensor_zero(out);
+    void *sums = rt_tensor_data(out);
+    if (!PRESENT(weights)) {
+        for (int64_t i = 0; i < x->numel; i++) ((int64_t *)sums)[at[i]]++;
+        return OK;
+    }
+    RtTensor *dense = tensor_dense(weights);
+    if (!dense) return error_code();
+    const void *weight = rt_tensor_data(dense);
+    for (int64_t i = 0; i < x->numel; i++) {
+        if (out->dtype == RT_F32)
+            ((float *)sums)[at[i]] += ((const float *)weight)[i];
+        else
+            ((double *)sums)[at[i]] += ((const double *)weight)[i];
+    }
+    return OK;
+}
