@@ -1,0 +1,230 @@
+#include "optim/optim.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cpu/convert.h"
+#include "cpu/isa.h"
+#include "cpu/parallel.h"
+#include "ops/call.h"
+
+#define BLOCK 4096 // elements
+
+ISA_DECLARE(OptimLoops, optim_loops);
+
+typedef struct Work { // one parameter
+    RtTensor *p, *g, *s[RT_OPTIM_STATES];
+    int64_t first_block; // in the range of all blocks
+    OptimStep step;
+} Work;
+
+typedef struct Job {
+    const OptimLoops *loops;
+    RtOptimRule rule;
+    Work *works;
+    int n;
+} Job;
+
+static OptimStep step_options(RtOptimRule rule, const RtOptim *options, int64_t step) {
+    OptimStep s = {.lr = options->lr, .decay = options->weight_decay, .momentum = options->momentum,
+                   .keep = 1 - options->dampening, .beta1 = options->beta1, .beta2 = options->beta2, .eps = options->eps,
+                   .first = step == 1, .nesterov = options->nesterov, .maximize = options->maximize,
+                   .amsgrad = options->amsgrad, .decoupled = options->decoupled, .has_momentum = options->momentum != 0};
+    if (rule == RT_OPTIM_adam) {
+        s.scale = options->lr / (1 - pow(options->beta1, (double)step));
+        s.root = 1 / sqrt(1 - pow(options->beta2, (double)step));
+        if (s.decoupled) s.decay = options->lr * options->weight_decay;
+    }
+    s.lr_f = (float)s.lr, s.decay_f = (float)s.decay, s.momentum_f = (float)s.momentum, s.keep_f = (float)s.keep;
+    s.beta1_f = (float)s.beta1, s.beta2_f = (float)s.beta2, s.eps_f = (float)s.eps;
+    s.scale_f = (float)s.scale, s.root_f = (float)s.root;
+    return s;
+}
+
+static void *at(RtTensor *tensor, int64_t element) {
+    if (!PRESENT(tensor)) return NULL;
+    return (char *)rt_tensor_data(tensor) + element * (int64_t)rt_dtype_bytes((RtDtype)tensor->dtype);
+}
+
+// f16 and bf16 are computed in f32, a tile at a time.
+static void step_low(const Job *job, const Work *work, int64_t begin, int64_t n) {
+    float tiles[2 + RT_OPTIM_STATES][256];
+    RtTensor *tensors[2 + RT_OPTIM_STATES] = {work->p, work->g, work->s[0], work->s[1], work->s[2]};
+    for (int64_t i = 0; i < n; i += 256) {
+        int64_t m = n - i < 256 ? n - i : 256;
+        for (int k = 0; k < 2 + RT_OPTIM_STATES; k++)
+            if (PRESENT(tensors[k])) convert_run(tiles[k], RT_F32, at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, m);
+        job->loops->f32[job->rule](m, tiles[0], tiles[1], tiles[2], tiles[3], tiles[4], &work->step);
+        for (int k = 0; k < 2 + RT_OPTIM_STATES; k++)
+            if (k != 1 && PRESENT(tensors[k]))
+                convert_run(at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, tiles[k], RT_F32, m);
+    }
+}
+
+static void step_range(const Job *job, const Work *work, int64_t begin, int64_t n) {
+    void *p = at(work->p, begin), *s[RT_OPTIM_STATES];
+    const void *g = at(work->g, begin);
+    for (int k = 0; k < RT_OPTIM_STATES; k++) s[k] = at(work->s[k], begin);
+    switch ((RtDtype)work->p->dtype) {
+    case RT_F32: job->loops->f32[job->rule](n, p, g, s[0], s[1], s[2], &work->step); break;
+    case RT_F64: job->loops->f64[job->rule](n, p, g, s[0], s[1], s[2], &work->step); break;
+    default: step_low(job, work, begin, n); break;
+    }
+}
+
+static void step_blocks(void *context, int64_t begin, int64_t end, int chunk) {
+    const Job *job = context;
+    (void)chunk;
+    int at_work = 0;
+    while (at_work + 1 < job->n && job->works[at_work + 1].first_block <= begin) at_work++;
+    for (int64_t block = begin; block < end;) {
+        const Work *work = &job->works[at_work];
+        int64_t last = at_work + 1 < job->n ? job->works[at_work + 1].first_block : end;
+        if (last > end) last = end;
+        int64_t from = (block - work->first_block) * BLOCK, to = (last - work->first_block) * BLOCK;
+        if (to > work->p->numel) to = work->p->numel;
+        if (to > from) step_range(job, work, from, to - from);
+        block = last;
+        at_work++;
+    }
+}
+
+static Status check_state(const RtTensor *p, const RtTensor *x, const char *what, int i) {
+    if (x->dtype != p->dtype || x->numel != p->numel)
+        return fail(ERR_SHAPE, "optimizer: the %s of parameter %d has shape (%s) and dtype %s, the parameter (%s) and %s",
+                    what, i, shape_words(x), rt_dtype_name((RtDtype)x->dtype), shape_words(p),
+                    rt_dtype_name((RtDtype)p->dtype));
+    return OK;
+}
+
+// Fills one work; strided tensors are stepped as contiguous copies and written back by finish_work.
+static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, RtTensor *p, RtTensor *g,
+                        RtTensor *const *states[RT_OPTIM_STATES], int i, int64_t step) {
+    if (rt_dtype_kind((RtDtype)p->dtype) != RT_KIND_FLOAT)
+        return fail(ERR_DTYPE, "optimizer: parameter %d has dtype %s, a floating-point dtype is needed", i,
+                    rt_dtype_name((RtDtype)p->dtype));
+    TRY(check_state(p, g, "gradient", i));
+    if (step < 1) return fail(ERR_VALUE, "optimizer: step %lld of parameter %d: steps count from 1", (long long)step, i);
+    work->p = rt_contiguous(p);
+    work->g = rt_contiguous(g);
+    work->step = step_options(rule, options, step);
+    for (int k = 0; k < RT_OPTIM_STATES; k++) {
+        RtTensor *state = states[k] ? states[k][i] : RT_NONE;
+        if (PRESENT(state)) TRY(check_state(p, state, "state", i));
+        work->s[k] = PRESENT(state) ? rt_contiguous(state) : RT_NONE;
+        if (!work->s[k]) return error_code();
+    }
+    return work->p && work->g ? OK : error_code();
+}
+
+static Status write_back(RtTensor *target, RtTensor *stepped) {
+    if (PRESENT(target) && stepped != target) {
+        RtTensor *into[1] = {target}, *out[1];
+        TRY(rt_apply(OP_copy_, (RtTensor *[]){target, stepped}, 2, NULL, into, out));
+    } else if (PRESENT(target)) {
+        rt_tensor_written(target);
+    }
+    return OK;
+}
+
+static const bool needs_state[RT_OPTIM_COUNT][RT_OPTIM_STATES] = {
+    [RT_OPTIM_adam] = {true, true, false}, [RT_OPTIM_adadelta] = {true, true, false}};
+
+static Status check_states(RtOptimRule rule, const RtOptim *options, RtTensor *const *states[RT_OPTIM_STATES], int i) {
+    for (int k = 0; k < RT_OPTIM_STATES; k++) {
+        bool needed = needs_state[rule][k] || (rule == RT_OPTIM_sgd && k == 0 && options->momentum != 0) ||
+                      (rule == RT_OPTIM_adam && k == 2 && options->amsgrad);
+        if (needed && !(states[k] && PRESENT(states[k][i])))
+            return fail(ERR_VALUE, "optimizer: state %d of parameter %d is missing", k, i);
+    }
+    return OK;
+}
+
+static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const *params, RtTensor *const *grads,
+                       RtTensor *const *states[RT_OPTIM_STATES], const int64_t *steps) {
+    int64_t blocks = 0;
+    for (int i = 0; i < n; i++) {
+        if (!PRESENT(grads[i]) || params[i]->numel == 0) continue;
+        TRY(check_states(job->rule, options, states, i));
+        Work *work = &job->works[job->n++];
+        TRY(make_work(work, job->rule, options, params[i], grads[i], states, i, steps[i]));
+        work->first_block = blocks;
+        blocks += (params[i]->numel + BLOCK - 1) / BLOCK;
+    }
+    parallel_run(blocks, 4, step_blocks, job);
+    for (int i = 0, w = 0; i < n; i++) {
+        if (!PRESENT(grads[i]) || params[i]->numel == 0) continue;
+        Work *work = &job->works[w++];
+        TRY(write_back(params[i], work->p));
+        for (int k = 0; k < RT_OPTIM_STATES; k++)
+            if (states[k]) TRY(write_back(states[k][i], work->s[k]));
+    }
+    return OK;
+}
+
+Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params, RtTensor *const *grads,
+                     RtTensor *const *states[RT_OPTIM_STATES], const int64_t *steps) {
+    Job job = {.loops = ISA_PICK(optim_loops), .rule = rule};
+    job.works = mem_alloc(MEM_GENERAL, (size_t)(n ? n : 1) * sizeof *job.works);
+    if (!job.works) return ERR_MEMORY;
+    bool mode = rt_grad_enabled();
+    rt_set_grad_enabled(false);
+    RtScope scope;
+    Status status = rt_scope_open(&scope);
+    if (status >= 0) {
+        status = step_all(&job, options, n, params, grads, states, steps);
+        rt_scope_close(scope);
+    }
+    rt_set_grad_enabled(mode);
+    mem_free(MEM_GENERAL, job.works);
+    return status;
+}
+
+// Blocks are summed each by itself and then in order, so that the result does not depend on the threads.
+typedef struct NormJob {
+    const OptimLoops *loops;
+    RtTensor *x;
+    double *sums;
+} NormJob;
+
+static void norm_blocks(void *context, int64_t begin, int64_t end, int chunk) {
+    const NormJob *job = context;
+    (void)chunk;
+    for (int64_t block = begin; block < end; block++) {
+        int64_t from = block * BLOCK, n = job->x->numel - from < BLOCK ? job->x->numel - from : BLOCK;
+        if (job->x->dtype == RT_F64) {
+            job->sums[block] = job->loops->squares_f64(n, at(job->x, from));
+        } else if (job->x->dtype == RT_F32) {
+            job->sums[block] = job->loops->squares_f32(n, at(job->x, from));
+        } else {
+            float tile[BLOCK];
+            convert_run(tile, RT_F32, at(job->x, from), (RtDtype)job->x->dtype, n);
+            job->sums[block] = job->loops->squares_f32(n, tile);
+        }
+    }
+}
+
+Status rt_norm_together(int n, RtTensor *const *tensors, double *out) {
+    double total = 0;
+    for (int i = 0; i < n; i++) {
+        if (rt_dtype_kind((RtDtype)tensors[i]->dtype) != RT_KIND_FLOAT)
+            return fail(ERR_DTYPE, "norm: tensor %d has dtype %s, a floating-point dtype is needed", i,
+                        rt_dtype_name((RtDtype)tensors[i]->dtype));
+        RtScope scope;
+        TRY(rt_scope_open(&scope));
+        RtTensor *x = rt_contiguous(tensors[i]);
+        int64_t blocks = (tensors[i]->numel + BLOCK - 1) / BLOCK;
+        double *sums = x ? mem_alloc(MEM_GENERAL, (size_t)(blocks + 1) * sizeof *sums) : NULL;
+        if (sums) {
+            NormJob job = {ISA_PICK(optim_loops), x, sums};
+            parallel_run(blocks, 4, norm_blocks, &job);
+            for (int64_t block = 0; block < blocks; block++) total += sums[block];
+        }
+        mem_free(MEM_GENERAL, sums);
+        rt_scope_close(scope);
+        if (!sums) return error_code();
+    }
+    *out = sqrt(total);
+    return OK;
+}
