@@ -1,0 +1,178 @@
+"""rustorch: tensors, automatic differentiation, neural networks and training on one or many processes.
+
+The names, arguments and defaults are those of PyTorch 2.x: ``import rustorch as torch`` is the change a script needs.
+
+Examples
+--------
+>>> import rustorch
+>>> x = rustorch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([[2., 4.],
+        [6., 8.]])
+"""
+
+import builtins as _builtins
+import importlib as _importlib
+import math as _math
+
+from . import _C
+from ._C import *  # noqa: F401,F403  (dtypes, Tensor, errors, constructors: see _C/__init__.pyi)
+from ._C._ops import *  # noqa: F401,F403  (one function a row of the table of ops: see _C/_ops.pyi)
+from ._C import __version__, Tensor, Size, device, dtype  # noqa: F401
+from ._info import finfo, iinfo  # noqa: F401
+from .autograd import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled  # noqa: F401
+from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: F401
+
+inf = _math.inf
+nan = _math.nan
+pi = _math.pi
+e = _math.e
+newaxis = None
+legacy_contiguous_format = _C.contiguous_format
+PyTensor = Tensor
+
+# Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
+_MODULES = frozenset(
+    """
+    autograd backends checkpoint cuda data distributed nn optim progress random return_types serialization training utils
+    visualization
+    """.split()
+)
+_NAMES = {
+    "Model": "training",
+    "save": "serialization",
+    "load": "serialization",
+    "set_printoptions": "_repr",
+    "FloatTensor": "_legacy",
+    "DoubleTensor": "_legacy",
+    "HalfTensor": "_legacy",
+    "BFloat16Tensor": "_legacy",
+    "LongTensor": "_legacy",
+    "IntTensor": "_legacy",
+    "ShortTensor": "_legacy",
+    "CharTensor": "_legacy",
+    "ByteTensor": "_legacy",
+    "BoolTensor": "_legacy",
+}
+# Where a class of the API reference may be that is spelled with Py in front (PyLinear, PyAdam, PyDataLoader, …).
+_HOMES = ("nn", "optim", "optim.lr_scheduler", "data", "data.transforms", "training", "distributed", "visualization", "utils", "autograd")
+
+
+def _find_py_name(name):
+    for home in _HOMES:
+        try:
+            module = _importlib.import_module("." + home, __name__)
+        except ModuleNotFoundError as error:
+            if error.name and error.name.startswith(__name__):
+                continue
+            raise
+        if hasattr(module, name):
+            return getattr(module, name)
+    return None
+
+
+def __getattr__(name):
+    found = None
+    if name in _MODULES:
+        try:
+            return _importlib.import_module("." + name, __name__)
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    if name in _NAMES:
+        found = getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
+    elif name.startswith("Py") and name[2:3].isupper():
+        found = _find_py_name(name[2:])
+    if found is None:
+        raise AttributeError(f"module 'rustorch' has no attribute '{name}'")
+    globals()[name] = found
+    return found
+
+
+def __dir__():
+    return _builtins.sorted({*globals(), *_MODULES, *_NAMES})
+
+
+def is_floating_point(input):
+    """Is the dtype of the tensor a floating-point one?"""
+    return input.is_floating_point()
+
+
+def is_complex(input):
+    """False: there are no complex dtypes."""
+    return input.is_complex()
+
+
+def numel(input):
+    """The number of elements of a tensor."""
+    return input.numel()
+
+
+def result_type(tensor1, tensor2):
+    """The dtype of an operation on the two, each a tensor or a number.
+
+    >>> rustorch.result_type(rustorch.zeros(2, dtype=rustorch.int32), 1.5)
+    rustorch.float32
+    """
+    return _C._ops.add(*(_C._ops.zeros_like(x) if is_tensor(x) else x for x in (tensor1, tensor2))).dtype  # noqa: F405
+
+
+def typename(obj):
+    """The full name of the type of an object."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    module = getattr(type(obj), "__module__", "")
+    return type(obj).__qualname__ if module in ("", "builtins") else module + "." + type(obj).__qualname__
+
+
+def show_config():
+    """Print what rustorch was built with and found: versions, instruction set, BLAS, plug-ins."""
+    print(_C.config_text())
+
+
+def use_deterministic_algorithms(mode, *, warn_only=False):
+    """Every operation gives the same bits for the same input and thread count; there is nothing to switch on.
+
+    Parameters
+    ----------
+    mode : bool
+        True. Switching determinism off has no effect either: there are no other algorithms.
+    warn_only : bool
+        As in PyTorch; nothing ever has to be warned of.
+    """
+    if not isinstance(mode, _builtins.bool):
+        raise ArgumentTypeError(f"use_deterministic_algorithms: mode must be a bool, not {type(mode).__name__}")  # noqa: F405
+
+
+def are_deterministic_algorithms_enabled():
+    """True: every operation is deterministic."""
+    return True
+
+
+def get_default_device():
+    """Where tensors are made when no device is given: the CPU."""
+    return device("cpu")
+
+
+_matmul_precision = "highest"
+
+
+def set_float32_matmul_precision(precision):
+    """Allow matrix products of float32 a lower precision: always computed in full float32, which satisfies each choice.
+
+    Parameters
+    ----------
+    precision : {"highest", "high", "medium"}
+    """
+    global _matmul_precision
+    if precision not in ("highest", "high", "medium"):
+        raise ArgumentValueError(  # noqa: F405
+            f"set_float32_matmul_precision: precision must be one of highest, high, medium, not {precision!r}"
+        )
+    _matmul_precision = precision
+
+
+def get_float32_matmul_precision():
+    """What set_float32_matmul_precision was told."""
+    return _matmul_precision

@@ -1,0 +1,32 @@
+"""FloatTensor, LongTensor, …: the constructors of old PyTorch scripts, still found in many."""
+
+from . import _C
+
+
+class _Legacy(type):
+    """`isinstance(x, rustorch.LongTensor)` asks for the dtype."""
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, _C.Tensor) and instance.dtype is cls.dtype and instance.is_cpu
+
+    def __call__(cls, *args):
+        if len(args) == 1 and not isinstance(args[0], (int, _C.Size)):
+            return _C.Tensor(args[0], dtype=cls.dtype)
+        return _C.Tensor(*args, dtype=cls.dtype)
+
+
+def _make(name, dtype):
+    doc = f"{name}(2, 3) is uninitialised memory of that shape, {name}(data) the data, as {dtype()}."
+    return _Legacy(name, (), {"dtype": dtype, "__doc__": doc, "__module__": "rustorch"})
+
+
+FloatTensor = _make("FloatTensor", _C.float32)
+DoubleTensor = _make("DoubleTensor", _C.float64)
+HalfTensor = _make("HalfTensor", _C.float16)
+BFloat16Tensor = _make("BFloat16Tensor", _C.bfloat16)
+LongTensor = _make("LongTensor", _C.int64)
+IntTensor = _make("IntTensor", _C.int32)
+ShortTensor = _make("ShortTensor", _C.int16)
+CharTensor = _make("CharTensor", _C.int8)
+ByteTensor = _make("ByteTensor", _C.uint8)
+BoolTensor = _make("BoolTensor", _C.bool)

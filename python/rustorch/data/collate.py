@@ -1,0 +1,78 @@
+"""Samples into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, List
+
+import numpy as np
+
+import rustorch
+from rustorch import Tensor
+
+__all__ = ["default_collate", "default_convert"]
+
+
+def default_convert(data: Any) -> Any:
+    """NumPy arrays inside ``data`` as tensors, everything else as it is."""
+    if isinstance(data, Tensor):
+        return data
+    if isinstance(data, np.ndarray) and data.dtype.kind not in "SUO":
+        return rustorch.as_tensor(data)
+    if isinstance(data, Mapping):
+        return {key: default_convert(value) for key, value in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(value) for value in data))
+    if isinstance(data, (tuple, list)):
+        return [default_convert(value) for value in data]
+    return data
+
+
+def _stack(batch: List[Tensor]) -> Tensor:
+    first = batch[0].shape
+    for i, tensor in enumerate(batch):
+        if tensor.shape != first:
+            raise rustorch.ShapeError(
+                f"default_collate: sample {i} of the batch has shape {tuple(tensor.shape)}, sample 0 has {tuple(first)}: "
+                "samples of one batch must have equal shapes, or pass collate_fn"
+            )
+    return rustorch.stack(batch)
+
+
+def default_collate(batch: List[Any]) -> Any:
+    """A list of samples as one batch: tensors and arrays are stacked, numbers become a tensor, structures are kept.
+
+    Example
+    -------
+    >>> from rustorch.data import default_collate
+    >>> default_collate([(1.0, 2), (3.0, 4)])
+    [tensor([1., 3.], dtype=rustorch.float64), tensor([2, 4])]
+    """
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return _stack(batch)
+    if isinstance(first, np.ndarray):
+        if first.dtype.kind in "SUO":
+            raise TypeError(f"default_collate: arrays of dtype {first.dtype} cannot become tensors")
+        return _stack([rustorch.as_tensor(array) for array in batch])
+    if isinstance(first, np.generic):
+        return rustorch.as_tensor(np.array(batch))
+    if isinstance(first, bool):
+        return rustorch.tensor(batch)
+    if isinstance(first, float):
+        return rustorch.tensor(batch, dtype=rustorch.float64)
+    if isinstance(first, int):
+        return rustorch.tensor(batch)
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(default_collate(list(column)) for column in zip(*batch)))
+    if isinstance(first, Sequence):
+        if any(len(sample) != len(first) for sample in batch):
+            raise RuntimeError("each element in list of batch should be of equal size")
+        return [default_collate(list(column)) for column in zip(*batch)]
+    raise TypeError(
+        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first).__name__}"
+    )

@@ -1,0 +1,167 @@
+"""MNIST, Fashion-MNIST, and the IDX format they come in."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import struct
+import zlib
+from typing import Any, Callable, List, Optional, Tuple
+
+import numpy as np
+
+import rustorch
+from rustorch import Tensor, _C
+from rustorch.data.dataset import Dataset
+from rustorch.data.transforms import as_affine
+
+__all__ = ["MNIST", "FashionMNIST", "read_idx"]
+
+_IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_idx(path: str) -> Tensor:
+    """An IDX file, plain or with gzip, as a tensor.
+
+    Raises
+    ------
+    SerializationError
+        The file is missing, cut, longer than it says, or not in this format.
+
+    Source: the description that accompanies LeCun et al.'s MNIST files.
+    """
+    path = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError as error:
+        kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
+        raise kind(error.errno, f"the data file cannot be read: {error.strerror}", path) from error
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (EOFError, OSError, zlib.error) as error:
+            raise rustorch.SerializationError(f"{path}: the gzip data is damaged or cut: {error}") from error
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES:
+        raise rustorch.SerializationError(f"{path}: not an IDX file: it starts with {raw[:4].hex(' ') or 'nothing'}")
+    ndim = raw[3]
+    start = 4 + 4 * ndim
+    if len(raw) < start:
+        raise rustorch.SerializationError(f"{path}: the file is cut within its header: {len(raw)} bytes")
+    shape = struct.unpack(f">{ndim}I", raw[4:start])
+    dtype = np.dtype(_IDX_TYPES[raw[2]])
+    count = 1
+    for size in shape:
+        count *= size
+    expected = start + count * dtype.itemsize
+    if len(raw) != expected:
+        raise rustorch.SerializationError(
+            f"{path}: the header says {' × '.join(map(str, shape))} elements, which is {expected} bytes, "
+            f"but the file has {len(raw)}"
+        )
+    array = np.frombuffer(raw, dtype, count, start).reshape(shape)
+    return rustorch.from_numpy(array.astype(dtype.newbyteorder("=")))
+
+
+class MNIST(Dataset):
+    """70,000 images of handwritten digits, 28 × 28, 8-bit grey, in ten classes.
+
+    Parameters
+    ----------
+    root : str
+        The folder with the four IDX files (``train-images-idx3-ubyte`` and so on, plain or ``.gz``), or a folder that
+        holds them in ``MNIST/raw``.
+    train : bool, default True
+        60,000 training images, or 10,000 test images.
+    transform, target_transform : callable, optional
+        Applied to each image (a uint8 tensor (28, 28)) and each label (an int). ``ToTensor`` and ``Normalize`` are done
+        in C for whole batches.
+    download : bool, default False
+        Nothing is downloaded at run time; True is an error when the files are not there, and changes nothing otherwise.
+
+    Example
+    -------
+    >>> from rustorch.data.datasets import FashionMNIST
+    >>> data = FashionMNIST("/usr/share/datasets/fashion-mnist", train=False)  # doctest: +SKIP
+    >>> len(data)  # doctest: +SKIP
+    10000
+    """
+
+    _folder = "MNIST"
+    _files = {
+        (True, "images"): "train-images-idx3-ubyte",
+        (True, "labels"): "train-labels-idx1-ubyte",
+        (False, "images"): "t10k-images-idx3-ubyte",
+        (False, "labels"): "t10k-labels-idx1-ubyte",
+    }
+    _places: Tuple[str, ...] = ()
+    _package = ""
+    classes: List[str] = [
+        "0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine",
+    ]  # fmt: skip
+
+    def __init__(
+        self, root: str, train: bool = True, transform: Optional[Callable] = None,
+        target_transform: Optional[Callable] = None, download: bool = False,
+    ) -> None:
+        self.root = os.fspath(root)
+        self.train = train
+        self.transform = transform
+        self.target_transform = target_transform
+        self.data = read_idx(self._find("images"))
+        self.targets = read_idx(self._find("labels")).to(rustorch.int64)
+        if self.data.dim() != 3 or self.targets.dim() != 1 or self.data.shape[0] != self.targets.shape[0]:
+            raise rustorch.SerializationError(
+                f"{self.root}: images of shape {tuple(self.data.shape)} do not fit labels of shape {tuple(self.targets.shape)}"
+            )
+
+    def _find(self, what: str) -> str:
+        name = self._files[self.train, what]
+        folders = [self.root, os.path.join(self.root, self._folder, "raw"), *self._places]
+        for folder in folders:
+            for ending in ("", ".gz"):
+                path = os.path.join(folder, name + ending)
+                if os.path.isfile(path):
+                    return path
+        hint = f"; Debian has them in the package {self._package}" if self._package else ""
+        raise _C.SerializationFileNotFoundError(
+            errno.ENOENT, f"{type(self).__name__}: it is in none of {', '.join(folders)}{hint}. Nothing is downloaded", name
+        )
+
+    def __len__(self) -> int:
+        return self.data.shape[0]
+
+    def __getitem__(self, index: int) -> Tuple[Any, Any]:
+        image: Any = self.data[index]
+        target: Any = int(self.targets[index])
+        if self.transform is not None:
+            image = self.transform(image)
+        if self.target_transform is not None:
+            target = self.target_transform(target)
+        return image, target
+
+    def batch_sources(self) -> Optional[List[dict]]:
+        """Images and labels for batching in C, if the transform is one that C knows."""
+        if self.target_transform is not None:
+            return None
+        images = {"tensor": self.data}
+        if self.transform is not None:
+            affine = as_affine(self.transform)
+            if affine is None:
+                return None
+            images.update(affine, add_channel=True)
+        return [images, {"tensor": self.targets}]
+
+    def __repr__(self) -> str:
+        return f"Dataset {type(self).__name__}\n    Number of datapoints: {len(self)}\n    Root location: {self.root}"
+
+
+class FashionMNIST(MNIST):
+    """70,000 images of clothes in the format of MNIST: see there. Source: Xiao et al., arXiv 1708.07747."""
+
+    _folder = "FashionMNIST"
+    _package = "dataset-fashion-mnist"
+    classes = [
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    ]  # fmt: skip

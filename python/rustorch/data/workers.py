@@ -1,0 +1,373 @@
+"""Worker processes of a DataLoader.
+
+Worker w makes the batches w, w + n, w + 2n, …; the parent hands them out in order. Samples are pickled by Python's own
+transport between the two processes; the tensors in them travel as memory files, which the parent maps without a copy and
+which vanish with the last process that holds them, however it ends.
+"""
+
+from __future__ import annotations
+
+import collections
+import io
+import mmap
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import socket
+import sys
+import time
+import traceback
+from multiprocessing import reduction
+from typing import Any, Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+import rustorch
+from rustorch import Tensor
+
+
+class WorkerInfo(NamedTuple):
+    """What a worker process knows of itself."""
+
+    id: int
+    num_workers: int
+    seed: int
+    dataset: Any
+
+
+_info: Optional[WorkerInfo] = None
+
+
+def worker_info() -> Optional[WorkerInfo]:
+    """The WorkerInfo of this process; None outside workers."""
+    return _info
+
+
+# ---------------------------------------------------------------------------------------------- transport
+
+
+class _Place(NamedTuple):
+    """Where a tensor lies in the memory file that comes along."""
+
+    offset: int
+    shape: Tuple[int, ...]
+    dtype: str
+
+
+class _TensorPickler(pickle.Pickler):
+    """Pickles a batch; tensors become places in a memory file."""
+
+    def __init__(self, file: Any, arrays: List[np.ndarray]) -> None:
+        super().__init__(file, protocol=4)
+        self.arrays = arrays
+        self.end = 0
+
+    def persistent_id(self, value: Any) -> Any:
+        if not isinstance(value, Tensor) or value.dtype == rustorch.bfloat16 or value.requires_grad:
+            return None
+        array = value.contiguous().numpy()
+        place = _Place(self.end, array.shape, array.dtype.str)
+        self.arrays.append(array)
+        self.end += -(-array.nbytes // 64) * 64
+        return place
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    def __init__(self, file: Any, memory: Any) -> None:
+        super().__init__(file)
+        self.memory = memory
+
+    def persistent_load(self, place: Any) -> Tensor:
+        dtype = np.dtype(place.dtype)
+        count = int(np.prod(place.shape, dtype=np.int64))
+        if count == 0:
+            return rustorch.from_numpy(np.empty(place.shape, dtype))
+        return rustorch.from_numpy(np.frombuffer(self.memory, dtype, count, place.offset).reshape(place.shape))
+
+
+def _send(connection: socket.socket, number: int, kind: str, value: Any) -> None:
+    arrays: List[np.ndarray] = []
+    text = io.BytesIO()
+    pickler = _TensorPickler(text, arrays)
+    pickler.dump((number, kind, value))
+    payload = text.getvalue()
+    size = pickler.end
+    connection.sendall(len(payload).to_bytes(8, "little") + size.to_bytes(8, "little"))
+    if size:
+        handle = os.memfd_create("rustorch-batch", os.MFD_CLOEXEC)
+        try:
+            os.ftruncate(handle, size)
+            with mmap.mmap(handle, size) as memory:
+                at = 0
+                for array in arrays:
+                    if array.size:
+                        np.frombuffer(memory, array.dtype, array.size, at)[:] = array.reshape(-1)
+                    at += -(-array.nbytes // 64) * 64
+            reduction.send_handle(connection, handle, None)
+        finally:
+            os.close(handle)
+    connection.sendall(payload)
+
+
+def _receive_exactly(connection: socket.socket, n: int) -> bytes:
+    parts = []
+    while n:
+        part = connection.recv(min(n, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)
+
+
+def _receive(connection: socket.socket) -> Tuple[int, str, Any]:
+    head = _receive_exactly(connection, 16)
+    length, size = int.from_bytes(head[:8], "little"), int.from_bytes(head[8:], "little")
+    memory = None
+    if size:
+        handle = reduction.recv_handle(connection)
+        try:
+            memory = mmap.mmap(handle, size)
+        finally:
+            os.close(handle)
+    return _TensorUnpickler(io.BytesIO(_receive_exactly(connection, length)), memory).load()
+
+
+# ---------------------------------------------------------------------------------------------- the worker's side
+
+
+def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> None:
+    global _info
+    from rustorch.data.loader import fetch, fetch_iterable, seeded
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    rustorch.set_num_threads(1)
+    _info = info
+    try:
+        if loader.worker_init_fn is not None:
+            loader.worker_init_fn(info.id)
+    except Exception:
+        _send(results, -1, "error", _described(info.id))
+        return
+    stream: Any = None
+    while True:
+        try:
+            task = tasks.recv()
+        except EOFError:
+            return
+        if task is None:
+            return
+        number, indices, seed = task
+        try:
+            with seeded(seed, number):
+                if loader.iterable:
+                    if indices == "begin":
+                        stream = fetch_iterable(loader.dataset, loader.batch_size, loader.drop_last, loader.collate_fn)
+                    batch = next(stream, _END)
+                else:
+                    batch = fetch(loader.dataset, indices, loader.collate_fn)
+            if batch is _END:
+                _send(results, number, "end", None)
+            else:
+                _send(results, number, "batch", batch)
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the parent is gone
+        except Exception:
+            _send(results, number, "error", _described(info.id))
+
+
+_END = object()
+
+
+def _described(worker: int) -> Tuple[str, str, str]:
+    kind, error, _ = sys.exc_info()
+    name = f"{kind.__module__}.{kind.__qualname__}" if kind else "Exception"
+    return name, str(error), f"in DataLoader worker process {worker}:\n{traceback.format_exc()}"
+
+
+# ---------------------------------------------------------------------------------------------- the parent's side
+
+
+class _Worker:
+    def __init__(self, context: Any, loader: Any, number: int, seed: int) -> None:
+        self.number = number
+        task_end, self.tasks = context.Pipe(duplex=False)
+        self.results, result_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        info = WorkerInfo(number, loader.num_workers, seed + number, loader.dataset)
+        stripped = _Plain(loader)
+        self.process = context.Process(target=_work, args=(stripped, task_end, result_end, info), daemon=True)
+        self.process.start()
+        task_end.close()
+        result_end.close()
+
+    def died(self) -> str:
+        self.process.join(1)
+        code = self.process.exitcode
+        if code is not None and code < 0:
+            try:
+                name = signal.Signals(-code).name
+            except ValueError:
+                name = "unknown"
+            return f"was killed by signal {-code} ({name})"
+        return f"exited with code {code}"
+
+    def stop(self) -> None:
+        try:
+            self.tasks.send(None)
+        except (BrokenPipeError, OSError):
+            pass  # it is gone already
+        self.tasks.close()
+        self.results.close()
+
+
+class _Plain:
+    """What a worker needs of a loader; the loader itself holds processes and sockets."""
+
+    def __init__(self, loader: Any) -> None:
+        for name in ("dataset", "batch_size", "drop_last", "collate_fn", "worker_init_fn", "iterable"):
+            setattr(self, name, getattr(loader, name))
+
+
+class WorkerPool:
+    """The worker processes of one loader."""
+
+    def __init__(self, loader: Any, seed: int) -> None:
+        context = loader.multiprocessing_context
+        if context is None or isinstance(context, str):
+            context = multiprocessing.get_context(context or "fork")
+        self.workers = [_Worker(context, loader, i, seed) for i in range(loader.num_workers)]
+        self.closed = False
+
+    def close(self) -> None:
+        """End all workers; those that do not end by themselves within a second are killed."""
+        if self.closed:
+            return
+        self.closed = True
+        for worker in self.workers:
+            worker.stop()
+        deadline = time.monotonic() + 1.0
+        for worker in self.workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+
+    def __del__(self) -> None:
+        if not sys.is_finalizing():
+            self.close()
+
+
+def _pool_of(loader: Any, seed: int) -> WorkerPool:
+    pool = loader._pool
+    if pool is None or pool.closed:
+        pool = WorkerPool(loader, seed)
+        if loader.persistent_workers:
+            loader._pool = pool
+    return pool
+
+
+def _raise(described: Tuple[str, str, str]) -> None:
+    """The worker's exception again, of the same class where this process can name it, with its traceback."""
+    name, message, text = described
+    module, _, attribute = name.rpartition(".")
+    kind = getattr(sys.modules.get(module), attribute, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            error = kind(f"{message}\n\n{text}")
+        except Exception as failed:
+            raise RuntimeError(f"{name}: {message}\n\n{text}") from failed
+        raise error
+    raise RuntimeError(f"{name}: {message}\n\n{text}")
+
+
+class _Pass:
+    """One pass over the data: which worker owes which batches."""
+
+    def __init__(self, loader: Any, pool: WorkerPool, plan: Optional[Iterable[Any]], skip: int, seed: int) -> None:
+        self.loader = loader
+        self.pool = pool
+        self.seed = seed
+        self.plan = enumerate(plan) if plan is not None else None
+        self.skip = skip
+        self.asked: List[Deque[int]] = [collections.deque() for _ in pool.workers]
+        self.ended = set()
+        self.next_asked = 0
+
+    def ask(self, worker: _Worker) -> None:
+        """Give a worker its next task, if there is one."""
+        if self.plan is None:
+            if worker.number in self.ended:
+                return
+            first = self.next_asked < len(self.pool.workers)  # the first task of each starts its stream
+            self._send(worker, self.next_asked, "begin" if first else "next")
+            return
+        for number, indices in self.plan:
+            self.next_asked = number
+            if number >= self.skip:
+                self._send(worker, number, indices)
+                return
+
+    def _send(self, worker: _Worker, number: int, indices: Any) -> None:
+        try:
+            worker.tasks.send((number, indices, self.seed))
+        except (BrokenPipeError, OSError):
+            self._dead(worker)
+        self.asked[worker.number].append(number)
+        self.next_asked = number + 1
+
+    def _dead(self, worker: _Worker) -> None:
+        raise RuntimeError(
+            f"DataLoader worker {worker.number} (process {worker.process.pid}) {worker.died()} while it made batches: "
+            "out of memory is the usual cause; try fewer workers or smaller batches"
+        )
+
+    def wait_for(self, worker: _Worker) -> Tuple[str, Any]:
+        """The oldest batch that this worker owes."""
+        number = self.asked[worker.number].popleft()
+        timeout = self.loader.timeout or None
+        ready = multiprocessing.connection.wait([worker.results, worker.process.sentinel], timeout)
+        if not ready:
+            raise RuntimeError(f"DataLoader timed out after {timeout} seconds")
+        if worker.results not in ready:
+            self._dead(worker)
+        try:
+            got, kind, value = _receive(worker.results)
+        except (EOFError, ConnectionResetError):
+            self._dead(worker)
+        assert got in (number, -1)
+        return kind, value
+
+
+def batches(loader: Any, plan: Optional[Iterable[Any]], skip: int, seed: int) -> Iterator[Any]:
+    """The batches of one pass, in order."""
+    pool = _pool_of(loader, seed)
+    run = _Pass(loader, pool, plan, skip, seed)
+    finished = False
+    try:
+        for _ in range(loader.prefetch_factor):
+            for worker in pool.workers:
+                run.ask(worker)
+        turn = 0
+        skipped = 0
+        while any(run.asked):
+            worker = pool.workers[turn % len(pool.workers)]
+            turn += 1
+            if not run.asked[worker.number]:
+                continue
+            kind, value = run.wait_for(worker)
+            if kind == "error":
+                _raise(value)
+            if kind == "end":
+                run.ended.add(worker.number)
+                continue
+            run.ask(worker)
+            if plan is None and skipped < skip:
+                skipped += 1
+                continue
+            yield value
+        finished = True
+    finally:
+        if not (finished and loader.persistent_workers):
+            pool.close()

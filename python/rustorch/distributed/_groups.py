@@ -1,0 +1,427 @@
+"""Process groups: how the default one comes and goes, and groups of some of the ranks."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from datetime import timedelta
+from typing import Any, List, Optional, Sequence, Tuple, Union
+
+from rustorch import DeviceError, DistributedError, _C
+from rustorch.distributed._config import Backend, DistributedConfig
+
+Timeout = Union[None, int, float, timedelta]
+
+
+class ProcessGroup:
+    """Ranks that communicate with each other. Made by :func:`init_process_group` and :func:`new_group`."""
+
+    def __init__(self, handle: Any, name: str) -> None:
+        self._handle = handle
+        self.group_name = name
+        self._ranks = handle.ranks()
+
+    def rank(self) -> int:
+        """The rank of this process in the group; -1 if it is not a member."""
+        return self._handle.rank()
+
+    def size(self) -> int:
+        """The number of ranks."""
+        return self._handle.size()
+
+    def name(self) -> str:
+        """The backend's name, as in PyTorch."""
+        return get_backend()
+
+    def __repr__(self) -> str:
+        return f"<ProcessGroup {self.group_name}: rank {self.rank()} of {self.size()}, ranks {self._ranks}>"
+
+
+class _GroupMemberMeta(type):
+    @property
+    def WORLD(cls) -> Optional[ProcessGroup]:
+        """The default group, or None while there is none."""
+        return _state.world
+
+    @property
+    def NON_GROUP_MEMBER(cls) -> object:
+        """What :func:`new_group` returns on ranks that are not in the new group."""
+        return _NON_MEMBER
+
+
+class _NonMember:
+    def __repr__(self) -> str:
+        return "GroupMember.NON_GROUP_MEMBER"
+
+
+_NON_MEMBER = _NonMember()
+
+
+class GroupMember(metaclass=_GroupMemberMeta):
+    """``GroupMember.WORLD``: the default group. ``GroupMember.NON_GROUP_MEMBER``: no member of the new group."""
+
+
+class group(metaclass=_GroupMemberMeta):
+    """``group.WORLD``: the default group."""
+
+
+class _State:
+    world: Optional[ProcessGroup] = None
+    groups: int = 0
+    failed: bool = False
+    watching: bool = False
+    config: Optional[DistributedConfig] = None
+
+
+_state = _State()
+
+
+# ---------------------------------------------------------------------------------------------- the end of a process
+
+
+def _watch_end() -> None:
+    """Sees to it that a process that ends well says goodbye to the other ranks, and one that fails waits for nobody."""
+    if _state.watching:
+        return
+    _state.watching = True
+    atexit.register(_leave)
+    if os.environ.get("RUSTORCH_RANK"):
+        return  # our worker tells by RUSTORCH_FAILED
+    before = sys.excepthook
+
+    def note_failure(kind: Any, error: Any, trace: Any) -> None:
+        _state.failed = True
+        before(kind, error, trace)
+
+    sys.excepthook = note_failure
+
+
+def _leave() -> None:
+    if _state.failed or os.environ.get("RUSTORCH_FAILED"):
+        _C._comm_abandon()
+    else:
+        _C._comm_leave()
+
+
+# ---------------------------------------------------------------------------------------------- the default group
+
+
+def _seconds(timeout: Timeout, what: str) -> float:
+    """0 where no timeout is given."""
+    if timeout is None:
+        return 0.0
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{what}: timeout must be a timedelta or a number of seconds, not {type(timeout).__name__}")
+    if not seconds > 0:
+        raise ValueError(f"{what}: timeout must be more than 0 seconds, not {seconds}")
+    return float(seconds)
+
+
+def _resolve_backend(backend: Optional[str]) -> Optional[str]:
+    """Our backend for one of PyTorch's names; None: mpi where there are other ranks, else solo."""
+    if backend is None:
+        return None
+    if not isinstance(backend, str):
+        raise TypeError(f"init_process_group: backend must be a string, not {type(backend).__name__}")
+    name = backend.lower()
+    if ":" in name:  # "cpu:gloo,cuda:nccl": one for each kind of device
+        kinds = dict(part.split(":", 1) for part in name.split(",") if ":" in part)
+        if "cpu" not in kinds:
+            raise DeviceError(f"init_process_group: backend '{backend}' names no backend for the CPU, and there is no GPU here")
+        name = kinds["cpu"]
+    if name == "nccl":
+        raise DeviceError(
+            "init_process_group: the nccl backend moves data between GPUs, and this build of rustorch has no GPU backend; use "
+            "backend='mpi' (or leave it out)"
+        )
+    if name == "solo":
+        return "solo"
+    if name in ("mpi", "gloo"):
+        return None
+    raise ValueError(f"init_process_group: there is no backend '{backend}'; there are mpi (also called gloo) and solo")
+
+
+def _check_method(init_method: Optional[str]) -> None:
+    """Ranks know each other through MPI. An address is accepted, as scripts have one, and must at least be one."""
+    if init_method is None:
+        return
+    known = ("env://", "tcp://", "file://")
+    if not isinstance(init_method, str) or not init_method.startswith(known):
+        raise ValueError(f"init_process_group: init_method must begin with one of {', '.join(known)}, not {init_method!r}")
+
+
+def _check_place(rank: int, world_size: int) -> None:
+    real_rank, real_size = _state.world.rank(), _state.world.size()
+    if world_size not in (-1, None) and world_size != real_size:
+        if real_size == 1:
+            raise DistributedError(
+                f"init_process_group: world_size={world_size}, but this process was started alone and has no peers; start the script "
+                f"with `rustorch-launch -n {world_size} {os.path.basename(sys.argv[0] or 'train.py')}`"
+            )
+        raise DistributedError(f"init_process_group: world_size={world_size}, but {real_size} ranks were started")
+    if rank not in (-1, None) and rank != real_rank:
+        raise DistributedError(
+            f"init_process_group: rank={rank}, but this process was started as rank {real_rank}; leave rank out, or pass get_rank()"
+        )
+
+
+def _open(backend: Optional[str], seconds: float, name: str = "default") -> None:
+    _C._comm_open(backend, seconds)
+    _state.world = ProcessGroup(_C._comm_world(), name)
+    _state.groups = 1
+    if _C._comm_backend() != "solo":
+        _watch_end()
+
+
+def init_process_group(
+    backend: Union[None, str, DistributedConfig] = None,
+    init_method: Optional[str] = None,
+    timeout: Timeout = None,
+    world_size: int = -1,
+    rank: int = -1,
+    store: Any = None,
+    group_name: str = "",
+    pg_options: Any = None,
+    device_id: Any = None,
+) -> None:
+    """Make the default process group of all ranks. Every rank calls it.
+
+    Rank and size are known from the way in which the process was started: by ``rustorch-launch``, ``mpirun`` or
+    ``srun --mpi=pmix`` as one of several, else alone.
+
+    Parameters
+    ----------
+    backend : str or DistributedConfig, optional
+        ``"mpi"`` (``"gloo"`` means the same), ``"solo"``, or None: whichever fits. ``"nccl"`` needs a GPU.
+    init_method : str, optional
+        ``"env://"`` or another of PyTorch's addresses. Ranks find each other through MPI and need none.
+    timeout : timedelta or float, optional
+        Seconds until a collective that some rank has not joined is an error; default ``RUSTORCH_COMM_TIMEOUT`` (1800).
+    world_size, rank : int, optional
+        If given, they must be what they are.
+    store, pg_options
+        Not supported: must be None.
+    group_name : str, optional
+        A name for messages.
+    device_id : device, optional
+        Only the CPU.
+
+    Raises
+    ------
+    DistributedError
+        The other ranks cannot be found, or size or rank are not as said.
+    DeviceError
+        The backend needs a device that is not here.
+    ValueError
+        The group is there already; an argument that makes no sense.
+
+    Example
+    -------
+    >>> import rustorch.distributed as dist
+    >>> dist.init_process_group()
+    >>> dist.get_rank(), dist.get_world_size()
+    (0, 1)
+    >>> dist.destroy_process_group()
+    """
+    if isinstance(backend, DistributedConfig):
+        config, backend = backend, backend.backend()
+        world_size = config.world_size() if world_size == -1 else world_size
+        rank = config.rank() if rank == -1 else rank
+        timeout = config.timeout() if timeout is None else timeout
+    if store is not None or pg_options is not None:
+        raise NotImplementedError("init_process_group: store and pg_options are not supported; ranks meet through MPI")
+    if device_id is not None and str(device_id).split(":")[0] != "cpu":
+        raise DeviceError(f"init_process_group: device_id is {device_id}, and there is no GPU here")
+    if _state.world is not None:
+        raise ValueError("init_process_group: the default process group is already there; destroy_process_group() first")
+    _check_method(init_method)
+    name = _resolve_backend(backend)
+    if name is None and world_size not in (-1, None) and world_size > 1 and not _C._comm_expects_peers():
+        name = "mpi"  # says why there are no peers, srun without PMIx included
+    try:
+        _open(name, _seconds(timeout, "init_process_group"), group_name or "default")
+        _check_place(rank, world_size)
+    except BaseException:
+        _forget()
+        raise
+
+
+def _forget() -> None:
+    _state.world = None
+    _state.groups = 0
+    _C._comm_close()
+
+
+def _default() -> ProcessGroup:
+    """The default group; brought up at its first use."""
+    if _state.world is None:
+        _open(None, 0.0)
+    return _state.world
+
+
+def destroy_process_group(group: Optional[ProcessGroup] = None) -> None:
+    """Forget a group (default: the default one, and with it all). Works under way are waited for."""
+    if group is None or group is _state.world:
+        if _state.world is None:
+            raise ValueError("destroy_process_group: there is no default process group")
+        _forget()
+    elif not isinstance(group, ProcessGroup) and group is not _NON_MEMBER:
+        raise TypeError(f"destroy_process_group: a ProcessGroup is expected, not {type(group).__name__}")
+
+
+def is_available() -> bool:
+    """True: process groups are always there, if only of one rank."""
+    return True
+
+
+def is_initialized() -> bool:
+    """Is the default process group there?"""
+    return _C._comm_is_open()
+
+
+def is_mpi_available() -> bool:
+    """Was the MPI plug-in built?"""
+    return _C._comm_has_mpi()
+
+
+def is_gloo_available() -> bool:
+    """Is there a backend for the CPU? ``"gloo"`` names the mpi backend."""
+    return is_mpi_available()
+
+
+def is_nccl_available() -> bool:
+    """False: there is no GPU backend in this build."""
+    return False
+
+
+def is_torchelastic_launched() -> bool:
+    """False: ranks are started by rustorch-launch, not by torchrun."""
+    return False
+
+
+def _group(group: Any) -> ProcessGroup:
+    if group is None:
+        return _default()
+    if not isinstance(group, ProcessGroup):
+        raise TypeError(f"group must be a ProcessGroup or None, not {type(group).__name__}")
+    return group
+
+
+def get_rank(group: Optional[ProcessGroup] = None) -> int:
+    """The rank of this process in the group; -1 if it is not a member."""
+    if group is None and _state.world is None and os.environ.get("RUSTORCH_RANK"):
+        return int(os.environ["RUSTORCH_RANK"])  # known without starting MPI
+    return -1 if group is _NON_MEMBER else _group(group).rank()
+
+
+def get_world_size(group: Optional[ProcessGroup] = None) -> int:
+    """The number of ranks in the group; -1 if this process is not a member."""
+    if group is None and _state.world is None and os.environ.get("RUSTORCH_WORLD_SIZE"):
+        return int(os.environ["RUSTORCH_WORLD_SIZE"])
+    if group is _NON_MEMBER or _group(group).rank() < 0:
+        return -1
+    return _group(group).size()
+
+
+def get_local_rank() -> int:
+    """The rank among those on this host."""
+    return _C._comm_local()[0]
+
+
+def get_local_size() -> int:
+    """The number of ranks on this host."""
+    return _C._comm_local()[1]
+
+
+def get_backend(group: Optional[ProcessGroup] = None) -> str:
+    """``"mpi"`` or ``"solo"``."""
+    _group(group)
+    return Backend(_C._comm_backend())
+
+
+# ---------------------------------------------------------------------------------------------- groups of some ranks
+
+
+def new_group(
+    ranks: Optional[Sequence[int]] = None,
+    timeout: Timeout = None,
+    backend: Optional[str] = None,
+    pg_options: Any = None,
+    use_local_synchronization: bool = False,
+    group_desc: Optional[str] = None,
+    device_id: Any = None,
+) -> Union[ProcessGroup, object]:
+    """Make a group of some of the ranks. All ranks of the job call it, in the same order, members or not.
+
+    Parameters
+    ----------
+    ranks : list of int, optional
+        Ranks of the job; default all.
+    timeout : timedelta or float, optional
+        As for :func:`init_process_group`; default the default group's.
+    backend, pg_options, use_local_synchronization, device_id
+        ``"mpi"``/``"gloo"`` or None; None; False; None or the CPU.
+    group_desc : str, optional
+        A name for messages.
+
+    Returns
+    -------
+    ProcessGroup
+        Or ``GroupMember.NON_GROUP_MEMBER`` where this process is not in it.
+    """
+    world = _default()
+    _resolve_backend(backend)
+    if pg_options is not None or use_local_synchronization:
+        raise NotImplementedError("new_group: pg_options and use_local_synchronization are not supported: all ranks call it")
+    if device_id is not None and str(device_id).split(":")[0] != "cpu":
+        raise DeviceError(f"new_group: device_id is {device_id}, and there is no GPU here")
+    chosen = list(range(world.size())) if ranks is None else [int(rank) for rank in ranks]
+    seconds = _seconds(timeout, "new_group") or world._handle.timeout()
+    handle = _C._comm_new_group(chosen, seconds)
+    if handle.rank() < 0:
+        return _NON_MEMBER
+    name = group_desc or str(_state.groups)
+    _state.groups += 1
+    return ProcessGroup(handle, name)
+
+
+def new_subgroups(
+    group_size: Optional[int] = None, group: Optional[ProcessGroup] = None, timeout: Timeout = None
+) -> Tuple[Union[ProcessGroup, object], List[Union[ProcessGroup, object]]]:
+    """Divide the ranks into groups of ``group_size`` neighbours (default: the ranks of a host).
+
+    Returns
+    -------
+    (ProcessGroup, list)
+        The group of this process, and all of them (``NON_GROUP_MEMBER`` for those it is not in).
+    """
+    ranks = get_process_group_ranks(group)
+    size = get_local_size() if group_size is None else group_size
+    if size < 1 or len(ranks) % size:
+        raise ValueError(f"new_subgroups: {len(ranks)} ranks cannot be divided into groups of {size}")
+    made = [new_group(ranks[i : i + size], timeout) for i in range(0, len(ranks), size)]
+    mine = [each for each in made if each is not _NON_MEMBER]
+    return (mine[0] if mine else _NON_MEMBER), made
+
+
+def get_process_group_ranks(group: Optional[ProcessGroup] = None) -> List[int]:
+    """The ranks of the job that are in the group, in the order of the group."""
+    return list(_group(group)._ranks)
+
+
+def get_group_rank(group: ProcessGroup, global_rank: int) -> int:
+    """The rank in the group of a rank of the job."""
+    ranks = _group(group)._ranks
+    if global_rank not in ranks:
+        raise ValueError(f"rank {global_rank} is not in the group, which has ranks {ranks}")
+    return ranks.index(global_rank)
+
+
+def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
+    """The rank in the job of a rank of the group."""
+    ranks = _group(group)._ranks
+    if not 0 <= group_rank < len(ranks):
+        raise ValueError(f"the group has no rank {group_rank}; it has ranks 0 to {len(ranks) - 1}")
+    return ranks[group_rank]

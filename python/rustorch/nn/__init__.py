@@ -1,0 +1,22 @@
+"""Layers, losses and the module system: PyTorch's names, arguments and defaults."""
+
+from typing import Any, List
+
+from rustorch.nn.modules import *  # noqa: F401,F403
+from rustorch.nn import functional, init, modules, utils
+from rustorch.nn.modules import __all__ as _layers
+from rustorch.nn.parameter import Parameter
+
+__all__ = ["Parameter", "functional", "init", "modules", "utils", "parallel"] + _layers
+
+
+def __getattr__(name: str) -> Any:
+    if name == "parallel":  # brings the process groups along: imported when asked for
+        import importlib
+
+        return importlib.import_module("rustorch.nn.parallel")
+    raise AttributeError(f"module 'rustorch.nn' has no attribute '{name}'")
+
+
+def __dir__() -> List[str]:
+    return sorted(__all__)

@@ -1,0 +1,171 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Tuple
+
+import rustorch
+from rustorch import Tensor
+from rustorch.nn import functional as F
+from rustorch.nn import init
+from rustorch.nn.modules.module import Module
+from rustorch.nn.parameter import Parameter
+
+__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+
+
+def _tuple(value: Any, n: int) -> Tuple[int, ...]:
+    return (value,) * n if isinstance(value, int) else tuple(value)
+
+
+class _Conv(Module):
+    _n = 0
+    _transposed = False
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, output_padding: Any,
+        dilation: Any, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
+    ) -> None:
+        super().__init__()
+        if groups <= 0:
+            raise ValueError("groups must be a positive integer")
+        if in_channels % groups:
+            raise ValueError("in_channels must be divisible by groups")
+        if out_channels % groups:
+            raise ValueError("out_channels must be divisible by groups")
+        if isinstance(padding, str):
+            if padding not in ("same", "valid"):
+                raise ValueError(f"Invalid padding string '{padding}', should be one of 'valid', 'same'")
+            if padding == "same" and any(step != 1 for step in _tuple(stride, self._n)):
+                raise ValueError("padding='same' is not supported for strided convolutions")
+        if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
+            raise ValueError(
+                f"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got padding_mode='{padding_mode}'"
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = _tuple(kernel_size, self._n)
+        self.stride = _tuple(stride, self._n)
+        self.padding = padding if isinstance(padding, str) else _tuple(padding, self._n)
+        self.output_padding = _tuple(output_padding, self._n)
+        self.dilation = _tuple(dilation, self._n)
+        self.groups = groups
+        self.padding_mode = padding_mode
+        first, second = (in_channels, out_channels) if self._transposed else (out_channels, in_channels)
+        self.weight = Parameter(rustorch.empty(first, second // groups, *self.kernel_size, device=device, dtype=dtype))
+        self.register_parameter("bias", Parameter(rustorch.empty(out_channels, device=device, dtype=dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew, uniformly from ±1/√(fan in)."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
+            if fan_in:
+                init.uniform_(self.bias, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
+
+    def _pad_by_mode(self, input: Tensor) -> Tuple[Tensor, Any]:
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        sides = []
+        for i in reversed(range(self._n)):
+            if self.padding == "same":
+                total = self.dilation[i] * (self.kernel_size[i] - 1)
+                sides += [total // 2, total - total // 2]
+            else:
+                amount = 0 if self.padding == "valid" else self.padding[i]
+                sides += [amount, amount]
+        return F.pad(input, sides, self.padding_mode), 0
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        if isinstance(self.padding, str) or any(self.padding):
+            text += f", padding={self.padding!r}" if isinstance(self.padding, str) else f", padding={self.padding}"
+        if any(d != 1 for d in self.dilation):
+            text += f", dilation={self.dilation}"
+        if any(self.output_padding):
+            text += f", output_padding={self.output_padding}"
+        if self.groups != 1:
+            text += f", groups={self.groups}"
+        if self.bias is None:
+            text += ", bias=False"
+        if self.padding_mode != "zeros":
+            text += f", padding_mode={self.padding_mode}"
+        return text
+
+
+class _ConvN(_Conv):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, 0, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        input, padding = self._pad_by_mode(input)
+        convolve = F.conv2d if self._n == 2 else F.conv1d
+        return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class Conv1d(_ConvN):
+    """Convolution of signals (B, C, T): see :func:`rustorch.nn.functional.conv1d`."""
+
+    _n = 1
+
+
+class Conv2d(_ConvN):
+    """Convolution of images (B, C, H, W).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, dilation : int or pair; padding also ``"same"`` or ``"valid"``
+    groups : int, default 1
+    bias : bool, default True
+    padding_mode : ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``
+
+    Example
+    -------
+    >>> import rustorch as torch
+    >>> torch.nn.Conv2d(3, 8, kernel_size=3, padding=1)(torch.zeros(2, 3, 16, 16)).shape
+    rustorch.Size([2, 8, 16, 16])
+    """
+
+    _n = 2
+
+
+class _ConvTransposeN(_Conv):
+    _transposed = True
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros",
+        device: Any = None, dtype: Any = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation, groups, bias, padding_mode,
+            device, dtype,
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        convolve = F.conv_transpose2d if self._n == 2 else F.conv_transpose1d
+        return convolve(
+            input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        )
+
+
+class ConvTranspose1d(_ConvTransposeN):
+    """The gradient of :class:`Conv1d` with respect to its input, as a layer."""
+
+    _n = 1
+
+
+class ConvTranspose2d(_ConvTransposeN):
+    """The gradient of :class:`Conv2d` with respect to its input, as a layer ("deconvolution")."""
+
+    _n = 2
