@@ -16,7 +16,7 @@
 
 enum {
     SLOTS = 4,               // pieces under way
-    SLICE_BYTES = 512 << 10, // of one rank in a piece
+    SLICE_BYTES = 128 << 10, // of one rank in a piece
     PIECE_MAX = 2 << 20,
     STEP_BYTES = 256 << 10, // combined at a time; the result is still in the cache when it is
                             // copied to the others
@@ -77,18 +77,19 @@ SharedBlock *block_take(Comm *comm, size_t bytes) {
     return block ? block : block_new(comm, wanted);
 }
 
-void block_give(SharedBlock *block) {
-    if (!block) return;
+static void block_put(SharedBlock *block, SharedBlock **list) {
     if (comm_usable() < 0) {
         error_clear();
         return;
     }
-    Comm *comm = block->comm;
-    pthread_mutex_lock(&comm->lock);
-    block->next = comm->pool;
-    comm->pool = block;
-    pthread_mutex_unlock(&comm->lock);
+    pthread_mutex_lock(&block->comm->lock);
+    block->next = *list;
+    *list = block;
+    pthread_mutex_unlock(&block->comm->lock);
 }
+
+void block_give(SharedBlock *block) { block_put(block, &block->comm->pool); }
+void block_retire(SharedBlock *block) { block_put(block, &block->comm->retired); }
 
 BlockNote block_note(const SharedBlock *block, size_t total) {
     return (BlockNote){
@@ -171,10 +172,11 @@ void window_sweep(Comm *comm) {
 void window_close(Comm *comm) {
     for (PeerBlock *block = comm->mapped; block; block = block->next) block->gone = true;
     window_sweep(comm);
-    for (SharedBlock **list = &comm->pool; list; list = list == &comm->pool ? &comm->dropped : NULL)
-        while (*list) {
-            SharedBlock *block = *list;
-            *list = block->next;
+    SharedBlock **lists[] = {&comm->pool, &comm->dropped, &comm->retired};
+    for (int i = 0; i < 3; i++)
+        while (*lists[i]) {
+            SharedBlock *block = *lists[i];
+            *lists[i] = block->next;
             block_unmap(block);
         }
     mem_free(MEM_COMM, comm->pids);

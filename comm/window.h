@@ -44,8 +44,10 @@ void window_gone(Comm *comm, int rank, uint64_t serial); // heard from its owner
 SharedBlock *block_new(Comm *comm, size_t bytes);
 void block_drop(SharedBlock *block);               // tells the others
 SharedBlock *block_take(Comm *comm, size_t bytes); // from the pool, or new
-void block_give(SharedBlock *block);               // back to the pool
-bool group_shares(const RtGroup *group);           // are all members on this host, with windows?
+// Of a failed work: others may still write to it, so it is kept to the end and not used again.
+void block_retire(SharedBlock *block);
+void block_give(SharedBlock *block);     // back to the pool
+bool group_shares(const RtGroup *group); // are all members on this host, with windows?
 BlockNote block_note(const SharedBlock *block, size_t total);
 
 // The two plans of an all-reduce through windows: what each rank does before it knows the others'

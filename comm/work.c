@@ -53,8 +53,12 @@ void rt_work_drop(RtWork *work) {
     mem_free(MEM_COMM, work->point);
     mem_free(MEM_COMM, work->notes);
     mem_free(MEM_COMM, work->bases);
-    // After a failure others may still write to the block: it is not used again.
-    if (work->block && !work->direct && work->status == OK) block_give(work->block);
+    if (work->block && !work->direct) {
+        if (work->status == OK)
+            block_give(work->block);
+        else
+            block_retire(work->block);
+    }
     plan_clear(&work->plan);
     rt_group_drop(work->group);
     mem_free(MEM_COMM, work);

@@ -112,7 +112,7 @@ struct Comm {
     int *hosts;             // of each rank
     int64_t *pids;
     uint64_t next_serial;
-    SharedBlock *pool, *dropped;
+    SharedBlock *pool, *dropped, *retired;
     PeerBlock *mapped; // thread only
     _Atomic int state; // CommState
     ErrorRecord error; // why it FAILED
@@ -130,9 +130,21 @@ struct Comm {
 Status comm_start(Comm *comm);
 void comm_submit(Comm *comm, RtWork *work); // takes one count of the work; the lock is held
 double comm_now(void);                      // seconds
-void comm_tell_gone(Comm *comm, int rank, uint64_t serial); // thread only
 
-// group.c
+// control.c, on the communication thread.
+void control_tell(Comm *comm, int peer, ControlType type, uint32_t group, uint64_t sequence,
+                  const char *text);
+Status control_listen(Comm *comm);
+void comm_tell_gone(Comm *comm, int rank, uint64_t serial);
+void group_denounce(RtGroup *group, uint64_t sequence,
+                    const char *text); // breaks it on all ranks, from `sequence` on
+
+// progress.c and late.c, on the communication thread.
+Status work_start(Comm *comm, RtWork *work);
+Status work_advance(Comm *comm, RtWork *work, int *out_did, bool *out_over);
+Status check_deadlines(Comm *comm, RtWork *work, double now);
+
+// group.c, call.c and process.c
 Comm *comm_new(const CommTransport *transport, void *context, double timeout, double match_timeout);
 void comm_free(Comm *comm); // only after it LEFT, FAILED or was never started
 RtGroup *group_make(Comm *comm, const int *ranks, int n, double timeout);

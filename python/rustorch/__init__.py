@@ -15,6 +15,7 @@ tensor([[2., 4.],
 import builtins as _builtins
 import importlib as _importlib
 import math as _math
+import os as _os
 
 from . import _C
 from ._C import *  # noqa: F401,F403  (dtypes, Tensor, errors, constructors: see _C/__init__.pyi)
@@ -23,6 +24,11 @@ from ._C import __version__, Tensor, Size, device, dtype  # noqa: F401
 from ._info import finfo, iinfo  # noqa: F401
 from .autograd import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled  # noqa: F401
 from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: F401
+
+if _C._comm_expects_peers() and not {"RUSTORCH_RANK", "RUSTORCH_RANK_WARNED"} & set(_os.environ):
+    from ._start import warn_if_apart as _warn_if_apart
+
+    _warn_if_apart()
 
 inf = _math.inf
 nan = _math.nan

@@ -34,7 +34,7 @@ def needs_mpi():
 
 def run(command, timeout=120, **environment):
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMIX_", "RUSTORCH_RANK"))}
-    variables.update(RUN_AS_ROOT, PYTHONPATH=str(PACKAGES), **environment)
+    variables.update(dict(RUN_AS_ROOT, PYTHONPATH=str(PACKAGES)), **environment)
     return subprocess.run([str(word) for word in command], env=variables, capture_output=True, text=True, timeout=timeout)
 
 
@@ -69,6 +69,12 @@ def test_mpirun_without_our_launcher():
     job = run(["mpirun", "--oversubscribe", "-n", 2, sys.executable, SCRIPTS / "dist_collectives.py"])
     assert job.returncode == 0, job.stdout + job.stderr
     assert sorted(re.findall(r"fine \d", job.stdout)) == ["fine 0", "fine 1"]
+    assert job.stderr.count("started without rustorch-launch") == 1
+
+
+def test_without_shared_memory():
+    job = launch(2, "dist_ddp.py", RUSTORCH_COMM_SHARED="0")
+    assert job.returncode == 0, job.stdout + job.stderr
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
@@ -119,6 +125,17 @@ def test_a_failed_rank_ends_the_job():
     job = run(["mpirun", "--oversubscribe", "-n", 2, sys.executable, "-c", script], timeout=60)
     assert job.returncode == 1 and "KeyError: 'mine'" in job.stderr
     assert time.monotonic() - began < 15
+
+
+def test_without_mpi_it_is_named(tmp_path):
+    def others(folder, names):
+        return [name for name in names if name.startswith("rustorch_mpi") or name == "__pycache__"]
+
+    shutil.copytree(PACKAGES / "rustorch", tmp_path / "rustorch", ignore=others)
+    script = "import rustorch.distributed as d\nprint(d.is_mpi_available())\nd.init_process_group()"
+    job = run([sys.executable, "-c", script], PYTHONPATH=str(tmp_path), RUSTORCH_WORLD_SIZE="2", PMIX_RANK="0")
+    assert job.returncode == 1 and job.stdout == "False\n"
+    assert "PluginError" in job.stderr and "openmpi-bin" in job.stderr
 
 
 def test_srun_without_pmix_is_found_out():

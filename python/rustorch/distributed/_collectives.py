@@ -163,6 +163,7 @@ def all_reduce(
     >>> dist.all_reduce(x)  # alone: nothing to add
     >>> x
     tensor([1., 1.])
+    >>> dist.destroy_process_group()
     """
     found = _member(group)
     return _end(found._handle.all_reduce(tensor, _op(op)), found, async_op) if found else None

@@ -102,6 +102,7 @@ def all_gather_object(object_list: List[Any], obj: Any, group: Optional[ProcessG
     >>> dist.all_gather_object(every, {"loss": 0.5, "shape": (2, 3)})
     >>> every
     [{'loss': 0.5, 'shape': (2, 3)}]
+    >>> dist.destroy_process_group()
     """
     found = _member(group)
     if found is None:

@@ -61,6 +61,7 @@ class DistributedDataParallel(Module):
     >>> model(rustorch.ones(4, 2)).sum().backward()
     >>> model.module.bias.grad
     tensor([4.])
+    >>> rustorch.distributed.destroy_process_group()
     """
 
     def __init__(
