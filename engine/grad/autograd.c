@@ -43,7 +43,7 @@ Status rt_set_grad(RtTensor *tensor, RtTensor *grad) {
         rt_tensor_drop(before);
         return OK;
     }
-    if (grad->ndim != tensor->ndim || memcmp(grad->shape, tensor->shape, (size_t)grad->ndim * sizeof(int64_t)))
+    if (!shape_same(grad, tensor))
         return fail(ERR_SHAPE, "grad: a gradient of shape (%s) was assigned to a tensor of shape (%s)", shape_words(grad),
                     shape_words(tensor));
     if (grad->dtype != tensor->dtype)
@@ -58,8 +58,7 @@ Status rt_set_grad(RtTensor *tensor, RtTensor *grad) {
 }
 
 Status rt_set_grad_buffer(RtTensor *leaf, RtTensor *buffer) {
-    if (PRESENT(buffer) && (buffer->dtype != leaf->dtype || buffer->ndim != leaf->ndim ||
-                            memcmp(buffer->shape, leaf->shape, (size_t)leaf->ndim * sizeof(int64_t))))
+    if (PRESENT(buffer) && (buffer->dtype != leaf->dtype || !shape_same(buffer, leaf)))
         return fail(ERR_SHAPE, "a gradient buffer of shape (%s), %s, for a tensor of shape (%s), %s", shape_words(buffer),
                     rt_dtype_name((RtDtype)buffer->dtype), shape_words(leaf), rt_dtype_name((RtDtype)leaf->dtype));
     RtAutograd *autograd = autograd_of(leaf);

@@ -371,7 +371,7 @@ static RtTensor *first_gradient(RtTensor *tensor, RtTensor *given, int i) {
         attrs.device = tensor->device;
         return rt_ones(attrs);
     }
-    if (given->ndim != tensor->ndim || memcmp(given->shape, tensor->shape, (size_t)tensor->ndim * sizeof(int64_t))) {
+    if (!shape_same(given, tensor)) {
         fail(ERR_SHAPE, "the gradient given for tensor %d has shape (%s), the tensor has (%s)", i, shape_words(given),
              shape_words(tensor));
         return NULL;

@@ -56,7 +56,7 @@ static RtTensor *fit(const RtNode *node, int i, RtTensor *gradient, const char *
     gradient = grad_sum_to(gradient, &node->x_shape[i]);
     if (!gradient || gradient == RT_NONE) return gradient;
     const RtShape *shape = &node->x_shape[i];
-    if (gradient->ndim != shape->n || memcmp(gradient->shape, shape->dim, (size_t)shape->n * sizeof(int64_t))) {
+    if (!shape_is(gradient, shape)) {
         Text text = {0};
         shape_text(&text, shape->dim, shape->n);
         fail(ERR_SHAPE, "the gradient that %s gave for input %d has shape (%s), the input has (%s)", name, i,

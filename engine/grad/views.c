@@ -51,22 +51,17 @@ Status check_write(const OpCall *call, RtTensor *target, bool wanted, bool inpla
     if (!inplace && wanted)
         return call_fail(call, ERR_GRAD,
                          "out= does not take part in automatic differentiation, but one of the arguments requires a gradient");
-    const RtTensor *base = target->base;
-    if (!base || !base->autograd) {
-        if (wanted && target->no_grad_view)
-            return call_fail(call, ERR_GRAD,
-                             "a view made under no_grad() cannot be written in place by an operation with a gradient: make "
-                             "the view outside, or use clone()");
-        return OK;
-    }
-    if (base->autograd->requires_grad && !base->autograd->node && !target->no_grad_view)
-        return call_fail(call, ERR_GRAD,
-                         "a view of a leaf tensor that requires a gradient cannot be written in place: do it under "
-                         "no_grad(), or on a clone()");
-    if (wanted && target->no_grad_view)
+    if (target->no_grad_view) {
+        if (!wanted) return OK;
         return call_fail(call, ERR_GRAD,
                          "a view made under no_grad() cannot be written in place by an operation with a gradient: make the "
                          "view outside, or use clone()");
+    }
+    const RtAutograd *base = target->base ? target->base->autograd : NULL;
+    if (base && base->requires_grad && !base->node)
+        return call_fail(call, ERR_GRAD,
+                         "a view of a leaf tensor that requires a gradient cannot be written in place: do it under "
+                         "no_grad(), or on a clone()");
     return OK;
 }
 

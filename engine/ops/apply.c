@@ -135,10 +135,6 @@ static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor
     return OK;
 }
 
-static bool shape_equal(const RtTensor *x, const RtShape *shape) {
-    return x->ndim == shape->n && !memcmp(x->shape, shape->dim, (size_t)shape->n * sizeof *shape->dim);
-}
-
 // out= with another shape gets new memory of the right shape, as in PyTorch.
 static Status resize_given(const OpCall *call, RtTensor *given, const RtShape *shape) {
     RtTensor *fresh = rt_tensor_new(shape->n, shape->dim, (RtDtype)given->dtype, given->device);
@@ -152,7 +148,7 @@ static Status prepare_given(OpCall *call, RtTensor *given, int i, bool inplace, 
         return call_fail(call, ERR_DTYPE, "the result has dtype %s, which cannot be written to a tensor of dtype %s",
                          rt_dtype_name(call->dtype[i]), rt_dtype_name((RtDtype)given->dtype));
     TRY(door_recorder.check_write(call, given, wanted, inplace));
-    if (!shape_equal(given, &call->shape[i])) {
+    if (!shape_is(given, &call->shape[i])) {
         Text text = {0};
         shape_text(&text, call->shape[i].dim, call->shape[i].n);
         Status status = OK;
@@ -243,8 +239,7 @@ static Status write_made(OpCall *call, RtTensor *const *given) {
     for (int i = 0; given && i < call->nout; i++) {
         if (!given[i]) continue;
         RtTensor *written[1] = {given[i]};
-        if (!(given[i]->ndim == call->out[i]->ndim &&
-              !memcmp(given[i]->shape, call->out[i]->shape, (size_t)given[i]->ndim * sizeof(int64_t)))) {
+        if (!shape_same(given[i], call->out[i])) {
             RtShape shape = shape_of(call->out[i]);
             TRY(resize_given(call, given[i], &shape));
         }

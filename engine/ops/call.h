@@ -61,6 +61,8 @@ Status call_outputs(OpCall *call, int n);                      // room for n out
 Status call_fail(const OpCall *call, Status code, const char *format, ...) RT_PRINTF(3, 4); // "softmax: …"
 Status dim_wrap(const OpCall *call, int64_t dim, int ndim, int *out);                       // -1 is the last; IndexError text as PyTorch's
 RtShape shape_of(const RtTensor *tensor);
+bool shape_is(const RtTensor *tensor, const RtShape *shape);
+bool shape_same(const RtTensor *a, const RtTensor *b);
 Status shape_broadcast(const OpCall *call, RtShape *shape, const RtTensor *tensor); // widens shape by tensor's
 int64_t shape_numel(const RtShape *shape);                                         // -1 if it overflows
 void shape_text(Text *text, const int64_t *dim, int n); // "64, 784"

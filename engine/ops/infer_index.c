@@ -116,8 +116,7 @@ Status infer_INDEX_BACKWARD(OpCall *call) {
     RtShape self = shape_ints(&ATTRS_OF(call, index)->size);
     const RtTensor *gradient = call->in[0];
     TRY(index_plan(call, &self, 1, &plan));
-    if (gradient->ndim != plan.result.n ||
-        memcmp(gradient->shape, plan.result.dim, (size_t)plan.result.n * sizeof(int64_t)) != 0)
+    if (!shape_is(gradient, &plan.result))
         return values_misfit(call, gradient, &plan.result);
     call->shape[0] = self;
     return OK;

@@ -16,17 +16,13 @@ Status loss_fail(const OpCall *call, Status code, const char *format, ...) {
     return fail(code, "%.*s: %s", end ? (int)(end - name) : (int)strlen(name), name, message);
 }
 
-static bool same_shape(const RtTensor *a, const RtTensor *b) {
-    return a->ndim == b->ndim && !memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape);
-}
-
 static RtShape reduced(const RtTensor *each, int64_t reduction) {
     return reduction == REDUCTION_NONE ? shape_of(each) : (RtShape){.n = 0};
 }
 
 Status infer_LOSS_PAIR(OpCall *call) {
     const RtTensor *x = call->in[0], *target = call->in[1];
-    if (!same_shape(x, target))
+    if (!shape_same(x, target))
         return loss_fail(call, ERR_SHAPE, "input (%s) and target (%s) must have one shape",
                          shape_words(x), shape_words(target));
     call->shape[0] = reduced(x, ATTRS_OF(call, loss)->reduction);
@@ -37,8 +33,8 @@ Status infer_LOSS_PAIR(OpCall *call) {
 Status infer_LOSS_PAIR_BACKWARD(OpCall *call) {
     const RtTensor *g = call->in[0], *x = call->in[1], *target = call->in[2];
     bool fits =
-        ATTRS_OF(call, loss)->reduction == REDUCTION_NONE ? same_shape(g, x) : g->numel == 1;
-    if (!same_shape(x, target) || !fits)
+        ATTRS_OF(call, loss)->reduction == REDUCTION_NONE ? shape_same(g, x) : g->numel == 1;
+    if (!shape_same(x, target) || !fits)
         return loss_fail(call, ERR_SHAPE, "gradient (%s), input (%s) and target (%s) do not fit",
                          shape_words(g), shape_words(x), shape_words(target));
     call->shape[0] = shape_of(x);
@@ -57,8 +53,7 @@ static Status check_classes(const OpCall *call, const RtTensor *x, const RtTenso
     RtShape wanted = {.n = 0};
     for (int i = 0; i < x->ndim; i++)
         if (i != at) wanted.dim[wanted.n++] = x->shape[i];
-    if (target->ndim != wanted.n ||
-        memcmp(target->shape, wanted.dim, (size_t)wanted.n * sizeof *wanted.dim)) {
+    if (!shape_is(target, &wanted)) {
         Text text = {0};
         shape_text(&text, wanted.dim, wanted.n);
         Status status = loss_fail(
@@ -91,10 +86,10 @@ Status infer_NLL_BACKWARD(OpCall *call) {
     const RtTensor *g = call->in[0], *target = call->in[2];
     TRY(check_classes(call, call->in[1], target, call->in[3]));
     bool each = ATTRS_OF(call, loss)->reduction == REDUCTION_NONE;
-    if (each ? !same_shape(g, target) : g->numel != 1)
+    if (each ? !shape_same(g, target) : g->numel != 1)
         return loss_fail(call, ERR_SHAPE, "gradient (%s) and target (%s) do not fit",
                          shape_words(g), shape_words(target));
-    if (call->in[call->nin - 1]->numel != 1 || (call->nin == 6 && !same_shape(call->in[4], target)))
+    if (call->in[call->nin - 1]->numel != 1 || (call->nin == 6 && !shape_same(call->in[4], target)))
         return loss_fail(
             call, ERR_SHAPE,
             "lse must have the shape of the target (%s), the total weight is one number",

@@ -94,7 +94,7 @@ Status infer_NORM_BACKWARD(OpCall *call) {
     const RtAttrs_norm *attrs = ATTRS_OF(call, norm);
     const RtTensor *g = call->in[0], *x = call->in[1];
     bool batch = call->row->op == OP_batch_norm_backward;
-    if (g->ndim != x->ndim || memcmp(g->shape, x->shape, (size_t)x->ndim * sizeof *x->shape) ||
+    if (!shape_same(g, x) ||
         g->dtype != x->dtype)
         return call_fail(call, ERR_SHAPE,
                          "the gradient (%s) must have shape and dtype of the input (%s)",
@@ -143,7 +143,7 @@ Status dtype_DROPOUT(OpCall *call) {
 // Two inputs of one shape, which is that of the output.
 Status infer_PAIR(OpCall *call) {
     const RtTensor *a = call->in[0], *b = call->in[1];
-    if (a->ndim != b->ndim || memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape))
+    if (!shape_same(a, b))
         return call_fail(call, ERR_SHAPE, "shapes (%s) and (%s) must be equal", shape_words(a),
                          shape_words(b));
     call->shape[0] = shape_of(a);

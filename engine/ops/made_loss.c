@@ -33,7 +33,7 @@ static Status broadcast_pair(const OpCall *call, RtTensor *out[2]) {
     for (int i = 0; i < 2; i++) {
         RtTensor *x = call->in[i];
         bool same =
-            x->ndim == shape.n && !memcmp(x->shape, shape.dim, (size_t)shape.n * sizeof *shape.dim);
+            shape_is(x, &shape);
         out[i] = same ? x : rt_expand(x, size);
         if (!out[i]) return error_code();
     }
@@ -112,8 +112,7 @@ Status made_cross_entropy(OpCall *call) {
         return call_fail(call, ERR_VALUE, "label_smoothing must be between 0.0 and 1.0, got %g",
                          attrs->label_smoothing);
     if (rt_dtype_kind((RtDtype)target->dtype) == RT_KIND_FLOAT) {
-        bool same = x->ndim == target->ndim &&
-                    !memcmp(x->shape, target->shape, (size_t)x->ndim * sizeof *x->shape);
+        bool same = shape_same(x, target);
         if (same) return soft_cross_entropy(call);
         return call_fail(call, ERR_SHAPE,
                          "target (%s) of dtype %s does not fit input (%s): probabilities must have "
@@ -131,8 +130,7 @@ Status made_cross_entropy(OpCall *call) {
 
 static Status check_same(const OpCall *call) {
     const RtTensor *x = call->in[0], *target = call->in[1];
-    if (x->ndim == target->ndim &&
-        !memcmp(x->shape, target->shape, (size_t)x->ndim * sizeof *x->shape))
+    if (shape_same(x, target))
         return OK;
     return call_fail(call, ERR_SHAPE, "target (%s) must have the shape of the input (%s)",
                      shape_words(target), shape_words(x));

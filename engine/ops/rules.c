@@ -17,6 +17,15 @@ RtShape shape_of(const RtTensor *tensor) {
     return shape;
 }
 
+bool shape_is(const RtTensor *tensor, const RtShape *shape) {
+    return tensor->ndim == shape->n &&
+           memcmp(tensor->shape, shape->dim, (size_t)shape->n * sizeof *shape->dim) == 0;
+}
+
+bool shape_same(const RtTensor *a, const RtTensor *b) {
+    return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0;
+}
+
 int64_t shape_numel(const RtShape *shape) { return numel_checked(shape->n, shape->dim, 1); }
 
 void shape_text(Text *text, const int64_t *dim, int n) {
@@ -99,7 +108,7 @@ Status infer_BROADCAST(OpCall *call) {
     for (int i = 1; i < call->nin; i++) {
         const RtTensor *x = call->in[i];
         if (!PRESENT(x) || x->ndim == 0) continue;
-        if (x->ndim == shape.n && !memcmp(x->shape, shape.dim, (size_t)shape.n * sizeof *shape.dim)) continue;
+        if (shape_is(x, &shape)) continue;
         TRY(shape_broadcast(call, &shape, x));
     }
     return all_outputs(call, &shape);
