@@ -13,8 +13,19 @@
 #include "cpu/parallel.h"
 #include "grad/tape.h"
 #include "ops/door.h"
+#include "tensor/storage.h"
+
+static void hold_all(bool hold) {
+    backward_hold(hold);
+    record_hold(hold);
+    hook_hold(hold);
+    storage_hold(hold);
+}
+static void before_fork(void) { hold_all(true); }
+static void after_fork(void) { hold_all(false); }
 
 static void install(void) {
+    pthread_atfork(before_fork, after_fork, after_fork);
     blas_choose_core();
     rows_init();
     tape_install();

@@ -1,8 +1,9 @@
 // How a product is computed is chosen by its shape, from measurements on a CPU with AVX-512. To
 // repeat them: one thread, the shapes of small networks (16³, 64×10×784, 64×128×784, 64×128×64, …,
 // 1024³) in the forms A B, A Bᵀ and Aᵀ B, each way by itself, against cblas_sgemm. Our kernels were
-// level with or faster than BLAS for most of the shapes that training has, behind it for 16³ and 1024³ there (SkylakeX for AVX-512, Haswell for AVX2), up to 5
-// times where BLAS did not know the CPU; Prescott's SSE kernels were faster than ours.
+// level with or faster than BLAS for most of the shapes that training has, behind it for 16³ and
+// 1024³ there (SkylakeX for AVX-512, Haswell for AVX2), up to 5 times where BLAS did not know the
+// CPU; Prescott's SSE kernels were faster than ours.
 //
 // - direct: C = A B, tiles of C, the operands read where they lie. B is packed if its rows are not
 //   contiguous, and either operand if it is read so often that packing pays for itself.
@@ -20,6 +21,7 @@
 
 #include "cpu/convert.h"
 #include "cpu/parallel.h"
+#include "tensor/storage.h"
 
 enum {
     WORK_PER_THREAD = 1 << 20, // multiplications worth a thread: about 10 µs
@@ -153,7 +155,7 @@ static void choose_grid(Job *job, int lanes) {
 
 static void run_swapped(const GemmProduct *p, const GemmKernels *kernels, RtDtype dtype,
                         char *room) {
-    char *turned = room + (size_t)GEMM_ROOM * rt_dtype_bytes(dtype);
+    char *turned = room + (size_t)GEMM_B_ROOM * rt_dtype_bytes(dtype);
     for (int64_t j = 0; j < p->n; j += SWAP_COLUMNS) {
         int64_t n = p->n - j < SWAP_COLUMNS ? p->n - j : SWAP_COLUMNS;
         GemmProduct part = product_part(p, dtype, 0, p->m, j, n);
@@ -254,7 +256,7 @@ static HalfRoom half_room(int64_t m, int64_t n, int64_t k) {
 static void run_half(const GemmProduct *whole, RtDtype dtype, char *room) {
     const GemmKernels *kernels = gemm_kernels(RT_F32);
     HalfRoom sizes = half_room(whole->m, whole->n, whole->k);
-    float *a = (float *)(void *)room + GEMM_DEPTH * GEMM_MAX_COLUMNS, *b = a + sizes.a,
+    float *a = (float *)(void *)room + GEMM_B_ROOM, *b = a + sizes.a,
           *c = b + sizes.b;
     for (int64_t i = 0; i < whole->m; i += HALF_HEIGHT) {
         for (int64_t j = 0; j < whole->n; j += HALF_WIDTH) {
@@ -394,12 +396,14 @@ static Way choose_way(Job *job) {
 static size_t room_elements(const Job *job) {
     const GemmProduct *p = &job->p;
     switch (job->way) {
-    case WAY_DIRECT: return p->pack_a ? GEMM_ROOM : p->pack_b ? GEMM_DEPTH * GEMM_MAX_COLUMNS : 0;
+    case WAY_DIRECT:
+        if (p->pack_a) return GEMM_B_ROOM + GEMM_A_ROOM(p->m < GEMM_HEIGHT ? p->m : GEMM_HEIGHT);
+        return p->pack_b ? GEMM_B_ROOM : 0;
     case WAY_SWAPPED:
-        return GEMM_ROOM + (size_t)((p->n < SWAP_COLUMNS ? p->n : SWAP_COLUMNS) * p->m);
+        return GEMM_B_ROOM + (size_t)((p->n < SWAP_COLUMNS ? p->n : SWAP_COLUMNS) * p->m);
     case WAY_HALF: {
         HalfRoom half = half_room(p->m, p->n, p->k);
-        return GEMM_DEPTH * GEMM_MAX_COLUMNS + (size_t)(half.a + half.b + half.c);
+        return GEMM_B_ROOM + (size_t)(half.a + half.b + half.c);
     }
     case WAY_DOTS:
     case WAY_BLAS:
@@ -419,18 +423,19 @@ static Status run_job(Job *job) {
     int64_t parts = job->count * job->row_parts * job->column_parts;
     int chunks = parallel_chunks(parts, job->grain);
     size_t elements = room_elements(job);
+    RtStorage *room = NULL; // goes at once and not with the scope
     if (elements) {
         job->room_bytes = (elements * (job->dtype == RT_F64 ? 8 : 4) + 63) / 64 * 64;
-        int64_t bytes = (int64_t)job->room_bytes * chunks;
-        RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0});
-        if (!room) return error_code();
-        job->room = rt_tensor_data(room);
+        room = storage_new(job->room_bytes * (size_t)chunks, (RtDevice){RT_CPU, 0});
+        if (!room) return ERR_MEMORY;
+        job->room = room->data;
     }
     bool alone =
         job->way == WAY_BLAS && chunks == 1 && threads_get() > 1; // BLAS would take all threads
     if (alone) threads_solo_begin();
     parallel_run(parts, job->grain, run_parts, job);
     if (alone) threads_solo_end();
+    storage_drop(room);
     return OK;
 }
 

@@ -67,7 +67,7 @@ typedef struct GemmKernels {
     int rows_at[5];     // the tallest tile that is so many vectors wide
     void (*tile)(const GemmTile *tile);
     void (*product)(const GemmProduct *product,
-                    void *room); // room: GEMM_ROOM elements, if anything is packed
+                    void *room); // room: for what is packed, B's before A's
     // C = init + A Bᵀ for A (m, k), B (n, k) with contiguous rows, k ≥ 1; meant for few rows of A.
     void (*dots)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
                  int64_t ldb, void *c, int64_t c_row, int64_t c_column, GemmInit init,
@@ -77,7 +77,9 @@ typedef struct GemmKernels {
                       int64_t to_step);
 } GemmKernels;
 
-#define GEMM_ROOM (GEMM_DEPTH * GEMM_MAX_COLUMNS + GEMM_HEIGHT * (GEMM_DEPTH + 16))
+// Elements of the room that packing takes: of B, and of so many rows of A.
+#define GEMM_B_ROOM (GEMM_DEPTH * GEMM_MAX_COLUMNS)
+#define GEMM_A_ROOM(rows_) ((size_t)(rows_) * (GEMM_DEPTH + 16))
 
 typedef struct GemmLoops {
     GemmKernels f32, f64;

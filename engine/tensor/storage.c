@@ -1,14 +1,11 @@
 #include "tensor/storage.h"
 
-#include <sys/mman.h>
-
 #include "base/pool.h"
-#include "base/settings.h"
+#include "tensor/span.h"
 
 #define SMALLEST 64
 #define STEPS 8 // classes a doubling
-#define CLASSES (42 * STEPS)
-#define HUGE_BYTES ((size_t)2 << 20)
+#define CLASSES (12 * STEPS + 1) // up to SPAN_LEAST
 #define LARGEST ((size_t)1 << 46)
 
 typedef struct CachedBlock {
@@ -17,17 +14,20 @@ typedef struct CachedBlock {
 
 static struct {
     atomic_flag lock;
-    CachedBlock *first;
+    CachedBlock *_Atomic first; // written under the lock
 } classes[CLASSES];
 
-static _Atomic int64_t live_bytes, peak_bytes, reserved_bytes, peak_reserved, allocations, system_allocations;
+static _Atomic int64_t live_bytes, peak_bytes, reserved_bytes, peak_reserved, allocations,
+    system_allocations;
 
 static void raise_peak(_Atomic int64_t *peak, int64_t value) {
     int64_t seen = atomic_load_explicit(peak, memory_order_relaxed);
-    while (value > seen && !atomic_compare_exchange_weak(peak, &seen, value)) {}
+    while (value > seen && !atomic_compare_exchange_weak(peak, &seen, value)) {
+    }
 }
 
-// The class of a size and, in *bytes, the size of its blocks: SMALLEST, then 8 steps from each power of two to the next.
+// The class of a size and, in *bytes, the size of its blocks: SMALLEST, then 8 steps from each
+// power of two to the next.
 static int class_of(size_t *bytes) {
     if (*bytes <= SMALLEST) {
         *bytes = SMALLEST;
@@ -41,15 +41,31 @@ static int class_of(size_t *bytes) {
 }
 
 static void class_lock(int class) {
-    while (atomic_flag_test_and_set_explicit(&classes[class].lock, memory_order_acquire)) __builtin_ia32_pause();
+    while (atomic_flag_test_and_set_explicit(&classes[class].lock, memory_order_acquire))
+        __builtin_ia32_pause();
 }
-static void class_unlock(int class) { atomic_flag_clear_explicit(&classes[class].lock, memory_order_release); }
+static void class_unlock(int class) {
+    atomic_flag_clear_explicit(&classes[class].lock, memory_order_release);
+}
+
+void storage_hold(bool hold) {
+    for (int class = 0; class < CLASSES; class ++) hold ? class_lock(class) : class_unlock(class);
+    span_hold(hold);
+}
+
+static CachedBlock *first_of(int class) {
+    return atomic_load_explicit(&classes[class].first, memory_order_relaxed);
+}
+static void first_set(int class, CachedBlock *block) {
+    atomic_store_explicit(&classes[class].first, block, memory_order_relaxed);
+}
 
 static void *class_take(int class) {
-    if (!classes[class].first) return NULL; // a look without the lock: missing a block that is just coming back is fine
+    if (!first_of(class))
+        return NULL; // without the lock: a block that is just coming back may be missed
     class_lock(class);
-    CachedBlock *block = classes[class].first;
-    if (block) classes[class].first = block->next;
+    CachedBlock *block = first_of(class);
+    if (block) first_set(class, block->next);
     class_unlock(class);
     return block;
 }
@@ -60,34 +76,44 @@ static size_t class_bytes(int class) {
     return ((size_t)1 << power) + (size_t)nth * (((size_t)1 << power) / STEPS);
 }
 
-static void *system_block(size_t bytes) {
-    bool large = bytes >= HUGE_BYTES;
-    void *block = mem_align(MEM_DATA, large ? HUGE_BYTES : 64, bytes);
-    if (!block) {
+static void count_reserved(int64_t bytes) {
+    atomic_fetch_add(&system_allocations, 1);
+    raise_peak(&peak_reserved, atomic_fetch_add(&reserved_bytes, bytes) + bytes);
+}
+
+static void *small_block(size_t *bytes) {
+    void *block = class_take(class_of(bytes));
+    if (block) return block;
+    if (!(block = mem_align(MEM_DATA, 64, *bytes))) {
         rt_memory_release();
         error_clear();
-        block = mem_align(MEM_DATA, large ? HUGE_BYTES : 64, bytes);
+        block = mem_align(MEM_DATA, 64, *bytes);
     }
-    if (!block) return NULL;
-    if (large && setting_int(SETTING_huge_pages, 0, 1, 1)) madvise(block, bytes & ~(HUGE_BYTES - 1), MADV_HUGEPAGE);
-    atomic_fetch_add(&system_allocations, 1);
-    raise_peak(&peak_reserved, atomic_fetch_add(&reserved_bytes, (int64_t)bytes) + (int64_t)bytes);
+    if (block) count_reserved((int64_t)*bytes);
     return block;
 }
 
-static void *block_take(size_t *bytes) {
+static void *large_block(size_t *bytes, Span **out_span) {
+    size_t grown = 0;
+    Span *span = span_take(bytes, &grown);
+    if (!span) {
+        rt_memory_release();
+        error_clear();
+        span = span_take(bytes, &grown);
+    }
+    if (grown) count_reserved((int64_t)grown);
+    *out_span = span;
+    return span ? span_data(span) : NULL;
+}
+
+// The bytes of a new storage, *bytes of them; a large one's span goes to *out_span.
+static void *block_take(size_t *bytes, Span **out_span) {
+    *out_span = NULL;
     if (*bytes > LARGEST || mem_fail_now()) {
         fail(ERR_MEMORY, "out of memory: a tensor of %zu bytes was asked for", *bytes);
         return NULL;
     }
-    int class = class_of(bytes);
-    void *block = class_take(class);
-    // A large block may come from a slightly larger class: better than asking the system.
-    for (int next = class + 1; !block && *bytes >= HUGE_BYTES / 2 && next <= class + 2 && next < CLASSES; next++) {
-        block = class_take(next);
-        if (block) *bytes = class_bytes(next);
-    }
-    if (!block) block = system_block(*bytes);
+    void *block = *bytes > SPAN_LEAST ? large_block(bytes, out_span) : small_block(bytes);
     if (!block) return NULL;
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     int64_t live = atomic_fetch_add_explicit(&live_bytes, (int64_t)*bytes, memory_order_relaxed);
@@ -95,22 +121,27 @@ static void *block_take(size_t *bytes) {
     return block;
 }
 
-static void block_give(void *given, size_t bytes) {
+static void block_give(void *given, size_t bytes, Span *span) {
+    atomic_fetch_sub_explicit(&live_bytes, (int64_t)bytes, memory_order_relaxed);
+    if (span) {
+        span_give(span);
+        return;
+    }
     size_t rounded = bytes;
     int class = class_of(&rounded);
     CachedBlock *block = given;
     class_lock(class);
-    block->next = classes[class].first;
-    classes[class].first = block;
+    block->next = first_of(class);
+    first_set(class, block);
     class_unlock(class);
-    atomic_fetch_sub_explicit(&live_bytes, (int64_t)bytes, memory_order_relaxed);
 }
 
 void rt_memory_release(void) {
-    for (int class = 0; class < CLASSES; class++) {
+    atomic_fetch_sub(&reserved_bytes, (int64_t)span_release());
+    for (int class = 0; class < CLASSES; class ++) {
         class_lock(class);
-        CachedBlock *block = classes[class].first;
-        classes[class].first = NULL;
+        CachedBlock *block = first_of(class);
+        first_set(class, NULL);
         class_unlock(class);
         while (block) {
             CachedBlock *next = block->next;
@@ -122,7 +153,8 @@ void rt_memory_release(void) {
 }
 
 void rt_memory_stats(RtMemoryStats *out) {
-    *out = (RtMemoryStats){live_bytes, peak_bytes, reserved_bytes, peak_reserved, allocations, system_allocations};
+    *out = (RtMemoryStats){live_bytes,    peak_bytes,  reserved_bytes,
+                           peak_reserved, allocations, system_allocations};
 }
 
 void rt_memory_reset_peak(void) {
@@ -133,22 +165,34 @@ void rt_memory_reset_peak(void) {
 static RtStorage *storage_make(void *data, size_t bytes, RtDevice device) {
     RtStorage *storage = pool_take(MEM_TENSOR, sizeof *storage);
     if (!storage) return NULL;
-    *storage = (RtStorage){.count = 1, .data = data, .bytes = bytes, .device = device};
+    *storage =
+        (RtStorage){.count = 1, .data = data, .bytes = bytes, .asked = bytes, .device = device};
     return storage;
 }
 
-RtStorage *storage_new(size_t bytes, RtDevice device) {
-    void *data = block_take(&bytes);
+RtStorage *storage_new(size_t asked, RtDevice device) {
+    size_t bytes = asked;
+    Span *span;
+    void *data = block_take(&bytes, &span);
     if (!data) return NULL;
     RtStorage *storage = storage_make(data, bytes, device);
-    if (!storage) block_give(data, bytes);
+    if (!storage) {
+        block_give(data, bytes, span);
+        return NULL;
+    }
+    storage->asked = asked;
+    storage->context = span;
     return storage;
 }
 
-RtStorage *storage_wrap(void *data, size_t bytes, RtDevice device, void (*release)(void *), void *context) {
+static void release_nothing(void *unused) { (void)unused; }
+
+RtStorage *storage_wrap(void *data, size_t bytes, RtDevice device, void (*release)(void *),
+                        void *context) {
     RtStorage *storage = storage_make(data, bytes, device);
     if (!storage) return NULL;
-    storage->release = release;
+    storage->release =
+        release ? release : release_nothing; // NULL would mean: a block of the allocator's
     storage->context = context;
     return storage;
 }
@@ -156,17 +200,20 @@ RtStorage *storage_wrap(void *data, size_t bytes, RtDevice device, void (*releas
 RtStorage *storage_alias(RtStorage *parent) {
     while (parent->parent) parent = parent->parent;
     RtStorage *storage = storage_make(parent->data, parent->bytes, parent->device);
-    if (storage) storage->parent = storage_keep(parent);
+    if (!storage) return NULL;
+    storage->asked = parent->asked;
+    storage->parent = storage_keep(parent);
     return storage;
 }
 
 void storage_drop(RtStorage *storage) {
-    if (!storage || atomic_fetch_sub_explicit(&storage->count, 1, memory_order_acq_rel) != 1) return;
+    if (!storage || atomic_fetch_sub_explicit(&storage->count, 1, memory_order_acq_rel) != 1)
+        return;
     if (storage->parent)
         storage_drop(storage->parent);
     else if (storage->release)
         storage->release(storage->context);
     else
-        block_give(storage->data, storage->bytes);
+        block_give(storage->data, storage->bytes, storage->context);
     pool_give(MEM_TENSOR, storage, sizeof *storage);
 }
