@@ -23,6 +23,7 @@ static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 
 static void thread_exits(void *unused) {
     (void)unused;
+    registered = false; // a later destructor of this thread may still give blocks
     pool_release();
 }
 static void make_key(void) { pthread_key_create(&exit_key, thread_exits); }
@@ -68,7 +69,7 @@ void pool_give(MemKind kind, void *given, size_t bytes) {
 }
 
 void pool_release(void) {
-    for (int class = 0; class < CLASSES; class++) {
+    for (int class = 0; class < CLASSES; class ++) {
         while (lists[class].first) {
             FreeBlock *block = lists[class].first;
             lists[class].first = block->next;

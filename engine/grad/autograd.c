@@ -5,7 +5,8 @@
 
 bool rt_requires_grad(const RtTensor *tensor) {
     if (tensor->base && tensor->view_version != rt_tensor_version(tensor)) {
-        if (view_sync((RtTensor *)(uintptr_t)tensor) < 0) error_clear(); // out of memory: as it was before the write
+        if (view_sync((RtTensor *)(uintptr_t)tensor) < 0)
+            error_clear(); // out of memory: as it was before the write
     }
     return tape_requires_grad(tensor);
 }
@@ -13,11 +14,13 @@ bool rt_requires_grad(const RtTensor *tensor) {
 Status rt_set_requires_grad(RtTensor *tensor, bool requires_grad) {
     if (tensor->autograd && tensor->autograd->node) {
         if (requires_grad) return OK;
-        return fail(ERR_GRAD, "requires_grad can be turned off for leaf tensors only: use detach() for a tensor that was "
+        return fail(ERR_GRAD, "requires_grad can be turned off for leaf tensors only: use detach() "
+                              "for a tensor that was "
                               "computed");
     }
     if (requires_grad && rt_dtype_kind((RtDtype)tensor->dtype) != RT_KIND_FLOAT)
-        return fail(ERR_DTYPE, "only tensors of floating-point dtype can require gradients, this one is %s",
+        return fail(ERR_DTYPE,
+                    "only tensors of floating-point dtype can require gradients, this one is %s",
                     rt_dtype_name((RtDtype)tensor->dtype));
     if (!requires_grad && !tensor->autograd) return OK;
     RtAutograd *autograd = autograd_of(tensor);
@@ -44,8 +47,9 @@ Status rt_set_grad(RtTensor *tensor, RtTensor *grad) {
         return OK;
     }
     if (!shape_same(grad, tensor))
-        return fail(ERR_SHAPE, "grad: a gradient of shape (%s) was assigned to a tensor of shape (%s)", shape_words(grad),
-                    shape_words(tensor));
+        return fail(ERR_SHAPE,
+                    "grad: a gradient of shape (%s) was assigned to a tensor of shape (%s)",
+                    shape_words(grad), shape_words(tensor));
     if (grad->dtype != tensor->dtype)
         return fail(ERR_DTYPE, "grad: a gradient of dtype %s was assigned to a tensor of dtype %s",
                     rt_dtype_name((RtDtype)grad->dtype), rt_dtype_name((RtDtype)tensor->dtype));
@@ -59,8 +63,10 @@ Status rt_set_grad(RtTensor *tensor, RtTensor *grad) {
 
 Status rt_set_grad_buffer(RtTensor *leaf, RtTensor *buffer) {
     if (PRESENT(buffer) && (buffer->dtype != leaf->dtype || !shape_same(buffer, leaf)))
-        return fail(ERR_SHAPE, "a gradient buffer of shape (%s), %s, for a tensor of shape (%s), %s", shape_words(buffer),
-                    rt_dtype_name((RtDtype)buffer->dtype), shape_words(leaf), rt_dtype_name((RtDtype)leaf->dtype));
+        return fail(ERR_SHAPE,
+                    "a gradient buffer of shape (%s), %s, for a tensor of shape (%s), %s",
+                    shape_words(buffer), rt_dtype_name((RtDtype)buffer->dtype), shape_words(leaf),
+                    rt_dtype_name((RtDtype)leaf->dtype));
     RtAutograd *autograd = autograd_of(leaf);
     if (!autograd) return ERR_MEMORY;
     RtTensor *before = autograd->buffer;
@@ -70,14 +76,16 @@ Status rt_set_grad_buffer(RtTensor *leaf, RtTensor *buffer) {
 }
 
 RtTensor *rt_detach(RtTensor *tensor) {
-    return tensor ? tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape, tensor->stride,
-                                tensor->offset, (RtDtype)tensor->dtype)
+    return tensor ? tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
+                                tensor->stride, tensor->offset, (RtDtype)tensor->dtype)
                   : NULL;
 }
 
 Status rt_detach_in_place(RtTensor *tensor) {
     if (tensor->base)
-        return fail(ERR_GRAD, "detach_: a view cannot be detached in place: use detach(), which gives a new tensor");
+        return fail(
+            ERR_GRAD,
+            "detach_: a view cannot be detached in place: use detach(), which gives a new tensor");
     if (tensor->autograd) {
         RtNode *node = tensor->autograd->node;
         tensor->autograd->node = NULL;
@@ -92,8 +100,12 @@ RtNode *rt_grad_node(RtTensor *tensor) {
     return tensor->autograd ? tensor->autograd->node : NULL;
 }
 
-int rt_output_index(const RtTensor *tensor) { return tensor->autograd ? tensor->autograd->output : 0; }
-bool rt_retains_grad(const RtTensor *tensor) { return tensor->autograd && tensor->autograd->retains_grad; }
+int rt_output_index(const RtTensor *tensor) {
+    return tensor->autograd ? tensor->autograd->output : 0;
+}
+bool rt_retains_grad(const RtTensor *tensor) {
+    return tensor->autograd && tensor->autograd->retains_grad;
+}
 
 int rt_node_inputs(const RtNode *node) { return node->nin; }
 
@@ -105,7 +117,8 @@ int rt_node_next(const RtNode *node, int input, RtNode **out_node) {
 static int64_t leaf_or_node_hook(RtTensor *tensor, HookEntry entry) {
     if (!rt_requires_grad(tensor)) {
         if (entry.drop) entry.drop(entry.context);
-        return fail(ERR_GRAD, "a hook cannot be registered on a tensor that does not require a gradient");
+        return fail(ERR_GRAD,
+                    "a hook cannot be registered on a tensor that does not require a gradient");
     }
     RtNode *node = tensor->autograd->node;
     entry.output = node ? tensor->autograd->output : 0;
@@ -121,7 +134,8 @@ int64_t rt_leaf_hook_add(RtTensor *leaf, RtLeafHook hook, void *context, void (*
         if (drop) drop(context);
         return fail(ERR_GRAD, "a hook after accumulation can be registered on leaf tensors only");
     }
-    return leaf_or_node_hook(leaf, (HookEntry){.leaf_hook = hook, .context = context, .drop = drop});
+    return leaf_or_node_hook(leaf,
+                             (HookEntry){.leaf_hook = hook, .context = context, .drop = drop});
 }
 
 void rt_hook_remove(RtTensor *tensor, int64_t id) {
@@ -130,18 +144,20 @@ void rt_hook_remove(RtTensor *tensor, int64_t id) {
         hook_remove(&tensor->autograd->node->hooks, id);
 }
 
-static int visit_hooks(const HookEntry *entry, RtVisitor visitor, void *arg) {
+static int visit_hooks(const HookList *list, RtVisitor visitor, void *arg) {
     int result = 0;
-    for (; entry && result == 0; entry = entry->next) result = visitor(entry->context, entry->drop, arg);
+    for (const HookEntry *entry = list->first; entry && result == 0; entry = entry->next)
+        result = visitor(entry->context, entry->drop, arg);
     return result;
 }
 
 int rt_visit(const RtTensor *tensor, RtVisitor visitor, void *arg) {
     if (!tensor->autograd) return 0;
-    int result = visit_hooks(tensor->autograd->hooks, visitor, arg);
+    int result = visit_hooks(&tensor->autograd->hooks, visitor, arg);
     const RtNode *node = tensor->autograd->node;
     if (result || !node || node->count != 1) return result;
-    result = visit_hooks(node->hooks, visitor, arg);
-    if (result == 0 && node->kind == NODE_FUNCTION) result = visitor(node->context, node->function.drop, arg);
+    result = visit_hooks(&node->hooks, visitor, arg);
+    if (result == 0 && node->kind == NODE_FUNCTION)
+        result = visitor(node->context, node->function.drop, arg);
     return result;
 }

@@ -1,10 +1,12 @@
 // The walk: from the tensors whose gradients are given, back to the leaves.
 //
-// 1. Count, for every node that can be reached, how many gradients it will get (iterative depth-first search). When only
+// 1. Count, for every node that can be reached, how many gradients it will get (iterative
+// depth-first search). When only
 //    some inputs are asked for, find out which nodes lead to one.
-// 2. Take the ready node with the highest number, compute the gradients of its inputs, add them up at the nodes they go
-//    to, and let go of what the node kept. A leaf runs as soon as it is ready, so that whoever listens (data-parallel
-//    training) can start sending while the walk goes on.
+// 2. Take the ready node with the highest number, compute the gradients of its inputs, add them up
+// at the nodes they go
+//    to, and let go of what the node kept. A leaf runs as soon as it is ready, so that whoever
+//    listens (data-parallel training) can start sending while the walk goes on.
 #include "grad/tape.h"
 
 #include <pthread.h>
@@ -48,7 +50,11 @@ typedef struct Walk {
 static _Thread_local Walk *current_walk;
 static pthread_mutex_t accumulate_lock = PTHREAD_MUTEX_INITIALIZER;
 
-// Slots ---------------------------------------------------------------------------------------------------------
+void backward_hold(bool hold) {
+    hold ? pthread_mutex_lock(&accumulate_lock) : pthread_mutex_unlock(&accumulate_lock);
+}
+
+// Slots -------------------------------------------------------------------------------------------
 
 static size_t place_of(const Walk *walk, const RtNode *node) {
     uint64_t hash = (uint64_t)(uintptr_t)node * 0x9E3779B97F4A7C15u;
@@ -101,9 +107,11 @@ static void slot_clear(Slot *slot) {
     slot->g = NULL;
 }
 
-// Ready nodes ---------------------------------------------------------------------------------------------------
+// Ready nodes -------------------------------------------------------------------------------------
 
-static uint64_t number_at(const Walk *walk, int64_t i) { return walk->slots[walk->heap[i]].node->number; }
+static uint64_t number_at(const Walk *walk, int64_t i) {
+    return walk->slots[walk->heap[i]].node->number;
+}
 
 static void heap_swap(Walk *walk, int64_t i, int64_t j) {
     int64_t slot = walk->heap[i];
@@ -121,7 +129,8 @@ static Status heap_push(Walk *walk, int64_t slot) {
     }
     int64_t i = walk->nheap++;
     walk->heap[i] = slot;
-    for (; i > 0 && number_at(walk, (i - 1) / 2) < number_at(walk, i); i = (i - 1) / 2) heap_swap(walk, i, (i - 1) / 2);
+    for (; i > 0 && number_at(walk, (i - 1) / 2) < number_at(walk, i); i = (i - 1) / 2)
+        heap_swap(walk, i, (i - 1) / 2);
     return OK;
 }
 
@@ -136,7 +145,7 @@ static int64_t heap_pop(Walk *walk) {
     return top;
 }
 
-// 1. Search ------------------------------------------------------------------------------------------------------
+// 1. Search ---------------------------------------------------------------------------------------
 
 static bool is_captured(const Walk *walk, const RtNode *node) {
     for (int i = 0; i < walk->ncaptures; i++)
@@ -159,7 +168,8 @@ static Status search(Walk *walk, RtNode *root) {
     for (;;) {
         if (slot >= 0 && !walk->slots[slot].visited) { // enter
             walk->slots[slot].visited = true;
-            walk->slots[slot].needed = walk->accumulate || is_captured(walk, walk->slots[slot].node);
+            walk->slots[slot].needed =
+                walk->accumulate || is_captured(walk, walk->slots[slot].node);
             if (n == room) {
                 room = room ? room * 2 : 64;
                 SearchFrame *grown = mem_resize(MEM_TAPE, stack, (size_t)room * sizeof *stack);
@@ -199,9 +209,10 @@ out:
     return status;
 }
 
-// 2. Walk --------------------------------------------------------------------------------------------------------
+// 2. Walk -----------------------------------------------------------------------------------------
 
-// Adds a gradient to what a node has got for one of its outputs. A sum of our own is added to in place.
+// Adds a gradient to what a node has got for one of its outputs. A sum of our own is added to in
+// place.
 static Status add_gradient(Walk *walk, int64_t slot, int output, RtTensor *g) {
     RtTensor **sums = slot_gradients(&walk->slots[slot]);
     if (!sums) return ERR_MEMORY;
@@ -218,8 +229,8 @@ static Status add_gradient(Walk *walk, int64_t slot, int output, RtTensor *g) {
 
 // Nobody else can see this tensor's memory.
 static bool only_ours(const RtTensor *g) {
-    return g->count == 1 && !g->base && g->storage->count == 1 && !g->storage->release && !g->storage->parent &&
-           rt_tensor_is_contiguous(g);
+    return g->count == 1 && !g->base && g->storage->count == 1 && !g->storage->release &&
+           !g->storage->parent && rt_tensor_is_contiguous(g);
 }
 
 static Status accumulate(Walk *walk, RtTensor *leaf, RtTensor *g) {
@@ -248,18 +259,13 @@ static Status accumulate_and_tell(Walk *walk, RtTensor *leaf, RtTensor *g) {
     pthread_mutex_lock(&accumulate_lock);
     Status status = accumulate(walk, leaf, g);
     pthread_mutex_unlock(&accumulate_lock);
-    for (HookEntry *entry = leaf->autograd->hooks, *next; status >= 0 && entry; entry = next) {
-        next = entry->next; // a hook may remove itself
-        if (entry->leaf_hook) status = entry->leaf_hook(entry->context, leaf);
-    }
-    return status;
+    return status < 0 ? status : leaf_hooks_run(&leaf->autograd->hooks, leaf);
 }
 
 static Status run_leaf(Walk *walk, RtNode *node, RtTensor *g) {
-    RtTensor *leaf = node->leaf;
+    RtTensor *leaf = leaf_take(node);
     if (!leaf) return OK; // it is gone: nobody can ask
-    rt_tensor_keep(leaf);
-    Status status = hooks_run(leaf->autograd->hooks, 0, &g);
+    Status status = hooks_run(&leaf->autograd->hooks, 0, &g);
     if (status >= 0) status = accumulate_and_tell(walk, leaf, g);
     rt_tensor_drop(leaf);
     return status;
@@ -270,7 +276,10 @@ static Status capture(Walk *walk, RtNode *node, RtTensor **g) {
         Capture *wanted = &walk->captures[i];
         if (wanted->edge.node != node || !g[wanted->edge.output] || wanted->result) continue;
         RtTensor *result = g[wanted->edge.output];
-        if (node->kind == NODE_LEAF && node->leaf) TRY(hooks_run(node->leaf->autograd->hooks, 0, &result));
+        RtTensor *leaf = node->kind == NODE_LEAF ? leaf_take(node) : NULL;
+        Status status = leaf ? hooks_run(&leaf->autograd->hooks, 0, &result) : OK;
+        rt_tensor_drop(leaf);
+        TRY(status);
         wanted->result = rt_tensor_keep(result);
     }
     return OK;
@@ -293,8 +302,8 @@ static Status run_node(Walk *walk, int64_t slot) {
     for (int i = 0; i < node->nout; i++) {
         g[i] = sums[i] ? sums[i] : RT_NONE;
         any = any || sums[i];
-        if (!sums[i] || !node->hooks) continue;
-        TRY(hooks_run(node->hooks, i, &g[i]));
+        if (!sums[i]) continue;
+        TRY(hooks_run(&node->hooks, i, &g[i]));
         if (g[i] == sums[i]) continue;
         rt_tensor_keep(g[i]);
         rt_tensor_drop(sums[i]);
@@ -359,7 +368,8 @@ static RtTensor *first_gradient(RtTensor *tensor, RtTensor *given, int i) {
     if (!PRESENT(given)) {
         if (tensor->numel != 1) {
             fail(ERR_GRAD,
-                 "grad can be implicitly created only for scalar outputs: tensor %d has shape (%s); pass the gradient, or "
+                 "grad can be implicitly created only for scalar outputs: tensor %d has shape "
+                 "(%s); pass the gradient, or "
                  "reduce it with .sum() or .mean()",
                  i, shape_words(tensor));
             return NULL;
@@ -372,18 +382,22 @@ static RtTensor *first_gradient(RtTensor *tensor, RtTensor *given, int i) {
         return rt_ones(attrs);
     }
     if (!shape_same(given, tensor)) {
-        fail(ERR_SHAPE, "the gradient given for tensor %d has shape (%s), the tensor has (%s)", i, shape_words(given),
-             shape_words(tensor));
+        fail(ERR_SHAPE, "the gradient given for tensor %d has shape (%s), the tensor has (%s)", i,
+             shape_words(given), shape_words(tensor));
         return NULL;
     }
-    return given->dtype == tensor->dtype ? given : rt_cast(given, WITH(cast, .dtype = (RtDtype)tensor->dtype));
+    return given->dtype == tensor->dtype
+               ? given
+               : rt_cast(given, WITH(cast, .dtype = (RtDtype)tensor->dtype));
 }
 
 static Status start_walk(Walk *walk, RtTensor **tensors, RtTensor **grads, int n) {
     for (int i = 0; i < n; i++) {
         if (tensors[i]->base) TRY(view_sync(tensors[i]));
         if (!tape_requires_grad(tensors[i]))
-            return fail(ERR_GRAD, "element %d of tensors does not require grad and does not have a grad_fn", i);
+            return fail(ERR_GRAD,
+                        "element %d of tensors does not require grad and does not have a grad_fn",
+                        i);
         RtTensor *g = first_gradient(tensors[i], grads ? grads[i] : RT_NONE, i);
         if (!g) return error_code();
         GradEdge edge = tape_edge(tensors[i]);
@@ -450,8 +464,8 @@ static Status captures_make(Walk *walk, RtTensor **inputs, int n) {
     return OK;
 }
 
-Status rt_backward(RtTensor **tensors, RtTensor **grads, int n, RtTensor **inputs, int n_inputs, bool retain_graph,
-                   bool create_graph) {
+Status rt_backward(RtTensor **tensors, RtTensor **grads, int n, RtTensor **inputs, int n_inputs,
+                   bool retain_graph, bool create_graph) {
     Walk walk = {.accumulate = !inputs, .retain = retain_graph, .create = create_graph};
     if (!inputs) return walk_back(&walk, tensors, grads, n);
     Status status;
@@ -470,8 +484,8 @@ out:
     return status;
 }
 
-Status rt_grad(RtTensor **outputs, RtTensor **grads, int n, RtTensor **inputs, int n_inputs, bool retain_graph,
-               bool create_graph, bool allow_unused, RtTensor **out) {
+Status rt_grad(RtTensor **outputs, RtTensor **grads, int n, RtTensor **inputs, int n_inputs,
+               bool retain_graph, bool create_graph, bool allow_unused, RtTensor **out) {
     Walk walk = {.retain = retain_graph, .create = create_graph};
     Status status;
     GUARD(captures_make(&walk, inputs, n_inputs));
@@ -479,7 +493,8 @@ Status rt_grad(RtTensor **outputs, RtTensor **grads, int n, RtTensor **inputs, i
     for (int i = 0; i < n_inputs; i++) {
         if (!walk.captures[i].result && !allow_unused) {
             status = fail(ERR_GRAD,
-                          "input %d was not used in the graph: pass allow_unused=True if that is meant, its gradient is then "
+                          "input %d was not used in the graph: pass allow_unused=True if that is "
+                          "meant, its gradient is then "
                           "None",
                           i);
             goto out;

@@ -1,5 +1,5 @@
-// The gradient of one node: opens what was saved, runs the row's formula, brings the results to the inputs' shapes and
-// dtypes.
+// The gradient of one node: opens what was saved, runs the row's formula, brings the results to the
+// inputs' shapes and dtypes.
 #include "grad/tape.h"
 
 #include <string.h>
@@ -9,7 +9,8 @@
 static const GradFormula *const formulas[OP_COUNT] = {
 #define RT_SLOT_GRAD(name_) &grad_##name_
 #define RT_SLOT_FLAT(name_) NULL
-#define KERNEL(name_, nin_, nout_, attrs_, shape_, dtype_, cast_, grad_, ...) [OP_##name_] = RT_SLOT_##grad_(name_),
+#define KERNEL(name_, nin_, nout_, attrs_, shape_, dtype_, cast_, grad_, ...)                      \
+    [OP_##name_] = RT_SLOT_##grad_(name_),
 #define VIEW(name_, nin_, nout_, attrs_, grad_, ...) [OP_##name_] = RT_SLOT_##grad_(name_),
 #define MADE(name_, ...)
 #include "ops/families.def"
@@ -34,11 +35,13 @@ RtTensor *grad_number(double value, RtTensor *like) {
 RtTensor *grad_sum_to(RtTensor *gradient, const RtShape *shape) {
     if (!gradient || gradient == RT_NONE) return gradient;
     int extra = gradient->ndim - shape->n;
-    if (extra == 0 && !memcmp(gradient->shape, shape->dim, (size_t)shape->n * sizeof(int64_t))) return gradient;
+    if (extra == 0 && !memcmp(gradient->shape, shape->dim, (size_t)shape->n * sizeof(int64_t)))
+        return gradient;
     RtAttrs_reduce reduce = rt_defaults_reduce();
     reduce.dim.n = 0;
     for (int i = 0; i < gradient->ndim; i++)
-        if (i < extra || (shape->dim[i - extra] == 1 && gradient->shape[i] != 1)) reduce.dim.v[reduce.dim.n++] = i;
+        if (i < extra || (shape->dim[i - extra] == 1 && gradient->shape[i] != 1))
+            reduce.dim.v[reduce.dim.n++] = i;
     RtTensor *sum = gradient;
     if (reduce.dim.n > 0) {
         reduce.keepdim = true;
@@ -59,12 +62,13 @@ static RtTensor *fit(const RtNode *node, int i, RtTensor *gradient, const char *
     if (!shape_is(gradient, shape)) {
         Text text = {0};
         shape_text(&text, shape->dim, shape->n);
-        fail(ERR_SHAPE, "the gradient that %s gave for input %d has shape (%s), the input has (%s)", name, i,
-             shape_words(gradient), text_chars(&text));
+        fail(ERR_SHAPE, "the gradient that %s gave for input %d has shape (%s), the input has (%s)",
+             name, i, shape_words(gradient), text_chars(&text));
         text_clear(&text);
         return NULL;
     }
-    if (gradient->dtype != (int8_t)node->x_dtype[i]) gradient = rt_cast(gradient, WITH(cast, .dtype = node->x_dtype[i]));
+    if (gradient->dtype != (int8_t)node->x_dtype[i])
+        gradient = rt_cast(gradient, WITH(cast, .dtype = node->x_dtype[i]));
     return gradient;
 }
 
@@ -82,15 +86,17 @@ static Status fit_all(const RtNode *node, int nin, RtTensor **give, const char *
 
 static Status row_gradient(RtNode *node, int nin, int nout, RtTensor **g, RtTensor **give) {
     RtTensor *x_room[RT_MAX_IN], *y[RT_MAX_OUT] = {NULL}, **x = x_room;
-    if (nin > RT_MAX_IN) { // long lists save nothing of their inputs
+    if (nin > RT_MAX_IN) { // long lists save nothing
         x = NULL;
     } else {
         for (int i = 0; i < nin; i++) {
             x[i] = NULL;
-            if (node->saved[i].tensor && !(x[i] = saved_take(&node->saved[i], node, node->row->name))) return error_code();
+            if (node->saved[i].tensor &&
+                !(x[i] = saved_take(&node->saved[i], node, node->row->name)))
+                return error_code();
         }
     }
-    for (int i = 0; i < nout; i++) {
+    for (int i = 0; i < nout && i < RT_MAX_OUT; i++) {
         if (!node->saved[node->nin + i].tensor) continue;
         y[i] = saved_take(&node->saved[node->nin + i], node, node->row->name);
         if (y[i] && node->kind == NODE_SLICES) y[i] = slices_view(node, y[i]);
@@ -98,9 +104,20 @@ static Status row_gradient(RtNode *node, int nin, int nout, RtTensor **g, RtTens
     }
     // For a write through a view, output 0 of the formula is the view, not the base.
     const RtShape *y_shape = node->kind == NODE_SLICES ? &node->view_shape : node->y_shape;
-    GradCall call = {.row = node->row, .attrs = node->attrs, .nin = nin, .nout = nout, .x = x, .y = y, .g = g,
-                     .x_shape = node->x_shape, .y_shape = y_shape, .x_dtype = node->x_dtype, .y_dtype = node->y_dtype,
-                     .want = node->want, .give = give, .device = node->device};
+    GradCall call = {.row = node->row,
+                     .attrs = node->attrs,
+                     .nin = nin,
+                     .nout = nout,
+                     .x = x,
+                     .y = y,
+                     .g = g,
+                     .x_shape = node->x_shape,
+                     .y_shape = y_shape,
+                     .x_dtype = node->x_dtype,
+                     .y_dtype = node->y_dtype,
+                     .want = node->want,
+                     .give = give,
+                     .device = node->device};
     for (int i = 0; i < nin; i++) give[i] = RT_NONE;
     TRY((*formulas[node->row->op])(&call));
     return fit_all(node, nin, give, node->row->name);
@@ -113,7 +130,8 @@ static Status write_gradient(RtNode *node, RtTensor **g, RtTensor **give) {
 Status node_gradient(RtNode *node, RtTensor **g, RtTensor **give) {
     if (node->released)
         return fail(ERR_GRAD,
-                    "backward went through %s a second time, but what it had saved was freed by the first: pass "
+                    "backward went through %s a second time, but what it had saved was freed by "
+                    "the first: pass "
                     "retain_graph=True the first time",
                     rt_node_name(node));
     switch (node->kind) {

@@ -4,18 +4,23 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "ops/door.h"
-
 static _Thread_local __attribute__((tls_model("initial-exec"))) bool grad_off; // zero: on
 static _Atomic uint64_t next_number;
-static _Atomic int64_t next_hook = 1;
-// Guards the weak pointers between leaves and their nodes.
+// Guards the weak pointers: between leaves and their nodes, and between tensors and their Retain.
 static pthread_mutex_t leaf_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void record_hold(bool hold) {
+    hold ? pthread_mutex_lock(&leaf_lock) : pthread_mutex_unlock(&leaf_lock);
+}
 
 bool rt_grad_enabled(void) { return !grad_off; }
 void rt_set_grad_enabled(bool enabled) { grad_off = !enabled; }
 
-// Autograd data of tensors --------------------------------------------------------------------------------------
+typedef struct Retain { // the context of the hook that keeps a tensor's gradient
+    RtTensor *tensor;   // weak
+} Retain;
+
+// Autograd data of tensors ------------------------------------------------------------------------
 
 RtAutograd *autograd_of(RtTensor *tensor) {
     if (tensor->autograd) return tensor->autograd;
@@ -26,11 +31,11 @@ RtAutograd *autograd_of(RtTensor *tensor) {
 }
 
 static void drop_autograd(RtTensor *tensor) {
+    pthread_mutex_lock(&leaf_lock);
     RtAutograd *autograd = tensor->autograd;
     tensor->autograd = NULL;
-    pthread_mutex_lock(&leaf_lock);
     if (autograd->leaf_node) autograd->leaf_node->leaf = NULL;
-    if (autograd->node && autograd->node->retain == tensor) autograd->node->retain = NULL;
+    if (autograd->retain) autograd->retain->tensor = NULL;
     pthread_mutex_unlock(&leaf_lock);
     rt_tensor_drop(autograd->grad);
     rt_tensor_drop(autograd->buffer);
@@ -66,69 +71,35 @@ GradEdge tape_edge(RtTensor *tensor) {
     return (GradEdge){node, 0};
 }
 
-// Hooks ---------------------------------------------------------------------------------------------------------
-
-int64_t hook_append(HookEntry **list, HookEntry entry) {
-    HookEntry *made = pool_take(MEM_TAPE, sizeof *made);
-    if (!made) {
-        if (entry.drop) entry.drop(entry.context);
-        return ERR_MEMORY;
-    }
-    *made = entry;
-    made->next = NULL;
-    made->id = atomic_fetch_add(&next_hook, 1);
-    while (*list) list = &(*list)->next; // they run in the order in which they were added
-    *list = made;
-    return made->id;
+// A weak pointer made a counted one. The tensor may be going at this moment: its memory is there as
+// long as the pointer is, but a count of 0 does not rise again. Under leaf_lock.
+static RtTensor *weak_take(RtTensor *tensor) {
+    if (!tensor) return NULL;
+    int64_t count = tensor->count;
+    while (count > 0)
+        if (atomic_compare_exchange_weak(&tensor->count, &count, count + 1)) return tensor;
+    return NULL;
 }
 
-static void hook_free(HookEntry *entry) {
-    if (entry->drop) entry->drop(entry->context);
-    pool_give(MEM_TAPE, entry, sizeof *entry);
+RtTensor *leaf_take(RtNode *node) {
+    pthread_mutex_lock(&leaf_lock);
+    RtTensor *leaf = weak_take(node->leaf);
+    pthread_mutex_unlock(&leaf_lock);
+    return leaf;
 }
 
-void hooks_clear(HookEntry **list) {
-    HookEntry *entry = *list;
-    *list = NULL;
-    while (entry) {
-        HookEntry *next = entry->next;
-        hook_free(entry);
-        entry = next;
-    }
-}
-
-bool hook_remove(HookEntry **list, int64_t id) {
-    for (; *list; list = &(*list)->next)
-        if ((*list)->id == id) {
-            HookEntry *entry = *list;
-            *list = entry->next;
-            hook_free(entry);
-            return true;
-        }
-    return false;
-}
-
-Status hooks_run(HookEntry *list, int output, RtTensor **gradient) {
-    for (HookEntry *entry = list, *next; entry; entry = next) {
-        next = entry->next; // a hook may remove itself
-        if (!entry->hook || entry->output != output) continue;
-        RtTensor *replacement = NULL;
-        TRY(entry->hook(entry->context, *gradient, &replacement));
-        if (replacement) *gradient = replacement;
-    }
-    return OK;
-}
-
-// Nodes ---------------------------------------------------------------------------------------------------------
+// Nodes -------------------------------------------------------------------------------------------
 
 static size_t aligned(size_t bytes) { return (bytes + 15) & ~(size_t)15; }
 
 RtNode *node_new(NodeKind kind, int nin, int nout, const OpCall *call) {
     size_t attrs_bytes = call ? (size_t)call->row->attrs->bytes : 0;
-    size_t at[6], bytes = aligned(kind == NODE_SLICES ? sizeof(RtNode) : offsetof(RtNode, geometry));
-    size_t parts[6] = {(size_t)nin * sizeof(GradEdge),         (size_t)nin * sizeof(bool),
-                       (size_t)(nin + nout) * sizeof(RtShape), (size_t)(nin + nout) * sizeof(RtDtype),
-                       (size_t)(nin + nout) * sizeof(RtSaved), attrs_bytes};
+    size_t at[6],
+        bytes = aligned(kind == NODE_SLICES ? sizeof(RtNode) : offsetof(RtNode, geometry));
+    size_t parts[6] = {
+        (size_t)nin * sizeof(GradEdge),         (size_t)nin * sizeof(bool),
+        (size_t)(nin + nout) * sizeof(RtShape), (size_t)(nin + nout) * sizeof(RtDtype),
+        (size_t)(nin + nout) * sizeof(RtSaved), attrs_bytes};
     for (int i = 0; i < 6; i++) {
         at[i] = bytes;
         bytes += aligned(parts[i]);
@@ -181,7 +152,8 @@ RtNode *rt_node_keep(RtNode *node) {
     return node;
 }
 
-// Freeing one node may free a chain of a hundred thousand: nodes that die meanwhile wait in a list instead of on the stack.
+// Freeing one node may free a chain of a hundred thousand: nodes that die meanwhile wait in a list
+// instead of on the stack.
 void rt_node_drop(RtNode *node) {
     static _Thread_local RtNode *dead;
     static _Thread_local bool freeing;
@@ -196,14 +168,13 @@ void rt_node_drop(RtNode *node) {
         return;
     }
     node->leaf = NULL;
-    node->retain = (RtTensor *)dead; // the field serves as the list's link from here on
+    node->next_dead = dead;
     dead = node;
     if (freeing) return;
     freeing = true;
     while (dead) {
         RtNode *next = dead;
-        dead = (RtNode *)next->retain;
-        next->retain = NULL;
+        dead = next->next_dead;
         node_free(next);
     }
     freeing = false;
@@ -219,7 +190,8 @@ Status node_set_edges(RtNode *node, RtTensor *const *in) {
         node->x_shape[i].n = in[i]->ndim;
         memcpy(node->x_shape[i].dim, in[i]->shape, (size_t)in[i]->ndim * sizeof(int64_t));
         node->x_dtype[i] = (RtDtype)in[i]->dtype;
-        node->want[i] = tape_requires_grad(in[i]) && rt_dtype_kind((RtDtype)in[i]->dtype) == RT_KIND_FLOAT;
+        node->want[i] =
+            tape_requires_grad(in[i]) && rt_dtype_kind((RtDtype)in[i]->dtype) == RT_KIND_FLOAT;
         if (!node->want[i]) continue;
         node->edges[i] = tape_edge(in[i]);
         if (!node->edges[i].node) return error_code();
@@ -228,19 +200,41 @@ Status node_set_edges(RtNode *node, RtTensor *const *in) {
 }
 
 static Status retain_hook(void *context, RtTensor *grad, RtTensor **out) {
-    RtNode *node = context;
+    const Retain *retain = context;
     (void)out;
-    if (!node->retain) return OK;
-    RtAutograd *autograd = node->retain->autograd;
-    rt_tensor_drop(autograd->grad);
-    autograd->grad = rt_tensor_keep(grad);
+    RtTensor *before = rt_tensor_keep(grad);
+    pthread_mutex_lock(&leaf_lock);
+    if (retain->tensor) { // as long as this is set, its autograd data are there
+        before = retain->tensor->autograd->grad;
+        retain->tensor->autograd->grad = grad;
+    }
+    pthread_mutex_unlock(&leaf_lock);
+    rt_tensor_drop(before);
     return OK;
 }
 
+static void retain_drop(void *context) {
+    Retain *retain = context;
+    pthread_mutex_lock(&leaf_lock);
+    if (retain->tensor) retain->tensor->autograd->retain = NULL;
+    pthread_mutex_unlock(&leaf_lock);
+    pool_give(MEM_TAPE, retain, sizeof *retain);
+}
+
+// From now on by the node that the tensor has now; an earlier one is told nothing any more.
 static Status retain_on(RtTensor *tensor) {
-    RtNode *node = tensor->autograd->node;
-    node->retain = tensor;
-    int64_t id = hook_append(&node->hooks, (HookEntry){.hook = retain_hook, .context = node, .output = tensor->autograd->output});
+    RtAutograd *autograd = tensor->autograd;
+    Retain *retain = pool_take(MEM_TAPE, sizeof *retain);
+    if (!retain) return ERR_MEMORY;
+    retain->tensor = tensor;
+    pthread_mutex_lock(&leaf_lock);
+    if (autograd->retain) autograd->retain->tensor = NULL;
+    autograd->retain = retain;
+    pthread_mutex_unlock(&leaf_lock);
+    int64_t id = hook_append(&autograd->node->hooks, (HookEntry){.hook = retain_hook,
+                                                                 .context = retain,
+                                                                 .drop = retain_drop,
+                                                                 .output = autograd->output});
     return id < 0 ? (Status)id : OK;
 }
 
@@ -252,33 +246,35 @@ Status rt_retain_grad(RtTensor *tensor) {
     return retain_on(tensor);
 }
 
-Status node_set_output(RtTensor *tensor, RtNode *node, int output) {
+static Status tensor_set_node(RtTensor *tensor, RtNode *node, int output) {
     RtAutograd *autograd = autograd_of(tensor);
     if (!autograd) return ERR_MEMORY;
-    node->y_shape[output].n = tensor->ndim;
-    memcpy(node->y_shape[output].dim, tensor->shape, (size_t)tensor->ndim * sizeof(int64_t));
-    node->y_dtype[output] = (RtDtype)tensor->dtype;
-    RtNode *before = autograd->node;
     autograd->node = rt_node_keep(node);
     autograd->output = output;
     autograd->requires_grad = true;
-    if (autograd->retains_grad) {
-        if (before && before->retain == tensor) before->retain = NULL;
-        TRY(retain_on(tensor));
-    }
-    rt_node_drop(before);
     return OK;
 }
 
-// Saved tensors -------------------------------------------------------------------------------------------------
+Status node_set_output(RtTensor *tensor, RtNode *node, int output) {
+    node->y_shape[output].n = tensor->ndim;
+    memcpy(node->y_shape[output].dim, tensor->shape, (size_t)tensor->ndim * sizeof(int64_t));
+    node->y_dtype[output] = (RtDtype)tensor->dtype;
+    RtNode *before = tensor->autograd ? tensor->autograd->node : NULL;
+    TRY(tensor_set_node(tensor, node, output));
+    Status status = tensor->autograd->retains_grad ? retain_on(tensor) : OK;
+    rt_node_drop(before);
+    return status;
+}
+
+// Saved tensors -----------------------------------------------------------------------------------
 
 Status saved_set(RtSaved *saved, RtTensor *tensor, int output) {
     RtTensor *kept = tensor;
     if (output >= 0) { // a header of its own: the tensor itself points to the node
         RtScope scope;
         TRY(rt_scope_open(&scope));
-        kept = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape, tensor->stride, tensor->offset,
-                           (RtDtype)tensor->dtype);
+        kept = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
+                           tensor->stride, tensor->offset, (RtDtype)tensor->dtype);
         if (kept) rt_tensor_keep(kept);
         rt_scope_close(scope);
         if (!kept) return ERR_MEMORY;
@@ -300,16 +296,19 @@ RtTensor *saved_take(const RtSaved *saved, RtNode *node, const char *op) {
     uint32_t now = rt_tensor_version(tensor);
     if (now != saved->version) {
         fail(ERR_GRAD,
-             "one of the tensors needed for the gradient of %s was modified by an in-place operation: the tensor of shape "
-             "(%s) is at version %u, but version %u was saved. Use the out-of-place form, or clone() before writing",
+             "one of the tensors needed for the gradient of %s was modified by an in-place "
+             "operation: the tensor of shape "
+             "(%s) is at version %u, but version %u was saved. Use the out-of-place form, or "
+             "clone() before writing",
              op, shape_words(tensor), now, saved->version);
         return NULL;
     }
     if (saved->output < 0) return tensor;
-    RtTensor *made = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape, tensor->stride,
-                                 tensor->offset, (RtDtype)tensor->dtype);
+    RtTensor *made = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
+                                 tensor->stride, tensor->offset, (RtDtype)tensor->dtype);
     if (!made || !node) return made;
-    return node_set_output(made, node, saved->output) < 0 ? NULL : made;
+    return tensor_set_node(made, node, saved->output) < 0 ? NULL
+                                                          : made; // other threads may read the node
 }
 
 RtSaved *rt_save(RtTensor *tensor, RtNode *node_of_output, int output_index) {
@@ -335,23 +334,25 @@ void rt_saved_drop(RtSaved *saved) {
     pool_give(MEM_TAPE, saved, sizeof *saved);
 }
 
-Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin, RtTensor *const *out, int nout) {
+Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin,
+                 RtTensor *const *out, int nout) {
     unsigned needs = 0;
     for (int i = 0; i < nin; i++)
         if (node->want[i]) needs |= row->needs[row->nin == RT_LIST ? 0 : i];
     for (int i = 0; i < nin && i < 12; i++)
         if (needs >> i & 1 && PRESENT(in[i])) TRY(saved_set(&node->saved[i], in[i], -1));
-    for (int i = 0; i < nout; i++)
+    for (int i = 0; i < nout && i < RT_MAX_OUT; i++)
         if (needs >> (12 + i) & 1) TRY(saved_set(&node->saved[node->nin + i], out[i], i));
     return OK;
 }
 
-// The recorder --------------------------------------------------------------------------------------------------
+// The recorder ------------------------------------------------------------------------------------
 
 static bool wanted(RtTensor *const *in, int nin) {
     if (grad_off) return false;
     for (int i = 0; i < nin; i++)
-        if (in[i]->autograd && tape_requires_grad(in[i])) return true; // RT_NONE has no autograd data
+        if (in[i]->autograd && tape_requires_grad(in[i]))
+            return true; // RT_NONE has no autograd data
     return false;
 }
 
@@ -377,8 +378,8 @@ out:
 
 const Recorder tape_recorder = {wanted, check_write, record, view_sync};
 
-Status rt_function_record(const RtFunction *function, void *context, RtTensor **inputs, int n_in, RtTensor **outputs,
-                          int n_out, RtNode **out_node) {
+Status rt_function_record(const RtFunction *function, void *context, RtTensor **inputs, int n_in,
+                          RtTensor **outputs, int n_out, RtNode **out_node) {
     RtNode *node = node_new(NODE_FUNCTION, n_in, n_out, NULL);
     if (!node) {
         if (function->drop) function->drop(context);

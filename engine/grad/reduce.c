@@ -114,8 +114,7 @@ GRAD(logsumexp) { // all -inf: no element has a share
     return OK;
 }
 
-// Running sums and products
-// ---------------------------------------------------------------------------------------
+// Running sums and products -----------------------------------------------------------------------
 
 static RtTensor *flipped(RtTensor *x, int64_t dim) {
     return rt_flip(x, WITH(axes, .dims = RT_INTS(dim)));

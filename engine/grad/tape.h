@@ -1,13 +1,15 @@
 // tape.h: the graph of what was computed, and the walk back through it.
 //
-// A node is one recorded call: it knows the nodes its inputs came from (edges), keeps the tensors its gradient needs
-// (saved), and is kept by its output tensors and by the nodes after it. A leaf that wants a gradient has a leaf node,
-// made when it is first used and known to the leaf by a weak pointer. Nothing points forward, so there are no cycles:
-// a saved output holds storage and version, never its own node.
+// A node is one recorded call: it knows the nodes its inputs came from (edges), keeps the tensors
+// its gradient needs (saved), and is kept by its output tensors and by the nodes after it. A leaf
+// that wants a gradient has a leaf node, made when it is first used and known to the leaf by a weak
+// pointer. Nothing points forward, so there are no cycles: a saved output holds storage and
+// version, never its own node.
 //
-// Nodes are numbered in the order of recording. The walk (backward.c) takes the ready node with the highest number, so
-// it needs no recursion, and frees what a node kept as it goes. record.c makes nodes; views.c handles writes through
-// views and to bases; engine.c holds what rustorch.h exports.
+// Nodes are numbered in the order of recording. The walk (backward.c) takes the ready node with the
+// highest number, so it needs no recursion, and frees what a node kept as it goes. record.c makes
+// nodes; hook.c runs hooks; views.c handles writes through views and to bases; autograd.c holds
+// what rustorch.h exports.
 #pragma once
 
 #include "base/pool.h"
@@ -21,16 +23,17 @@ typedef struct GradEdge {
 } GradEdge;
 
 struct RtSaved {
-    RtTensor *tensor;  // an input; or a header over the output's storage without autograd data
-    uint32_t version;  // of the storage, when it was saved
-    int output;        // -1: an input
+    RtTensor *tensor; // an input; or a header over the output's storage without autograd data
+    uint32_t version; // of the storage, when it was saved
+    int output;       // -1: an input
 };
 
 typedef enum NodeKind { NODE_OP, NODE_LEAF, NODE_FUNCTION, NODE_SLICES } NodeKind;
 
 typedef struct HookEntry {
     struct HookEntry *next;
-    int64_t id;
+    int64_t id;           // rises along the list
+    _Atomic int count;    // the list's, and that of who runs it
     RtGradHook hook;      // on a gradient
     RtLeafHook leaf_hook; // or after accumulation
     void *context;
@@ -38,10 +41,17 @@ typedef struct HookEntry {
     int output; // of the node
 } HookEntry;
 
+// In the order in which they were added. A hook may remove itself and others, and add some, while
+// it runs: then the walk goes on with those still there, and those added run from the next time on.
+typedef struct HookList {
+    HookEntry *_Atomic first;
+} HookList;
+
 struct RtNode {
     _Atomic int64_t count;
     NodeKind kind;
-    uint64_t number; // order of recording; leaves have UINT64_MAX: they run as soon as they are ready
+    uint64_t
+        number; // order of recording; leaves have UINT64_MAX: they run as soon as they are ready
     int nin, nout;
     const RtOpRow *row; // NODE_OP and the write inside NODE_SLICES
     GradEdge *edges;    // nin
@@ -52,8 +62,8 @@ struct RtNode {
     void *attrs;
     RtSaved *saved; // nin + nout; tensor NULL where not saved
     bool released;  // what it kept is gone: a second walk is an error
-    HookEntry *hooks;
-    RtTensor *retain; // output 0's tensor wants .grad too; weak
+    HookList hooks;
+    RtNode *next_dead; // in the list of those to be freed
     // NODE_LEAF
     RtTensor *leaf; // weak: the leaf clears it when it goes
     // NODE_FUNCTION
@@ -61,7 +71,8 @@ struct RtNode {
     void *context;
     size_t bytes; // of this block
     // NODE_SLICES alone: the block of another node ends here, before its arrays.
-    // edges[nin - 1] is the base before the write; the write reads and gives at this geometry of the base.
+    // edges[nin - 1] is the base before the write; the write reads and gives at this geometry of
+    // the base.
     RtAttrs_geometry geometry;
     RtShape view_shape;
 };
@@ -74,27 +85,40 @@ struct RtAutograd {
     RtNode *node;     // counted; NULL for a leaf
     int output;
     RtNode *leaf_node; // weak
-    HookEntry *hooks;  // of a leaf: on its gradient and after accumulation
+    HookList hooks;    // of a leaf: on its gradient and after accumulation
+    struct Retain
+        *retain; // of a tensor that is no leaf and wants .grad too; its node's hook holds it; weak
 };
 
 RtAutograd *autograd_of(RtTensor *tensor); // made when absent
 bool tape_requires_grad(const RtTensor *tensor);
-GradEdge tape_edge(RtTensor *tensor); // where the gradient of tensor goes; counted; node NULL with an error recorded only on failure
+GradEdge tape_edge(RtTensor *tensor); // where the gradient of tensor goes; counted; node NULL with
+                                      // an error recorded only on failure
 // A node with room for nin inputs and nout outputs; count 1.
 RtNode *node_new(NodeKind kind, int nin, int nout, const OpCall *call);
 Status node_set_edges(RtNode *node, RtTensor *const *in);
 Status node_set_output(RtTensor *tensor, RtNode *node, int output); // the tensor keeps node
-Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin, RtTensor *const *out, int nout);
+Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin,
+                 RtTensor *const *out, int nout);
 void node_release(RtNode *node);
 RtTensor *saved_take(const RtSaved *saved, RtNode *node, const char *op);
 Status saved_set(RtSaved *saved, RtTensor *tensor, int output);
 void saved_clear(RtSaved *saved);
-int64_t hook_append(HookEntry **list, HookEntry entry);
-void hooks_clear(HookEntry **list);
-bool hook_remove(HookEntry **list, int64_t id);
-Status hooks_run(HookEntry *list, int output, RtTensor **gradient); // may replace the gradient
+RtTensor *
+leaf_take(RtNode *node); // the tensor that a leaf node stands for, counted; NULL: it is gone
+
+// hook.c
+int64_t hook_append(HookList *list, HookEntry entry);
+void hooks_clear(HookList *list);
+bool hook_remove(HookList *list, int64_t id);
+Status hooks_run(HookList *list, int output, RtTensor **gradient); // may replace the gradient
+Status leaf_hooks_run(HookList *list, RtTensor *leaf);             // those after accumulation
 
 extern const Recorder tape_recorder;
+// Around fork, in this order, and before storage_hold: the child must not find a lock that nobody gives back.
+void backward_hold(bool hold);
+void record_hold(bool hold);
+void hook_hold(bool hold);
 void tape_install(void);
 
 // views.c
@@ -106,5 +130,6 @@ Status check_write(const OpCall *call, RtTensor *target, bool wanted, bool inpla
 Status slices_gradient(RtNode *node, RtTensor *g, RtTensor **give,
                        Status (*write_gradient)(RtNode *node, RtTensor **g, RtTensor **give));
 
-// formula.c: the gradients of a node's inputs into give (nin places), all belonging to the open scope
+// formula.c: the gradients of a node's inputs into give (nin places), all belonging to the open
+// scope
 Status node_gradient(RtNode *node, RtTensor **g, RtTensor **give);

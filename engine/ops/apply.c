@@ -1,7 +1,8 @@
 // The door: every op goes through rt_apply, and nothing beside it.
 //
 //   1. check the inputs            4. make inputs contiguous (DENSE)   7. run the backend's kernel
-//   2. dtypes; cast the inputs     5. allocate or check the outputs    8. copy to out= where it could not be written
+//   2. dtypes; cast the inputs     5. allocate or check the outputs    8. copy to out= where it
+//   could not be written
 //   3. shapes                      6. tell the profiler                9. record on the tape
 //
 // Whatever must see all ops is one branch here.
@@ -32,13 +33,15 @@ Status call_outputs(OpCall *call, int n) {
     return call->out ? OK : ERR_MEMORY;
 }
 
-// 1 ------------------------------------------------------------------------------------------------------------
+// 1 -----------------------------------------------------------------------------------------------
 
 static Status check_inputs(OpCall *call) {
     int expected = call->row->nin;
     if (expected != RT_LIST && call->nin != expected)
-        return call_fail(call, ERR_TYPE, "%d tensors were given, %d are needed", call->nin, expected);
-    if (expected == RT_LIST && call->nin == 0) return call_fail(call, ERR_VALUE, "a list with at least one tensor is needed");
+        return call_fail(call, ERR_TYPE, "%d tensors were given, %d are needed", call->nin,
+                         expected);
+    if (expected == RT_LIST && call->nin == 0)
+        return call_fail(call, ERR_VALUE, "a list with at least one tensor is needed");
     bool found = false;
     call->device = (RtDevice){RT_CPU, 0};
     for (int i = 0; i < call->nin; i++) {
@@ -46,7 +49,8 @@ static Status check_inputs(OpCall *call) {
         if (!x) return error_code(); // an earlier op failed: its message stays
         if (x == RT_NONE || x->wrapped) continue;
         if (found && (x->device.type != call->device.type || x->device.index != call->device.index))
-            return call_fail(call, ERR_DEVICE, "tensors are on different devices: move them to one with .to()");
+            return call_fail(call, ERR_DEVICE,
+                             "tensors are on different devices: move them to one with .to()");
         call->device = x->device;
         found = true;
         if (x->base && x->view_version != rt_tensor_version(x)) TRY(door_recorder.sync_view(x));
@@ -54,25 +58,43 @@ static Status check_inputs(OpCall *call) {
     return OK;
 }
 
-// 2 ------------------------------------------------------------------------------------------------------------
+// 2 -----------------------------------------------------------------------------------------------
 
-static RtTensor *cast_input(RtTensor *x, RtDtype dtype) {
-    if (x->wrapped) return rt_tensor_scalar(rt_tensor_item(x, 0), dtype, true);
-    return rt_cast(x, WITH(cast, .dtype = dtype));
+// Sums, products and quotients of f16 and bf16 are computed in f32, and a Python number beside them
+// is not rounded before (as in PyTorch: 0.1 in f16 is 2e-5 off). Other ops see the number in the
+// dtype of the result.
+static RtDtype number_dtype(const OpCall *call) {
+    if (call->compute != RT_F16 && call->compute != RT_BF16) return call->compute;
+    switch (call->row->op) {
+    case OP_add:
+    case OP_sub:
+    case OP_rsub:
+    case OP_mul:
+    case OP_div: return RT_F32;
+    default: return call->compute;
+    }
+}
+
+static RtTensor *cast_input(const OpCall *call, RtTensor *x) {
+    if (!x->wrapped) return rt_cast(x, WITH(cast, .dtype = call->compute));
+    RtDtype dtype = number_dtype(call);
+    return x->dtype == (int8_t)dtype ? x : rt_tensor_scalar(rt_tensor_item(x, 0), dtype, true);
 }
 
 static Status cast_inputs(OpCall *call, RtTensor **in) {
     for (int i = 0; i < call->nin; i++) {
         in[i] = call->in[i];
         bool exempt = i < 16 && (call->keep_dtype >> i & 1);
-        if (!PRESENT(in[i]) || exempt || call->compute == RT_DTYPE_NONE || in[i]->dtype == (int8_t)call->compute) continue;
-        in[i] = cast_input(in[i], call->compute);
+        if (!PRESENT(in[i]) || exempt || call->compute == RT_DTYPE_NONE ||
+            in[i]->dtype == (int8_t)call->compute)
+            continue;
+        in[i] = cast_input(call, in[i]);
         if (!in[i]) return error_code();
     }
     return OK;
 }
 
-// 4 ------------------------------------------------------------------------------------------------------------
+// 4 -----------------------------------------------------------------------------------------------
 
 static Status make_dense(OpCall *call, RtTensor **in, RtTensor *written) {
     for (int i = 0; i < call->nin; i++) {
@@ -83,15 +105,17 @@ static Status make_dense(OpCall *call, RtTensor **in, RtTensor *written) {
     return OK;
 }
 
-// 5 ------------------------------------------------------------------------------------------------------------
+// 5 -----------------------------------------------------------------------------------------------
 
 static bool same_geometry(const RtTensor *a, const RtTensor *b) {
     return a->ndim == b->ndim && a->offset == b->offset && a->dtype == b->dtype &&
-           !memcmp(a->shape, b->shape, (size_t)a->ndim * 8) && !memcmp(a->stride, b->stride, (size_t)a->ndim * 8);
+           !memcmp(a->shape, b->shape, (size_t)a->ndim * 8) &&
+           !memcmp(a->stride, b->stride, (size_t)a->ndim * 8);
 }
 
 static void byte_range(const RtTensor *x, int64_t *low, int64_t *high) {
-    int64_t element = (int64_t)rt_dtype_bytes((RtDtype)x->dtype), first = x->offset, last = x->offset;
+    int64_t element = (int64_t)rt_dtype_bytes((RtDtype)x->dtype), first = x->offset,
+            last = x->offset;
     for (int i = 0; i < x->ndim; i++) {
         int64_t reach = (x->shape[i] - 1) * x->stride[i];
         if (reach < 0)
@@ -111,8 +135,8 @@ static bool overlaps(const RtTensor *a, const RtTensor *b) {
     return a_low < b_high && b_low < a_high;
 }
 
-// Does the tensor fill its byte range without gaps? Two such tensors that overlap share elements; of others one cannot
-// tell cheaply, and they are allowed, as in PyTorch.
+// Does the tensor fill its byte range without gaps? Two such tensors that overlap share elements;
+// of others one cannot tell cheaply, and they are allowed, as in PyTorch.
 static bool fills_range(const RtTensor *x) {
     int64_t low, high;
     byte_range(x, &low, &high);
@@ -120,16 +144,19 @@ static bool fills_range(const RtTensor *x) {
 }
 
 static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor *const *in) {
+    if (target->numel == 0) return OK;
     for (int i = 0; i < target->ndim; i++)
         if (target->stride[i] == 0 && target->shape[i] > 1)
             return call_fail(call, ERR_VALUE,
-                             "more than one element of the written-to tensor refers to a single memory location: clone() "
+                             "more than one element of the written-to tensor refers to a single "
+                             "memory location: clone() "
                              "the tensor before writing to it");
     for (int i = 0; i < call->nin; i++)
-        if (PRESENT(in[i]) && in[i] != target && overlaps(in[i], target) && !same_geometry(in[i], target) &&
-            fills_range(in[i]) && fills_range(target))
+        if (PRESENT(in[i]) && in[i] != target && overlaps(in[i], target) &&
+            !same_geometry(in[i], target) && fills_range(in[i]) && fills_range(target))
             return call_fail(call, ERR_VALUE,
-                             "some elements of input %d and of the written-to tensor refer to a single memory location: "
+                             "some elements of input %d and of the written-to tensor refer to a "
+                             "single memory location: "
                              "clone() the input first",
                              i);
     return OK;
@@ -139,22 +166,32 @@ static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor
 static Status resize_given(const OpCall *call, RtTensor *given, const RtShape *shape) {
     RtTensor *fresh = rt_tensor_new(shape->n, shape->dim, (RtDtype)given->dtype, given->device);
     if (!fresh) return error_code();
-    if (given->base) return call_fail(call, ERR_SHAPE, "out= is a view of shape (%s) that does not fit", shape_words(given));
+    if (given->base)
+        return call_fail(call, ERR_SHAPE, "out= is a view of shape (%s) that does not fit",
+                         shape_words(given));
     return rt_tensor_set_data(given, fresh);
 }
 
-static Status prepare_given(OpCall *call, RtTensor *given, int i, bool inplace, bool wanted, RtTensor *const *in) {
-    if (!rt_dtype_can_cast(call->dtype[i], (RtDtype)given->dtype) && !(call->row->flags & RT_FLAG_OVERWRITES))
-        return call_fail(call, ERR_DTYPE, "the result has dtype %s, which cannot be written to a tensor of dtype %s",
-                         rt_dtype_name(call->dtype[i]), rt_dtype_name((RtDtype)given->dtype));
+static Status check_result(const OpCall *call, RtDtype dtype, const RtTensor *given) {
+    if (rt_dtype_can_cast(dtype, (RtDtype)given->dtype)) return OK;
+    return call_fail(call, ERR_DTYPE,
+                     "the result has dtype %s, which cannot be written to a tensor of dtype %s",
+                     rt_dtype_name(dtype), rt_dtype_name((RtDtype)given->dtype));
+}
+
+static Status prepare_given(OpCall *call, RtTensor *given, int i, bool inplace, bool wanted,
+                            RtTensor *const *in) {
+    if (!(call->row->flags & RT_FLAG_OVERWRITES)) TRY(check_result(call, call->dtype[i], given));
     TRY(door_recorder.check_write(call, given, wanted, inplace));
     if (!shape_is(given, &call->shape[i])) {
         Text text = {0};
         shape_text(&text, call->shape[i].dim, call->shape[i].n);
         Status status = OK;
         if (inplace)
-            status = call_fail(call, ERR_SHAPE, "the result has shape (%s), which does not fit the tensor of shape (%s) in place",
-                               text_chars(&text), shape_words(given));
+            status = call_fail(
+                call, ERR_SHAPE,
+                "the result has shape (%s), which does not fit the tensor of shape (%s) in place",
+                text_chars(&text), shape_words(given));
         text_clear(&text);
         TRY(status);
         TRY(resize_given(call, given, &call->shape[i]));
@@ -162,27 +199,33 @@ static Status prepare_given(OpCall *call, RtTensor *given, int i, bool inplace, 
     return check_overlap(call, given, in);
 }
 
-static Status allocate(OpCall *call, RtTensor *const *given, bool inplace, bool wanted, RtTensor *const *in) {
+static Status allocate(OpCall *call, RtTensor *const *given, bool inplace, bool wanted,
+                       RtTensor *const *in) {
     for (int i = 0; i < call->nout; i++) {
         if (given && given[i]) TRY(prepare_given(call, given[i], i, inplace, wanted, in));
         bool direct = given && given[i] && given[i]->dtype == (int8_t)call->dtype[i] &&
                       (!(call->row->flags & RT_FLAG_DENSE) || rt_tensor_is_contiguous(given[i]));
         call->out[i] = direct ? given[i]
-                              : rt_tensor_new(call->shape[i].n, call->shape[i].dim, call->dtype[i], call->device);
+                              : rt_tensor_new(call->shape[i].n, call->shape[i].dim, call->dtype[i],
+                                              call->device);
         if (!call->out[i]) return error_code();
     }
     return OK;
 }
 
-// 8 ------------------------------------------------------------------------------------------------------------
+// 8 -----------------------------------------------------------------------------------------------
 
 static Status hand_over(OpCall *call, RtTensor *const *given) {
     if (!given) return OK;
     for (int i = 0; i < call->nout; i++) {
         if (!given[i]) continue;
         if (call->out[i] != given[i]) {
-            OpCall copy = {.row = row_of(OP_copy_), .attrs = row_of(OP_copy_)->attrs->defaults, .nin = 2, .nout = 1,
-                           .compute = RT_DTYPE_NONE, .device = given[i]->device};
+            OpCall copy = {.row = row_of(OP_copy_),
+                           .attrs = row_of(OP_copy_)->attrs->defaults,
+                           .nin = 2,
+                           .nout = 1,
+                           .compute = RT_DTYPE_NONE,
+                           .device = given[i]->device};
             copy.in = (RtTensor *[]){given[i], call->out[i]};
             copy.out = (RtTensor *[]){given[i]};
             TRY(door_backends[call->device.type]->kernel[OP_copy_](&copy));
@@ -195,7 +238,8 @@ static Status hand_over(OpCall *call, RtTensor *const *given) {
 
 // --------------------------------------------------------------------------------------------------------------
 
-static Status run_kernel(OpCall *call, OpRule shapes, OpRule dtypes, RtTensor **in, RtTensor *const *given) {
+static Status run_kernel(OpCall *call, OpRule shapes, OpRule dtypes, RtTensor **in,
+                         RtTensor *const *given) {
     bool overwrites = call->row->flags & RT_FLAG_OVERWRITES;
     RtTensor *self = given ? given[0] : NULL;
     bool inplace = self && call->nin > 0 && self == call->in[0];
@@ -229,15 +273,17 @@ static Status run_kernel(OpCall *call, OpRule shapes, OpRule dtypes, RtTensor **
 
 static Status run_view(OpCall *call, OpRule view) {
     TRY(view(call));
-    RtTensor *out = call->out[0];
-    if (out == call->in[0]) return OK; // a view that is the tensor itself
-    out->no_grad_view = !rt_grad_enabled();
-    return door_recorder.wanted(call->in, call->nin) ? door_recorder.record(call, call->in, false) : OK;
+    if (call->nout == 0 || call->out[0] == call->in[0])
+        return OK; // a view that is the tensor itself
+    for (int i = 0; i < call->nout; i++) call->out[i]->no_grad_view = !rt_grad_enabled();
+    return door_recorder.wanted(call->in, call->nin) ? door_recorder.record(call, call->in, false)
+                                                     : OK;
 }
 
 static Status write_made(OpCall *call, RtTensor *const *given) {
     for (int i = 0; given && i < call->nout; i++) {
         if (!given[i]) continue;
+        TRY(check_result(call, (RtDtype)call->out[i]->dtype, given[i]));
         RtTensor *written[1] = {given[i]};
         if (!shape_same(given[i], call->out[i])) {
             RtShape shape = shape_of(call->out[i]);
@@ -296,9 +342,11 @@ static Status run_call(OpCall *call, RtTensor *const *given) {
     return run_kernel(call, first, dtype_rules[call->row->op], in, given);
 }
 
-Status rt_apply(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTensor *const *given, RtTensor **out) {
+Status rt_apply(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTensor *const *given,
+                RtTensor **out) {
     const RtOpRow *row = row_of(op);
-    if (row->nout == RT_LIST) return fail(ERR_TYPE, "%s gives a list: call rt_apply_list", row->name);
+    if (row->nout == RT_LIST)
+        return fail(ERR_TYPE, "%s gives a list: call rt_apply_list", row->name);
     RtTensor *targets[RT_MAX_OUT];
     for (int i = 0; i < row->nout; i++) { // given and out may be the same array
         targets[i] = given ? given[i] : NULL;
@@ -314,14 +362,17 @@ Status rt_apply(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTens
     return run_call(&call, given ? targets : NULL);
 }
 
-Status rt_apply_list(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTensor ***out_list, int *out_n) {
+Status rt_apply_list(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTensor ***out_list,
+                     int *out_n) {
     const RtOpRow *row = row_of(op);
-    if (row->nout != RT_LIST) return fail(ERR_TYPE, "%s does not give a list: call rt_apply", row->name);
+    if (row->nout != RT_LIST)
+        return fail(ERR_TYPE, "%s does not give a list: call rt_apply", row->name);
     OpCall call = {.row = row, .attrs = attrs ? attrs : row->attrs->defaults, .in = in, .nin = nin};
     Status status = run_call(&call, NULL);
     if (status >= 0) {
         int64_t bytes = (call.nout ? call.nout : 1) * (int64_t)sizeof *call.out;
-        RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0}); // the array goes with the caller's scope
+        RtTensor *room = rt_tensor_new(
+            1, &bytes, RT_U8, (RtDevice){RT_CPU, 0}); // the array goes with the caller's scope
         if (room) {
             *out_list = memcpy(rt_tensor_data(room), call.out, (size_t)bytes);
             *out_n = call.nout;

@@ -41,8 +41,7 @@ Status infer_LOSS_PAIR_BACKWARD(OpCall *call) {
     return OK;
 }
 
-// Class indices
-// -----------------------------------------------------------------------------------------------------
+// Class indices -----------------------------------------------------------------------------------
 
 static Status check_classes(const OpCall *call, const RtTensor *x, const RtTensor *target,
                             const RtTensor *weight) {

@@ -46,6 +46,10 @@ Status infer_BATCH_NORM(OpCall *call) {
     if (!running && !attrs->training)
         return call_fail(call, ERR_VALUE,
                          "expected running_mean and running_var to be defined when training=False");
+    if (attrs->training ? attrs->eps <= 0 : attrs->eps < 0)
+        return call_fail(call, ERR_VALUE, "eps must %s, got %g",
+                         attrs->training ? "be above 0 in training" : "not be negative",
+                         attrs->eps);
     if (attrs->training && channels && x->numel == channels)
         return call_fail(
             call, ERR_VALUE,
@@ -94,8 +98,7 @@ Status infer_NORM_BACKWARD(OpCall *call) {
     const RtAttrs_norm *attrs = ATTRS_OF(call, norm);
     const RtTensor *g = call->in[0], *x = call->in[1];
     bool batch = call->row->op == OP_batch_norm_backward;
-    if (!shape_same(g, x) ||
-        g->dtype != x->dtype)
+    if (!shape_same(g, x) || g->dtype != x->dtype)
         return call_fail(call, ERR_SHAPE,
                          "the gradient (%s) must have shape and dtype of the input (%s)",
                          shape_words(g), shape_words(x));

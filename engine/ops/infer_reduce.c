@@ -122,8 +122,7 @@ Status infer_ALONG(OpCall *call) {
     return OK;
 }
 
-// Dtypes
-// --------------------------------------------------------------------------------------------------------
+// Dtypes ------------------------------------------------------------------------------------------
 // The kernels convert while they read: no input is cast beforehand.
 
 static Status summed(OpCall *call, RtDtype asked) {

@@ -21,8 +21,7 @@ static RtTensor *reduced(RtTensor *each, int64_t reduction) {
     return reduction == REDUCTION_SUM ? rt_sum(each, rt_defaults_reduce()) : each;
 }
 
-// Distances
-// ---------------------------------------------------------------------------------------------------------
+// Distances ---------------------------------------------------------------------------------------
 
 static Status broadcast_pair(const OpCall *call, RtTensor *out[2]) {
     RtShape shape = shape_of(call->in[0]);
@@ -32,8 +31,7 @@ static Status broadcast_pair(const OpCall *call, RtTensor *out[2]) {
     memcpy(size.size.v, shape.dim, sizeof size.size.v);
     for (int i = 0; i < 2; i++) {
         RtTensor *x = call->in[i];
-        bool same =
-            shape_is(x, &shape);
+        bool same = shape_is(x, &shape);
         out[i] = same ? x : rt_expand(x, size);
         if (!out[i]) return error_code();
     }
@@ -69,8 +67,7 @@ Status made_huber_loss(OpCall *call) {
     return smooth(call, delta, delta);
 }
 
-// Classes
-// -----------------------------------------------------------------------------------------------------------
+// Classes -----------------------------------------------------------------------------------------
 
 // target: probabilities of the input's shape.
 static Status soft_cross_entropy(OpCall *call) {
@@ -125,19 +122,44 @@ Status made_cross_entropy(OpCall *call) {
     return rt_cross_entropy_index(x, target, call->in[2], *attrs, &call->out[0], &lse, &total);
 }
 
-// Probabilities of two classes
-// --------------------------------------------------------------------------------------
+// Probabilities of two classes --------------------------------------------------------------------
 
 static Status check_same(const OpCall *call) {
     const RtTensor *x = call->in[0], *target = call->in[1];
-    if (shape_same(x, target))
-        return OK;
+    if (shape_same(x, target)) return OK;
     return call_fail(call, ERR_SHAPE, "target (%s) must have the shape of the input (%s)",
                      shape_words(target), shape_words(x));
 }
 
+// NaN is refused too.
+static Status check_probabilities(const OpCall *call, RtTensor *x) {
+    if (x->numel == 0) return OK;
+    RtTensor *low, *high;
+    TRY(rt_aminmax(rt_detach(x), rt_defaults_dim(), &low, &high));
+    double least = rt_scalar_double(rt_tensor_item(low, 0)),
+           most = rt_scalar_double(rt_tensor_item(high, 0));
+    if (least >= 0 && most <= 1) return OK;
+    return call_fail(call, ERR_VALUE,
+                     "the input must hold probabilities, from 0 to 1, but it goes from %g to %g: "
+                     "binary_cross_entropy_with_logits takes any numbers",
+                     least, most);
+}
+
+// A weight may be broadcast to the input, not the input to the weight.
+static Status check_weight(const OpCall *call, int i, const char *name) {
+    if (!PRESENT(call->in[i])) return OK;
+    RtShape shape = shape_of(call->in[0]);
+    TRY(shape_broadcast(call, &shape, call->in[i]));
+    if (shape_is(call->in[0], &shape)) return OK;
+    return call_fail(call, ERR_SHAPE,
+                     "%s (%s) has more dimensions or larger ones than the input (%s)", name,
+                     shape_words(call->in[i]), shape_words(call->in[0]));
+}
+
 Status made_binary_cross_entropy(OpCall *call) {
     TRY(check_same(call));
+    TRY(check_weight(call, 2, "weight"));
+    TRY(check_probabilities(call, call->in[0]));
     RtTensor *each = rt_bce_pair(call->in[0], call->in[1]);
     if (PRESENT(call->in[2])) each = rt_mul(each, call->in[2]);
     return give(call, reduced(each, ATTRS_OF(call, loss)->reduction));
@@ -146,6 +168,8 @@ Status made_binary_cross_entropy(OpCall *call) {
 // (1 - t) x - (1 + (pos_weight - 1) t) log sigmoid(x)
 Status made_binary_cross_entropy_with_logits(OpCall *call) {
     TRY(check_same(call));
+    TRY(check_weight(call, 2, "weight"));
+    TRY(check_weight(call, 3, "pos_weight"));
     RtTensor *x = call->in[0], *t = call->in[1], *weight = call->in[2], *pos_weight = call->in[3];
     RtTensor *log_sigmoid = rt_logsigmoid(x);
     if (PRESENT(pos_weight)) {

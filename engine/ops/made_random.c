@@ -45,7 +45,12 @@ Status made_normal_mean(OpCall *call) {
 }
 
 Status made_normal_tensors(OpCall *call) {
-    RtTensor *mean = call->in[0], *std = call->in[1];
+    RtTensor *mean = call->in[0], *std = call->in[1],
+             *zero = rt_tensor_scalar(rt_int(0), (RtDtype)std->dtype, true),
+             *valid = rt_all(rt_ge(std, zero), rt_defaults_reduce());
+    if (!valid) return error_code();
+    if (!rt_scalar_int(rt_tensor_item(valid, 0)))
+        return call_fail(call, ERR_VALUE, "every element of std must be 0 or more");
     RtShape shape = shape_of(mean);
     TRY(shape_broadcast(call, &shape, std));
     RtAttrs_random attrs = like_tensor(call, std);

@@ -37,7 +37,7 @@ Status view_as_strided_view(OpCall *call) {
     TRY(geometry_layouts(call, &shape, &to, &self));
     if (ATTRS_OF(call, geometry)->storage_offset == RT_INT_NONE) to.offset = x->offset;
     int64_t first = to.offset, last = to.offset,
-            room = (int64_t)(x->storage->bytes / rt_dtype_bytes((RtDtype)x->dtype));
+            room = (int64_t)(x->storage->asked / rt_dtype_bytes((RtDtype)x->dtype));
     bool empty = false, overflow = false;
     for (int i = 0; i < to.n; i++) {
         int64_t reach;

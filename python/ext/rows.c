@@ -1,12 +1,8 @@
 // rows.c: for row in x.
 //
-// Without gradients a row is made when it is asked for. With them all rows are made at once and
-// recorded as one node, whose gradient is one stack: row by row each gradient would be as large as
-// x.
+// Without gradients a row is made when it is asked for. With them all rows are made at once by
+// unbind, which is one node with one gradient: row by row each gradient would be as large as x.
 #include "key.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 typedef struct Rows {
     PyObject ob_base;
@@ -59,58 +55,16 @@ static PyTypeObject rows_type = {
 
 // All rows at once, recorded --------------------------------------------------------------------
 
-typedef struct RowsNode { // what stands for the gradient of a row that has none
-    RtAttrs_factory zeros;
-} RowsNode;
-
-static Status rows_backward(void *context, RtTensor **grads, int n, RtTensor **give, int n_give) {
-    (void)n_give;
-    RtTensor *zeros = NULL;
-    for (int i = 0; i < n; i++) {
-        if (grads[i] != RT_NONE) continue;
-        if (!zeros && !(zeros = rt_zeros(((RowsNode *)context)->zeros))) return rt_error_code();
-        grads[i] = zeros;
-    }
-    give[0] = rt_stack(grads, n, rt_defaults_slice());
-    return give[0] ? OK : rt_error_code();
-}
-
-static Status rows_record(RtTensor *tensor, RtTensor **rows, int n) {
-    static const RtFunction function = {
-        .name = "UnbindBackward", .backward = rows_backward, .drop = free};
-    RowsNode *node = malloc(sizeof *node);
-    if (!node)
-        return rt_error_set(ERR_MEMORY, "out of memory while a tensor was taken apart into rows");
-    node->zeros = rt_defaults_factory();
-    node->zeros.size.n = tensor->ndim - 1;
-    memcpy(node->zeros.size.v, tensor->shape + 1, (size_t)(tensor->ndim - 1) * sizeof(int64_t));
-    node->zeros.dtype = (RtDtype)tensor->dtype;
-    node->zeros.device = tensor->device;
-    RtNode *made;
-    TRY(rt_function_record(&function, node, &tensor, 1, rows, n, &made));
-    // They are views like any other: a write to one of them, or to the tensor, is worked out from
-    // where they lie.
-    for (int i = 0; i < n; i++) rows[i]->no_grad_view = false;
-    return OK;
-}
-
 static PyObject *all_rows(RtTensor *tensor) {
-    int n = (int)tensor->shape[0];
-    RtTensor **rows = PyMem_Malloc((size_t)n * sizeof *rows);
-    if (!rows) return PyErr_NoMemory();
     PyObject *tuple = NULL, *result = NULL;
+    RtTensor **rows;
+    int n;
     RtScope scope;
     if (ext_status(rt_scope_open(&scope)) == 0) {
-        Status status = OK;
-        rt_set_grad_enabled(false);
-        for (int i = 0; status >= 0 && i < n; i++)
-            if (!(rows[i] = rt_select(tensor, WITH(slice, .index = i)))) status = rt_error_code();
-        rt_set_grad_enabled(true);
-        if (status >= 0) status = rows_record(tensor, rows, n);
-        if (ext_status(status) == 0) tuple = ext_wrap_list(rows, n);
+        if (ext_status(rt_unbind(tensor, rt_defaults_slice(), &rows, &n)) == 0)
+            tuple = ext_wrap_list(rows, n);
         rt_scope_close(scope);
     }
-    PyMem_Free(rows);
     if (tuple) result = PyObject_GetIter(tuple);
     Py_XDECREF(tuple);
     return result;

@@ -262,6 +262,8 @@ static const Move moves_split_at[] = {
      .part = {{1, {3}, {1}}, {1, {2}, {1}, 3}, {1, {2}, {1}, 5}}},
     {2, {2, 7}, SPLIT(.split_sizes = NO_INTS, .indices = INTS(1, -2), .dim = 1), .other = -1, .nparts = 3,
      .part = {{2, {2, 1}, {7, 1}}, {2, {2, 4}, {7, 1}, 1}, {2, {2, 2}, {7, 1}, 5}}},
+    {1, {4}, SPLIT(.split_sizes = NO_INTS, .indices = INTS(3, 1)), .other = -1, .nparts = 3, // parts that overlap
+     .part = {{1, {3}, {1}}, {1, {0}, {1}, 3}, {1, {3}, {1}, 1}}},
 };
 MOVES(split_at, split);
 

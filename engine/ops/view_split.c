@@ -1,4 +1,7 @@
 // A dimension cut into parts, each a view: unbind, split, chunk, tensor_split and their relatives.
+//
+// All parts are outputs of one call, and so of one node of the tape: its gradient writes each part
+// once, where a node a part would write the whole input for each.
 #include "ops/layout.h"
 
 static Status split_dim(OpCall *call, int64_t dim, int *out) {
@@ -8,11 +11,15 @@ static Status split_dim(OpCall *call, int64_t dim, int *out) {
 }
 
 static Status part(OpCall *call, int i, int dim, int64_t start, int64_t end) {
-    call->out[i] = rt_slice(call->in[0], WITH(slice, .dim = dim, .start = start, .end = end));
+    Layout to = layout_of(call->in[0]);
+    int64_t from, length;
+    slice_resolve(to.dim[dim], start, end, 1, &from, &length);
+    layout_slice(&to, dim, from, length, 1);
+    call->out[i] = layout_view(call->in[0], &to);
     return call->out[i] ? OK : error_code();
 }
 
-Status made_unbind(OpCall *call) {
+Status view_unbind(OpCall *call) {
     RtTensor *x = call->in[0];
     int dim;
     TRY(split_dim(call, ATTRS_OF(call, slice)->dim, &dim));
@@ -21,7 +28,9 @@ Status made_unbind(OpCall *call) {
                          (long long)x->shape[dim]);
     TRY(call_outputs(call, (int)x->shape[dim]));
     for (int i = 0; i < call->nout; i++) {
-        call->out[i] = rt_select(x, WITH(slice, .dim = dim, .index = i));
+        Layout to = layout_of(x);
+        layout_select(&to, dim, i);
+        call->out[i] = layout_view(x, &to);
         if (!call->out[i]) return error_code();
     }
     return OK;
@@ -57,7 +66,7 @@ static Status split_even(OpCall *call, int dim, int64_t length, int64_t count) {
     return OK;
 }
 
-Status made_split(OpCall *call) {
+Status view_split(OpCall *call) {
     const RtAttrs_split *a = ATTRS_OF(call, split);
     int dim;
     TRY(split_dim(call, a->dim, &dim));
@@ -69,19 +78,10 @@ Status made_split(OpCall *call) {
     return split_even(call, dim, length, size == 0 ? 1 : (size - 1) / length + 1);
 }
 
-Status made_chunk(OpCall *call) {
+Status view_split_at(OpCall *call) {
     const RtAttrs_split *a = ATTRS_OF(call, split);
     int dim;
     TRY(split_dim(call, a->dim, &dim));
-    if (a->chunks < 1)
-        return call_fail(call, ERR_VALUE, "chunks must be positive, not %lld",
-                         (long long)a->chunks);
-    int64_t size = call->in[0]->shape[dim], length = size ? (size - 1) / a->chunks + 1 : 0;
-    return split_even(call, dim, length, size ? (size - 1) / length + 1 : a->chunks);
-}
-
-static Status split_at(OpCall *call, int dim) {
-    const RtAttrs_split *a = ATTRS_OF(call, split);
     int64_t size = call->in[0]->shape[dim], start = 0, length;
     if (a->indices.n >= 0) {
         TRY(call_outputs(call, a->indices.n + 1));
@@ -103,24 +103,42 @@ static Status split_at(OpCall *call, int dim) {
     return OK;
 }
 
-Status made_split_at(OpCall *call) {
+// ---------------------------------------------------------------------------- made of the above
+
+static Status cut(OpCall *call, RtOp op, const RtAttrs_split *attrs) {
+    RtTensor **parts;
+    int n;
+    TRY(rt_apply_list(op, call->in, 1, attrs, &parts, &n));
+    TRY(call_outputs(call, n));
+    for (int i = 0; i < n; i++) call->out[i] = parts[i];
+    return OK;
+}
+
+Status made_chunk(OpCall *call) {
+    RtAttrs_split a = *ATTRS_OF(call, split);
     int dim;
-    TRY(split_dim(call, ATTRS_OF(call, split)->dim, &dim));
-    return split_at(call, dim);
+    TRY(split_dim(call, a.dim, &dim));
+    if (a.chunks < 1)
+        return call_fail(call, ERR_VALUE, "chunks must be positive, not %lld", (long long)a.chunks);
+    int64_t size = call->in[0]->shape[dim];
+    a.split_size = size ? (size - 1) / a.chunks + 1 : 0;
+    a.sections = a.chunks; // of nothing: as many empty parts as were asked for
+    return cut(call, size ? OP_split : OP_split_at, &a);
 }
 
 static Status split_equally(OpCall *call, int dim, int least) {
     RtTensor *x = call->in[0];
-    const RtAttrs_split *a = ATTRS_OF(call, split);
+    RtAttrs_split a = *ATTRS_OF(call, split);
     if (x->ndim < least)
         return call_fail(call, ERR_SHAPE,
                          "at least %d dimensions are needed, but the shape is (%s)", least,
                          shape_words(x));
-    if (a->indices.n < 0 && (a->sections < 1 || x->shape[dim] % a->sections != 0))
+    if (a.indices.n < 0 && (a.sections < 1 || x->shape[dim] % a.sections != 0))
         return call_fail(call, ERR_VALUE,
                          "dimension %d with size %lld cannot be cut into %lld equal parts", dim,
-                         (long long)x->shape[dim], (long long)a->sections);
-    return split_at(call, dim);
+                         (long long)x->shape[dim], (long long)a.sections);
+    a.dim = dim;
+    return cut(call, OP_split_at, &a);
 }
 
 Status made_hsplit(OpCall *call) { return split_equally(call, call->in[0]->ndim == 1 ? 0 : 1, 1); }
