@@ -80,7 +80,6 @@ static Status flat_make(RtReducer *reducer, Bucket *bucket) {
         if (!bucket->block) return ERR_MEMORY;
         bucket->flat = rt_tensor_wrap(bucket->block->data, bytes, 1, &bucket->numel, (int64_t[]){1},
                                       bucket->dtype, cpu, drop_block, bucket->block);
-        if (!bucket->flat) block_drop(bucket->block);
     } else
         bucket->flat = rt_tensor_new(1, &bucket->numel, bucket->dtype, cpu);
     if (!bucket->flat) return error_code();

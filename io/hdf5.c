@@ -16,8 +16,7 @@
 
 #define ROOT_NOTE "rustorch_format"
 
-// Errors of the library
-// ------------------------------------------------------------------------------------------
+// Errors of the library ---------------------------------------------------------------------------
 
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *context) {
     char *message = context;
@@ -40,8 +39,7 @@ static Status h5_failed(const char *what) {
         }                                                                                          \
     } while (0)
 
-// Element types
-// --------------------------------------------------------------------------------------------------
+// Element types -----------------------------------------------------------------------------------
 
 // float16 as h5py writes it: IEEE, 1 + 5 + 10 bits.
 static hid_t half_type(void) {
@@ -82,8 +80,7 @@ static hid_t file_type(RtDtype dtype) { // to be closed
     }
 }
 
-// Building
-// -------------------------------------------------------------------------------------------------------
+// Building ----------------------------------------------------------------------------------------
 
 static void quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
@@ -178,8 +175,7 @@ out:
     return status;
 }
 
-// Digest
-// ----------------------------------------------------------------------------------------------------------
+// Digest ------------------------------------------------------------------------------------------
 
 static void *digest_new(void) {
     EVP_MD_CTX *digest = EVP_MD_CTX_new();

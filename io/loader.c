@@ -1,5 +1,5 @@
-// Batches of rows. Threads take batch numbers in order and put each into its place in a ring; the caller takes them out
-// in order. Nothing that a batch holds depends on the threads.
+// Batches of rows. Threads take batch numbers in order and put each into its place in a ring; the
+// caller takes them out in order. Nothing that a batch holds depends on the threads.
 #include "io/io.h"
 
 #include <pthread.h>
@@ -35,6 +35,7 @@ struct RtLoader {
     int64_t next_made, next_taken; // batch numbers
     Place *places;
     pthread_t *threads;
+    pthread_mutex_t turn; // one caller takes at a time
     pthread_mutex_t lock;
     pthread_cond_t made, room;
     bool stop;
@@ -58,14 +59,16 @@ static void affine_row(const Source *source, float *to, int64_t row) {
     if (source->table) {
         const uint8_t *bytes = (const uint8_t *)from;
         for (int64_t i = 0; i < source->row_elements;) {
-            const float *table = source->table + 256 * (i / source->channel_elements % source->nchannels);
+            const float *table =
+                source->table + 256 * (i / source->channel_elements % source->nchannels);
             for (int64_t end = i + source->channel_elements; i < end; i++) to[i] = table[bytes[i]];
         }
         return;
     }
     convert_run(to, RT_F32, from, dtype, source->row_elements);
     for (int64_t i = 0; i < source->row_elements; i++)
-        to[i] = affine_value(source, to[i], (int)(i / source->channel_elements % source->nchannels));
+        to[i] =
+            affine_value(source, to[i], (int)(i / source->channel_elements % source->nchannels));
 }
 
 static RtTensor *gather(const Source *source, const int64_t *rows, int64_t n) {
@@ -80,12 +83,14 @@ static RtTensor *gather(const Source *source, const int64_t *rows, int64_t n) {
     if (!out) return NULL;
     char *to = rt_tensor_data(out);
     if (source->affine) {
-        for (int64_t i = 0; i < n; i++) affine_row(source, (float *)to + i * source->row_elements, rows[i]);
+        for (int64_t i = 0; i < n; i++)
+            affine_row(source, (float *)to + i * source->row_elements, rows[i]);
         return out;
     }
     size_t row_bytes = (size_t)source->row_elements * rt_dtype_bytes(dtype);
     const char *from = rt_tensor_data(x);
-    for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * row_bytes, from + (size_t)rows[i] * row_bytes, row_bytes);
+    for (int64_t i = 0; i < n; i++)
+        memcpy(to + (size_t)i * row_bytes, from + (size_t)rows[i] * row_bytes, row_bytes);
     return out;
 }
 
@@ -106,7 +111,8 @@ static void fill_place(RtLoader *loader, Place *place, int64_t number) {
     Status status = rt_scope_open(&scope);
     if (status >= 0) {
         status = make_batch(loader, number, batch);
-        for (int i = 0; status >= 0 && i < loader->nsources; i++) place->batch[i] = rt_tensor_keep(batch[i]);
+        for (int i = 0; status >= 0 && i < loader->nsources; i++)
+            place->batch[i] = rt_tensor_keep(batch[i]);
         rt_scope_close(scope);
     }
     place->status = status;
@@ -136,7 +142,9 @@ static void *run_thread(void *context) {
 
 static Status open_source(Source *source, const RtLoaderSource *given, int i) {
     const RtTensor *x = given->tensor;
-    if (x->ndim < 1) return fail(ERR_SHAPE, "loader: tensor %d has no dimensions, its first one must count the samples", i);
+    if (x->ndim < 1)
+        return fail(ERR_SHAPE,
+                    "loader: tensor %d has no dimensions, its first one must count the samples", i);
     RtScope scope;
     TRY(rt_scope_open(&scope));
     RtTensor *contiguous = rt_contiguous(given->tensor);
@@ -148,10 +156,12 @@ static Status open_source(Source *source, const RtLoaderSource *given, int i) {
     source->add_channel = given->add_channel;
     if (!given->affine) return OK;
     if (rt_dtype_kind((RtDtype)x->dtype) == RT_KIND_FLOAT && x->dtype != RT_F32)
-        return fail(ERR_DTYPE, "loader: values of dtype %s cannot be normalised while loading", rt_dtype_name((RtDtype)x->dtype));
+        return fail(ERR_DTYPE, "loader: values of dtype %s cannot be normalised while loading",
+                    rt_dtype_name((RtDtype)x->dtype));
     int nchannels = source->nchannels = given->nchannels;
     if (nchannels < 1 || (nchannels > 1 && (x->ndim < 2 || x->shape[1] != nchannels)))
-        return fail(ERR_SHAPE, "loader: %d means and deviations do not fit samples of shape (%s)", nchannels, shape_words(x));
+        return fail(ERR_SHAPE, "loader: %d means and deviations do not fit samples of shape (%s)",
+                    nchannels, shape_words(x));
     source->channel_elements = source->row_elements / nchannels;
     source->divisor = (float)given->divisor;
     source->mean = mem_alloc(MEM_IO, (size_t)nchannels * 2 * sizeof *source->mean);
@@ -165,7 +175,8 @@ static Status open_source(Source *source, const RtLoaderSource *given, int i) {
     source->table = mem_alloc(MEM_IO, (size_t)nchannels * 256 * sizeof *source->table);
     if (!source->table) return ERR_MEMORY;
     for (int c = 0; c < nchannels; c++)
-        for (int value = 0; value < 256; value++) source->table[c * 256 + value] = affine_value(source, (float)value, c);
+        for (int value = 0; value < 256; value++)
+            source->table[c * 256 + value] = affine_value(source, (float)value, c);
     return OK;
 }
 
@@ -173,7 +184,8 @@ static Status check_order(const RtLoader *loader) {
     for (int64_t i = 0; i < loader->n; i++)
         for (int s = 0; s < loader->nsources; s++)
             if (loader->order[i] < 0 || loader->order[i] >= loader->sources[s].tensor->shape[0])
-                return fail(ERR_INDEX, "loader: sample %lld was asked for, tensor %d has %lld", (long long)loader->order[i], s,
+                return fail(ERR_INDEX, "loader: sample %lld was asked for, tensor %d has %lld",
+                            (long long)loader->order[i], s,
                             (long long)loader->sources[s].tensor->shape[0]);
     return OK;
 }
@@ -185,19 +197,23 @@ static Status start_threads(RtLoader *loader, int threads) {
     if (!loader->places || !loader->threads) return ERR_MEMORY;
     for (; loader->nthreads < threads; loader->nthreads++)
         if (pthread_create(&loader->threads[loader->nthreads], NULL, run_thread, loader))
-            return fail(ERR_FAILED, "loader: thread %d of %d could not be started", loader->nthreads + 1, threads);
+            return fail(ERR_FAILED, "loader: thread %d of %d could not be started",
+                        loader->nthreads + 1, threads);
     return OK;
 }
 
-RtLoader *rt_loader_new(const RtLoaderSource *sources, int nsources, const int64_t *order, int64_t n, int64_t batch,
-                        bool drop_last, int threads, int depth) {
+RtLoader *rt_loader_new(const RtLoaderSource *sources, int nsources, const int64_t *order,
+                        int64_t n, int64_t batch, bool drop_last, int threads, int depth) {
     if (nsources < 1 || nsources > MAX_SOURCES || batch < 1 || threads < 0) {
-        fail(ERR_VALUE, "loader: %d tensors, batch size %lld, %d threads: at least one tensor (at most %d) and a batch size of 1 are needed",
+        fail(ERR_VALUE,
+             "loader: %d tensors, batch size %lld, %d threads: at least one tensor (at most %d) "
+             "and a batch size of 1 are needed",
              nsources, (long long)batch, threads, MAX_SOURCES);
         return NULL;
     }
     RtLoader *loader = mem_zalloc(MEM_IO, sizeof *loader);
     if (!loader) return NULL;
+    pthread_mutex_init(&loader->turn, NULL);
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->made, NULL);
     pthread_cond_init(&loader->room, NULL);
@@ -222,7 +238,7 @@ failed:
     return NULL;
 }
 
-Status rt_loader_next(RtLoader *loader, RtTensor **out, bool *out_done) {
+static Status take_next(RtLoader *loader, RtTensor **out, bool *out_done) {
     *out_done = loader->next_taken >= loader->nbatches;
     if (*out_done) return OK;
     if (!loader->places) return make_batch(loader, loader->next_taken++, out);
@@ -242,9 +258,18 @@ Status rt_loader_next(RtLoader *loader, RtTensor **out, bool *out_done) {
     Status status = OK;
     for (int i = 0; i < loader->nsources; i++) {
         out[i] = taken.batch[i];
-        if (status >= 0) status = rt_scope_adopt(taken.batch[i]);
-        else rt_tensor_drop(taken.batch[i]);
+        if (status >= 0)
+            status = rt_scope_adopt(taken.batch[i]);
+        else
+            rt_tensor_drop(taken.batch[i]);
     }
+    return status;
+}
+
+Status rt_loader_next(RtLoader *loader, RtTensor **out, bool *out_done) {
+    pthread_mutex_lock(&loader->turn);
+    Status status = take_next(loader, out, out_done);
+    pthread_mutex_unlock(&loader->turn);
     return status;
 }
 
@@ -265,6 +290,7 @@ void rt_loader_drop(RtLoader *loader) {
     mem_free(MEM_IO, loader->order);
     mem_free(MEM_IO, loader->places);
     mem_free(MEM_IO, loader->threads);
+    pthread_mutex_destroy(&loader->turn);
     pthread_mutex_destroy(&loader->lock);
     pthread_cond_destroy(&loader->made);
     pthread_cond_destroy(&loader->room);

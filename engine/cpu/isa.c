@@ -6,6 +6,9 @@
 #include "base/log.h"
 #include "base/settings.h"
 
+static const char *const words[] = {"baseline", "avx2", "avx512"};
+
+#ifndef ISA_BASELINE_ONLY
 static IsaLevel detect(void) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -14,8 +17,6 @@ static IsaLevel detect(void) {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return ISA_LEVEL_AVX2;
     return ISA_LEVEL_BASELINE;
 }
-
-static const char *const words[] = {"baseline", "avx2", "avx512"};
 
 IsaLevel isa_level(void) {
     static _Atomic int chosen = -1; // reading it is all that a call costs
@@ -30,5 +31,7 @@ IsaLevel isa_level(void) {
     atomic_store(&chosen, level);
     return (IsaLevel)level;
 }
+
+#endif
 
 const char *isa_words(void) { return words[isa_level()]; }
