@@ -48,6 +48,7 @@ typedef struct Job {
     Outcome cause;
     bool stopping, hard; // the ranks were told; SIGKILL was sent to all
     int stop_signal;     // that we got, or 0
+    int64_t stop_at;     // when we got it
     int64_t kill_at;     // when the job is ended by force
     int64_t urge_at;     // when mpirun, which has nothing left to do, gets its next signal
     bool urged;
@@ -299,15 +300,16 @@ static void take_signal(Job *job, int number) {
         send_peers(job, MESSAGE_SIGNAL, SIGCONT, 0);
         break;
     default:
-        if (job->stop_signal)
-            stop_job(job, SIGKILL, 0); // asked twice
-        else {
-            job->stop_signal = number;
-            if (number == SIGINT)
-                stop_job(job, SIGINT, SUPERVISE_INTERRUPT_GRACE_MS);
-            else
-                stop_job(job, SIGTERM, SUPERVISE_GRACE_MS);
+        if (job->stop_signal) {
+            if (clock_ms() - job->stop_at >= SUPERVISE_TWICE_MS) stop_job(job, SIGKILL, 0);
+            return;
         }
+        job->stop_signal = number;
+        job->stop_at = clock_ms();
+        if (number == SIGINT)
+            stop_job(job, SIGINT, SUPERVISE_INTERRUPT_GRACE_MS);
+        else
+            stop_job(job, SIGTERM, SUPERVISE_GRACE_MS);
     }
 }
 

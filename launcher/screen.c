@@ -30,10 +30,11 @@ static Sink *cursor_sink(Screen *screen, int stream) {
     return &screen->sinks[one ? SCREEN_OUT : stream];
 }
 
-static void leave_line(Screen *screen, int stream, int next_owner) {
+static void leave_line(Screen *screen, int stream, int next_owner, bool keep_bar) {
     Sink *sink = &screen->sinks[stream], *cursor = cursor_sink(screen, stream);
     if (cursor->owner < 0 || cursor->owner == next_owner) return;
-    text_add(&sink->queue, cursor->bar && sink->terminal ? "\r\033[K" : "\n");
+    bool clear = cursor->bar && sink->terminal && !keep_bar;
+    text_add(&sink->queue, clear ? "\r\033[K" : "\n");
     cursor->owner = -1;
 }
 
@@ -42,7 +43,7 @@ void screen_show(Screen *screen, int stream, int rank, const Piece *piece) {
     if (sink->closed) return;
     int owner = rank * SCREEN_STREAMS + stream;
     bool interrupted = cursor->owner != owner && !piece->starts && !piece->raw;
-    leave_line(screen, stream, owner);
+    leave_line(screen, stream, owner, false); // its next drawing puts a bar below
     if (screen->prefix && !piece->raw && (piece->starts || interrupted))
         text_addf(&sink->queue, "[%d] ", rank);
     text_addn(&sink->queue, piece->chars, piece->length);
@@ -53,7 +54,7 @@ void screen_show(Screen *screen, int stream, int rank, const Piece *piece) {
 
 void screen_say(Screen *screen, const char *text) {
     if (screen->sinks[SCREEN_ERR].closed) return;
-    leave_line(screen, SCREEN_ERR, -1);
+    leave_line(screen, SCREEN_ERR, -1, true); // the job ends or begins anew: how far it was stays
     text_add(&screen->sinks[SCREEN_ERR].queue, text);
 }
 

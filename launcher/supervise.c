@@ -27,6 +27,7 @@ typedef struct Supervisor {
     bool told;        // the worker was told to stop
     bool failure_out; // the cause is with the launcher, or printed
     int told_by;      // the signal that told us, for the exit code
+    int64_t told_at;  // when it first did
     int64_t kill_at;  // when the worker gets SIGKILL; 0: never
     int64_t leave_at; // when output that nobody takes is given up; 0: never
     int parent;       // pidfd of who started us, where that is not the launcher; -1
@@ -251,7 +252,8 @@ static void reap_children(Supervisor *self) {
 // ---- the loop
 
 static void take_signal(Supervisor *self, int number, int code) {
-    bool own_group = self->worker.own_group;
+    bool own_group = self->worker.own_group, started = self->order->world.started;
+    int64_t now = clock_ms();
     switch (number) {
     case SIGCHLD: reap_children(self); break;
     case SIGUSR1:
@@ -262,11 +264,17 @@ static void take_signal(Supervisor *self, int number, int code) {
         if (own_group) signal_worker(self, SIGCONT, true);
         break;
     case SIGINT:
+        if (self->told_by) {
+            if (!started && now - self->told_at >= SUPERVISE_TWICE_MS)
+                stop_worker(self, SIGKILL, 0);
+            break;
+        }
         self->told_by = number;
+        self->told_at = now;
         // Ctrl-C on the terminal has already reached a worker in our own group; under mpirun and
         // srun, which have clocks of their own, there is less time
         stop_worker(self, !own_group && code == SI_KERNEL ? 0 : number,
-                    self->order->world.started ? SUPERVISE_GRACE_MS : SUPERVISE_INTERRUPT_GRACE_MS);
+                    started ? SUPERVISE_GRACE_MS : SUPERVISE_INTERRUPT_GRACE_MS);
         break;
     default:
         self->told_by = number;

@@ -10,7 +10,7 @@
 //
 // When it is told to stop (SIGTERM, SIGINT, SIGHUP, by the launcher, or because either end of its
 // life line was cut) the worker gets that signal and SUPERVISE_GRACE_MS later SIGKILL, together
-// with all that descends from it.
+// with all that descends from it. Who presses Ctrl-C twice does not want to wait.
 #pragma once
 
 #include "outcome.h"
@@ -19,6 +19,9 @@
 enum {
     SUPERVISE_GRACE_MS = 500, // from SIGTERM, or from the report of a failure, to SIGKILL
     SUPERVISE_INTERRUPT_GRACE_MS = 1300, // from SIGINT: time for Python's finally blocks
+    // A signal so soon after the first is the same one by another way: `timeout` and some shells
+    // send it to the process and to its group.
+    SUPERVISE_TWICE_MS = 200,
 };
 
 // Runs the rank to its end. Errors are failures to start; how the rank ended is in `out`

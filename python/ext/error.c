@@ -83,6 +83,19 @@ static void raise_message(PyObject *class, const char *message, int number) {
     Py_DECREF(error);
 }
 
+// Ctrl-C reaches every rank. A rank that waits for others in C hears of their end first; what it
+// raises is the KeyboardInterrupt all the same.
+static void prefer_signal(void) {
+    PyObject *class, *error, *trace;
+    PyErr_Fetch(&class, &error, &trace);
+    if (PyErr_CheckSignals() < 0) {
+        Py_XDECREF(class);
+        Py_XDECREF(error);
+        Py_XDECREF(trace);
+    } else
+        PyErr_Restore(class, error, trace);
+}
+
 PyObject *ext_raise(void) {
     Status code = rt_error_code();
     if (code == ERR_PYTHON) {
@@ -102,6 +115,7 @@ PyObject *ext_raise(void) {
     const char *message = rt_error_message();
     raise_message(class, message[0] ? message : "the operation failed", number);
     rt_error_clear();
+    if (code == ERR_PEER) prefer_signal();
     return NULL;
 }
 

@@ -184,7 +184,12 @@ def _write(path: str, state: Dict[str, Any], keep: Optional[int]) -> str:
     if not _is_folder(path):
         serialization.write(state, path, "checkpoint")
         return path
-    os.makedirs(path, exist_ok=True)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        problem = _C.SerializationOSError(f"the folder {path} for checkpoints cannot be made: {error.strerror}")
+        problem.errno = error.errno
+        raise problem from error
     whole = os.path.join(path, f"checkpoint-{state['step']:08d}.h5")
     serialization.write(state, whole, "checkpoint")
     if keep is not None:
@@ -454,16 +459,18 @@ def load(
             _check_given(whole, state, word, objects)
 
     _together(check)
-    _warn_of_differences(whole, state)
+    if rank == 0:  # one voice for all
+        _warn_of_differences(whole, state)
     for word in _SHARED:
         if word in given:
             _restore(word, given[word], state[word], strict)
     if state["world_size"] != world_size:
-        warnings.warn(
-            f"{whole} was saved by {state['world_size']} ranks, now there are {world_size}: random numbers, loaders and samplers "
-            "are left as they are",
-            stacklevel=2,
-        )
+        if rank == 0:
+            warnings.warn(
+                f"{whole} was saved with a world size of {state['world_size']}, now it is {world_size}: random numbers, loaders and "
+                "samplers are left as they are",
+                stacklevel=2,
+            )
         return Checkpoint(whole, state)
     own = state["rank"][str(rank)]
     for word in _OWN:

@@ -69,10 +69,15 @@ class ProgressBar:
 
     def __iter__(self) -> Iterator[Any]:
         self._start = time.monotonic()
-        for item in self.iterable:
-            yield item
-            self.done += 1
-            self._draw()
+        try:
+            for item in self.iterable:
+                yield item
+                self.done += 1
+                self._draw()
+        except Exception:
+            if self._drawn:
+                self.stream.write("\n")  # the traceback begins on a line of its own
+            raise
         self.close()
 
     def _numbers(self) -> str:

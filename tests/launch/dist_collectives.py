@@ -120,6 +120,95 @@ def test_async():
         same(tensor, sum(data(r, (k + 1,)) for r in range(size)))
 
 
+def room(shape, dtype, strided):
+    """A tensor to write to; `strided`: every second column of the transpose of a larger one."""
+    if not strided:
+        return torch.zeros(*shape, dtype=dtype)
+    return torch.zeros(2 * shape[1], shape[0], dtype=dtype).t()[:, ::2]
+
+
+def test_every_collective_with_every_dtype():
+    """Contiguous and strided, waited for in the call and afterwards."""
+    numbers = {ReduceOp.SUM: np.sum, ReduceOp.PRODUCT: np.prod, ReduceOp.MIN: np.min, ReduceOp.MAX: np.max}
+    bits = {ReduceOp.BAND: np.bitwise_and, ReduceOp.BOR: np.bitwise_or, ReduceOp.BXOR: np.bitwise_xor}
+    last, shape, others = size - 1, (3, 4), [k for k in range(size) if k != rank]
+    for dtype in [*DTYPES, torch.bool]:
+        every = [np.random.default_rng(k).integers(0, 2 if dtype == torch.bool else 4, size=shape) for k in range(2 * size)]
+        floats = dtype.is_floating_point
+        for strided, later in ((False, False), (True, True), (True, False), (False, True)):
+
+            def have(k):
+                tensor = room(shape, dtype, strided)
+                tensor.copy_(torch.tensor(every[k]))
+                return tensor
+
+            def spaces(n=size):
+                return [room(shape, dtype, strided) for _ in range(n)]
+
+            def do(call, *args, **kwargs):
+                work = call(*args, async_op=later, **kwargs)
+                assert (work is None) == (not later) and (work is None or work.wait())
+
+            def check(tensor, expected):
+                same(tensor, torch.tensor(expected).to(dtype))
+
+            ops = {} if dtype == torch.bool else dict(numbers)
+            for op, reference in ops.items():
+                x = have(rank)
+                do(dist.all_reduce, x, op)
+                check(x, reference(np.stack(every[:size]), 0))
+            for op, reference in ({} if floats else bits).items():
+                x = have(rank)
+                do(dist.all_reduce, x, op)
+                check(x, reference.reduce(np.stack(every[:size]), 0))
+            if floats:
+                x = have(rank)
+                do(dist.all_reduce, x, ReduceOp.AVG)
+                check(x, np.sum(every[:size], 0) / size)
+            op = ReduceOp.BXOR if dtype == torch.bool else ReduceOp.SUM
+            fold = np.bitwise_xor.reduce if dtype == torch.bool else np.sum
+            x = have(rank)
+            do(dist.reduce, x, last, op)
+            check(x, fold(np.stack(every[:size]), 0) if rank == last else every[rank])
+            x = have(rank)
+            do(dist.broadcast, x, last)
+            check(x, every[last])
+            parts = spaces()
+            do(dist.all_gather, parts, have(rank))
+            for k in range(size):
+                check(parts[k], every[k])
+            x = room((3 * size, 4), dtype, strided)
+            do(dist.all_gather_into_tensor, x, have(rank))
+            check(x, np.concatenate(every[:size]))
+            parts = spaces() if rank == 0 else None
+            do(dist.gather, have(rank), parts, dst=0)
+            for k in range(size if rank == 0 else 0):
+                check(parts[k], every[k])
+            x = room(shape, dtype, strided)
+            do(dist.scatter, x, [have(size + k) for k in range(size)] if rank == last else None, src=last)
+            check(x, every[size + rank])
+            x = room(shape, dtype, strided)
+            do(dist.reduce_scatter, x, [have((rank + k) % size) for k in range(size)], op)
+            check(x, fold(np.stack([every[(k + rank) % size] for k in range(size)]), 0))
+            whole, x = room((3 * size, 4), dtype, strided), room(shape, dtype, strided)
+            whole.copy_(torch.tensor(np.concatenate([every[(rank + k) % size] for k in range(size)])))
+            do(dist.reduce_scatter_tensor, x, whole, op)
+            check(x, fold(np.stack([every[(k + rank) % size] for k in range(size)]), 0))
+            parts = spaces()
+            do(dist.all_to_all, parts, [have((rank + k) % (2 * size)) for k in range(size)])
+            for k in range(size):
+                check(parts[k], every[(k + rank) % (2 * size)])
+            x = room((3 * size, 4), dtype, strided)
+            do(dist.all_to_all_single, x, whole)
+            check(x, np.concatenate([every[(k + rank) % size] for k in range(size)]))
+            parts = dict(zip(others, spaces(size - 1)))
+            works = [dist.irecv(parts[k], k, tag=7) for k in others] + [dist.isend(have(rank), k, tag=7) for k in others]
+            for work in works:
+                work.wait()
+            for k in others:
+                check(parts[k], every[k])
+
+
 def test_points():
     if size == 1:
         raises(ValueError, "itself", dist.send, torch.ones(1), 0)

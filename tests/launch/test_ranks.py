@@ -275,6 +275,37 @@ def test_told_to_stop(launch, number, code):
         assert all((launch.folder / ("finally%d" % k)).exists() for k in range(2))
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_interrupted_twice(launch, ranks):
+    """The second Ctrl-C kills; the same signal by two ways at once, as `timeout` sends it, is one."""
+    script = launch.script(
+        WAIT
+        + """
+    if sys.argv[1] == "deaf":
+        import signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        all_up()
+        time.sleep(60)
+    finally:
+        time.sleep(0.1)
+        open("finally%d" % rank, "w").close()
+    """
+    )
+    for how, pause in (("deaf", 0.4), ("tidy", 0)):
+        job = launch.start("-n", ranks, script, how)
+        for k in range(ranks):
+            job.wait_for(launch.folder / ("up%d" % k))
+            (launch.folder / ("up%d" % k)).unlink()
+        job.process.send_signal(signal.SIGINT)
+        told = time.monotonic()
+        time.sleep(max(pause, 0.002))  # signals that wait together would be one in any case
+        job.process.send_signal(signal.SIGINT)
+        job.finish(10)
+        assert job.code == 130 and time.monotonic() - told < 1.2
+    assert all((launch.folder / ("finally%d" % k)).exists() for k in range(ranks))
+
+
 def test_interrupted_on_a_terminal(launch):
     script = launch.script(WAIT + "    all_up(); time.sleep(60)")
 
