@@ -409,10 +409,19 @@ NUMBERED(elu, elu, NONE, GRAIN_MATH, slope->alpha, slope->scale, slope->input_sc
 NUMBERED(elu_backward, elu_backward, NONE, GRAIN_MATH, slope->alpha, slope->scale, slope->input_scale)
 NUMBERED(softplus, softplus, NONE, GRAIN_MATH, slope->beta, slope->threshold)
 NUMBERED(softplus_backward, softplus_backward, NONE, GRAIN_MATH, slope->beta, slope->threshold)
-NUMBERED(hardtanh, clamp, NONE, GRAIN_CHEAP, slope->min_val, slope->max_val)
 NUMBERED(hardtanh_backward, hardtanh_backward, NONE, GRAIN_CHEAP, slope->min_val, slope->max_val)
 NUMBERED(threshold_backward, threshold_backward, NONE, GRAIN_CHEAP, slope->threshold)
 // clang-format on
+
+Status cpu_hardtanh(OpCall *call) {
+    static const Kinds kinds = {FLOAT_clamp, INT_NONE, INT_NONE, GRAIN_CHEAP};
+    const RtAttrs_slope *slope = ATTRS_OF(call, slope);
+    if (slope->min_val > slope->max_val)
+        return call_fail(call, ERR_VALUE, "min_val %g is above max_val %g", slope->min_val,
+                         slope->max_val);
+    LoopNumbers numbers = {.f = {slope->min_val, slope->max_val}};
+    return run_kinds(call, &kinds, &numbers);
+}
 
 Status cpu_threshold(OpCall *call) {
     static const Kinds kinds = {FLOAT_threshold, INT_threshold, INT_NONE, GRAIN_CHEAP};

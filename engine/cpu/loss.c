@@ -30,8 +30,7 @@ static void set_number(const RtTensor *tensor, int64_t i, double value) {
                 (RtDtype)tensor->dtype, &value, RT_F64, 1);
 }
 
-// Pairs
-// -------------------------------------------------------------------------------------------------------------
+// Pairs -------------------------------------------------------------------------------------------
 
 typedef enum PairTask { TASK_SUM, TASK_EACH, TASK_GRAD } PairTask;
 
@@ -141,8 +140,7 @@ Status cpu_bce_pair(OpCall *call) {
     return OK;
 }
 
-// Classes
-// -----------------------------------------------------------------------------------------------------------
+// Classes -----------------------------------------------------------------------------------------
 // The input is (B, C, S), target and everything else that is one a line is (B, S): line b S + s is
 // that of sample b.
 

@@ -66,8 +66,7 @@ static const void *load(const Element *e, const void *from, int64_t n, void *roo
     return room;
 }
 
-// layer_norm
-// --------------------------------------------------------------------------------------------------------
+// layer_norm --------------------------------------------------------------------------------------
 
 typedef struct Layer {
     Element e;
@@ -207,8 +206,7 @@ Status cpu_layer_norm_backward(OpCall *call) {
     return OK;
 }
 
-// batch_norm
-// --------------------------------------------------------------------------------------------------------
+// batch_norm --------------------------------------------------------------------------------------
 
 typedef struct Batch {
     Element e;

@@ -10,8 +10,7 @@
 #include "cpu/parallel.h"
 #include "ops/dims.h"
 
-// What becomes of cells
-// -------------------------------------------------------------------------------------------
+// What becomes of cells ---------------------------------------------------------------------------
 
 static void write_out(const Reduction *reduction, int output, const void *values, RtDtype dtype,
                       int64_t n, int64_t at, int64_t stride) {
@@ -69,8 +68,7 @@ FINISH_F64(logsumexp, isinf(cells[j].f) || isnan(cells[j].f) ? cells[j].f
 FINISH_BOOL(any, cells[j].i > 0)
 FINISH_BOOL(all, cells[j].i == reduction->length)
 
-// Kernels
-// ---------------------------------------------------------------------------------------------------------
+// Kernels -----------------------------------------------------------------------------------------
 
 static Status reduce_attrs(OpCall *call, Reduction reduction) {
     TRY(dims_mask(call, &ATTRS_OF(call, reduce)->dim, call->in[0]->ndim, &reduction.dims));

@@ -32,8 +32,7 @@ static const int planes_of[FOLD_COUNT_OF_KINDS] = {1,
                                                    [FOLD_MOMENTS] = 3,
                                                    [FOLD_LOGSUMEXP] = 2};
 
-// Integers
-// ------------------------------------------------------------------------------------------------------
+// Integers ----------------------------------------------------------------------------------------
 // They wrap around, as everywhere: hence the unsigned arithmetic.
 
 #define FOLD_INT(kind_, step_)                                                                     \
@@ -93,8 +92,7 @@ ARG_INT(argmin, <)
 static const FoldRow rows_int[FOLD_COUNT_OF_KINDS] = LINE_INT(row);
 static const FoldColumns columns_int[FOLD_COUNT_OF_KINDS] = LINE_INT(columns);
 
-// Cells
-// ---------------------------------------------------------------------------------------------------------
+// Cells -------------------------------------------------------------------------------------------
 
 static Cell cell_start(const Reduction *reduction, int plane) {
     bool ints = reduction->class == CLASS_I64;
@@ -175,8 +173,7 @@ static void cells_merge(const Reduction *reduction, Cell *cells, const Cell *lat
     }
 }
 
-// The plan
-// --------------------------------------------------------------------------------------------------------
+// The plan ----------------------------------------------------------------------------------------
 
 typedef struct Dim {
     int64_t size, step, out_step[2]; // in elements
@@ -290,8 +287,7 @@ static int64_t offset_of(const Dim *dims, int n, int64_t index) {
     return offset;
 }
 
-// Walking
-// -----------------------------------------------------------------------------------------------------------
+// Walking -----------------------------------------------------------------------------------------
 
 // Reduced elements `begin` to `begin + n` that belong to base, side by side.
 static void gather_run(const Plan *plan, const char *base, int64_t begin, int64_t n, char *tile) {

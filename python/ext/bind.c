@@ -197,6 +197,10 @@ static int store_ints(const Param *param, PyObject *value, const char *what, RtI
         out->n = param->width;
         for (int i = 1; i < out->n; i++) out->v[i] = out->v[0];
     }
+    if (param->width == 1 && out->n != 1) {
+        ext_error(ERR_VALUE, "%s must be one integer, not %d of them", what, out->n);
+        return -1;
+    }
     if (param->width > 1 && out->n != param->width) {
         ext_error(ERR_VALUE, "%s must be one integer or %d of them, not %d", what, param->width,
                   out->n);

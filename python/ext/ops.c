@@ -226,7 +226,7 @@ static PyObject *op_call(PyObject *callable, PyObject *const *args, size_t nargs
 PyObject *op_single(Op *op, PyObject *a) { return op_call((PyObject *)op, &a, 1, NULL); }
 
 // A number beside a tensor of its kind or a higher one takes the tensor's dtype at once: promotion
-// would give it that.
+// would give it that. Not beside f16 and bf16: the door may keep it in f32.
 static RtTensor *operand(PyObject *object, PyObject *other) {
     RtScalar value;
     if (is_tensor(object)) return ext_tensor(object);
@@ -235,9 +235,10 @@ static RtTensor *operand(PyObject *object, PyObject *other) {
     RtKind kind = value.kind == RT_SCALAR_FLOAT ? RT_KIND_FLOAT
                   : value.kind == RT_SCALAR_INT ? RT_KIND_INT
                                                 : RT_KIND_BOOL;
-    RtTensor *tensor = beside && kind <= rt_dtype_kind((RtDtype)beside->dtype)
-                           ? rt_tensor_scalar(value, (RtDtype)beside->dtype, true)
-                           : convert_wrapped(value);
+    bool at_once = beside && kind <= rt_dtype_kind((RtDtype)beside->dtype) &&
+                   beside->dtype != RT_F16 && beside->dtype != RT_BF16;
+    RtTensor *tensor =
+        at_once ? rt_tensor_scalar(value, (RtDtype)beside->dtype, true) : convert_wrapped(value);
     return tensor ? tensor : (RtTensor *)ext_raise();
 }
 

@@ -3,8 +3,7 @@
 
 #include "ops/loss.h"
 
-// Distances
-// ---------------------------------------------------------------------------------------------------------
+// Distances ---------------------------------------------------------------------------------------
 
 static const struct {
     int ndim;
@@ -121,8 +120,7 @@ PAIR(mse_pair_backward, make_given_grad, truth_pair_grad, squared_slope, ON_FLOA
 PAIR(smooth_l1_pair, make_given_pair, truth_pair, smooth, ON_FLOATS);
 PAIR(smooth_l1_pair_backward, make_given_grad, truth_pair_grad, smooth_slope, ON_FLOATS);
 
-// Class indices
-// -----------------------------------------------------------------------------------------------------
+// Class indices -----------------------------------------------------------------------------------
 // (B, C, S) with targets (B, S); some targets are the index that is ignored.
 
 static const struct {
@@ -325,8 +323,7 @@ const OpCase case_cross_entropy_index_backward = {.make = make_cross_entropy_bac
                                                   .dtypes = ON_F64,
                                                   .tolerance = 2};
 
-// Two classes
-// -------------------------------------------------------------------------------------------------------
+// Two classes -------------------------------------------------------------------------------------
 
 static double bce(const RtAttrs_loss *attrs, double x, double t) {
     (void)attrs;

@@ -237,8 +237,7 @@ static void truth_group_norm(Sample *s) {
 const OpCase case_group_norm = {
     .make = make_group_norm, .truth = truth_group_norm, .dtypes = ON_FLOATS, .tolerance = 3};
 
-// Dropout
-// -----------------------------------------------------------------------------------------------------------
+// Dropout -----------------------------------------------------------------------------------------
 
 static RtTensor *ones(int ndim, const int64_t *shape, RtDtype dtype) {
     RtAttrs_factory attrs = rt_defaults_factory();

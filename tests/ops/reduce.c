@@ -3,8 +3,7 @@
 
 #include <float.h>
 
-// Samples
-// -----------------------------------------------------------------------------------------------------------
+// Samples -----------------------------------------------------------------------------------------
 
 typedef struct Shape {
     int ndim;
@@ -57,8 +56,7 @@ static bool set_dim(Sample *s, int k, bool all, double low,
     return false;
 }
 
-// Truths
-// ------------------------------------------------------------------------------------------------------------
+// Truths ------------------------------------------------------------------------------------------
 
 typedef double (*Fold)(const double *v, int64_t n, const RtAttrs_reduce *attrs);
 
@@ -166,8 +164,7 @@ static double fold_any(const double *v, int64_t n, const RtAttrs_reduce *attrs) 
     return fold_count(v, n, attrs) > 0;
 }
 
-// Cases
-// -------------------------------------------------------------------------------------------------------------
+// Cases -------------------------------------------------------------------------------------------
 
 #define REDUCE(name_, fold_, dtypes_, count_, low_, high_, apart_)                                 \
     static bool make_##name_(Sample *s, int k) {                                                   \
@@ -289,8 +286,7 @@ const OpCase case_aminmax = {.make = make_any_dim, .truth = truth_aminmax, .dtyp
 const OpCase case_argmax = {.make = make_any_dim, .truth = truth_argmax, .dtypes = ON_ALL};
 const OpCase case_argmin = {.make = make_any_dim, .truth = truth_argmin, .dtypes = ON_ALL};
 
-// Running sums and products
-// -----------------------------------------------------------------------------------------
+// Running sums and products -----------------------------------------------------------------------
 
 static bool make_running(Sample *s, int k, double low, double high) {
     static const struct {

@@ -232,7 +232,7 @@ def test_other_settings_warn(tmp_path):
     state["world_size"] = 3
     rt.save(state, path)
     expected = rt.get_rng_state()
-    with pytest.warns(UserWarning, match="saved by 3 ranks, now there are 1"):
+    with pytest.warns(UserWarning, match="a world size of 3, now it is 1"):
         assert checkpoint.load(path).world_size == 3
     assert same(rt.get_rng_state(), expected)
     state["format"] = 9

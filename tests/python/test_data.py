@@ -205,6 +205,14 @@ def test_bad_idx(tmp_path, content, text):
         read_idx(path)
 
 
+@pytest.mark.parametrize("images, labels", [((2, 3, 3), (3,)), ((2, 9), (2,)), ((2, 3, 3), (2, 1))])
+def test_files_that_do_not_fit(tmp_path, images, labels):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(images))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(labels))
+    with pytest.raises(torch.SerializationError, match="do not fit labels"):
+        FashionMNIST(tmp_path)
+
+
 def test_missing_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="dataset-fashion-mnist"):
         FashionMNIST(tmp_path)

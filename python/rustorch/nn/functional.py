@@ -11,6 +11,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentValueError, RusTorchError, UnsupportedError
 
 _ops = _C._ops
 _Ints = Union[int, Sequence[int]]
@@ -111,26 +112,27 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return rustorch.where(input > 0, input, weight * input)
 
 
-def _softmax_dim(name: str, dim: Optional[int], ndim: int) -> int:
+def _softmax_dim(name: str, dim: Optional[int], input: Any) -> int:
     if dim is not None:
         return dim
+    ndim = input.dim() if isinstance(input, Tensor) else 0  # the op says what is wrong
     warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Pass dim=X.", stacklevel=3)
     return 0 if ndim in (0, 1, 3) else 1
 
 
 def softmax(input: Tensor, dim: Optional[int] = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """exp(x) / Σ exp(x) along ``dim``."""
-    return _ops.softmax(input, _softmax_dim("softmax", dim, input.dim()), dtype=dtype)
+    return _ops.softmax(input, _softmax_dim("softmax", dim, input), dtype=dtype)
 
 
 def softmin(input: Tensor, dim: Optional[int] = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """:func:`softmax` of −x."""
-    return _ops.softmax(-input, _softmax_dim("softmin", dim, input.dim()), dtype=dtype)
+    return _ops.softmin(input, _softmax_dim("softmin", dim, input), dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: Optional[int] = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of :func:`softmax`, computed stably."""
-    return _ops.log_softmax(input, _softmax_dim("log_softmax", dim, input.dim()), dtype=dtype)
+    return _ops.log_softmax(input, _softmax_dim("log_softmax", dim, input), dtype=dtype)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Optional[Tensor] = None) -> Tensor:
@@ -163,9 +165,9 @@ def _resolve_padding(input: Tensor, weight: Tensor, padding: Any, stride: Any, d
     if padding == "valid":
         return input, 0
     if padding != "same":
-        raise ValueError(f"padding must be a number, numbers, 'same' or 'valid', not '{padding}'")
+        raise ArgumentValueError(f"padding must be a number, numbers, 'same' or 'valid', not '{padding}'")
     if any(step != 1 for step in _pair(stride, n)):
-        raise RuntimeError("padding='same' is not supported for strided convolutions")
+        raise RusTorchError("padding='same' is not supported for strided convolutions")
     totals = [d * (k - 1) for d, k in zip(_pair(dilation, n), weight.shape[-n:])]
     if all(total % 2 == 0 for total in totals):
         return input, [total // 2 for total in totals]
@@ -264,7 +266,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Option
     ``mode`` is ``"constant"`` (``value``, 0 by default), ``"reflect"``, ``"replicate"`` or ``"circular"``.
     """
     if value is not None and mode != "constant" and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise ArgumentValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     return _ops.pad(input, pad, mode, 0 if value is None else value)
 
 
@@ -284,7 +286,7 @@ def batch_norm(
     if training:
         per_channel = input.numel() // input.shape[1] if input.dim() > 1 and input.shape[1] else 0
         if per_channel == 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+            raise ArgumentValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     return _ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
@@ -295,13 +297,13 @@ def instance_norm(
 ) -> Tensor:
     """Each channel of each sample to mean 0 and variance 1. Source: Ulyanov et al., arXiv 1607.08022."""
     if not use_input_stats or running_mean is not None or running_var is not None:
-        raise NotImplementedError("instance_norm: running statistics are not supported, only those of the input")
+        raise UnsupportedError("instance_norm: running statistics are not supported, only those of the input")
     return _ops.group_norm(input, input.shape[1], weight, bias, eps)
 
 
 def _dropout(name: str, op: Any, input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
     if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise ArgumentValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     result = op(input, p, training)
     return input.copy_(result) if inplace else result
 
@@ -333,9 +335,9 @@ def embedding(
 ) -> Tensor:
     """The rows of ``weight`` (V, D) that ``input`` (any shape, integers) names; row ``padding_idx`` gets no gradient."""
     if scale_grad_by_freq or sparse:
-        raise NotImplementedError("embedding: scale_grad_by_freq and sparse gradients are not supported")
+        raise UnsupportedError("embedding: scale_grad_by_freq and sparse gradients are not supported")
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
-        raise ValueError(f"padding_idx {padding_idx} must be within num_embeddings {weight.shape[0]}")
+        raise ArgumentValueError(f"padding_idx {padding_idx} must be within num_embeddings {weight.shape[0]}")
     if padding_idx is not None and padding_idx < 0:
         padding_idx += weight.shape[0]
     if max_norm is not None:  # rows that are used are scaled down in place, as PyTorch does
@@ -354,7 +356,7 @@ def _reduction(size_average: Optional[bool], reduce: Optional[bool], reduction: 
     """The old pair of arguments as the new word."""
     if size_average is None and reduce is None:
         if reduction not in ("none", "mean", "sum"):
-            raise ValueError(f"{reduction} is not a valid value for reduction")
+            raise ArgumentValueError(f"{reduction} is not a valid value for reduction")
         return reduction
     if reduce is not None and not reduce:
         word = "none"
@@ -365,7 +367,7 @@ def _reduction(size_average: Optional[bool], reduce: Optional[bool], reduction: 
 
 
 def _warn_broadcast(name: str, input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:
+    if isinstance(input, Tensor) and isinstance(target, Tensor) and input.shape != target.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) in {name}. "
             "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",

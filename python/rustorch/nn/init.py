@@ -10,6 +10,7 @@ from typing import Optional, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 
 _Generator = Optional["rustorch.Generator"]
 
@@ -29,16 +30,16 @@ def calculate_gain(nonlinearity: str, param: Optional[Union[int, float]] = None)
         return math.sqrt(2.0)
     if nonlinearity == "leaky_relu":
         if isinstance(param, bool) or (param is not None and not isinstance(param, (int, float))):
-            raise ValueError(f"negative_slope {param} not a valid number")
+            raise ArgumentValueError(f"negative_slope {param} not a valid number")
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity == "selu":
         return 3.0 / 4
-    raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+    raise ArgumentValueError(f"Unsupported nonlinearity {nonlinearity}")
 
 
 def _fans(tensor: Tensor) -> Tuple[int, int]:
     if tensor.dim() < 2:
-        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+        raise ArgumentValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
     field = 1
     for size in tensor.shape[2:]:
         field *= size
@@ -105,7 +106,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
     if tensor.dim() != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise ArgumentValueError("Only tensors with 2 dimensions are supported")
     with rustorch.no_grad():
         return tensor.copy_(rustorch.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype))
 
@@ -113,9 +114,9 @@ def eye_(tensor: Tensor) -> Tensor:
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Convolution weights (3, 4 or 5 dimensions) that pass on as many input channels as possible."""
     if tensor.dim() not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+        raise ArgumentValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups:
-        raise ValueError("dim 0 must be divisible by groups")
+        raise ArgumentValueError("dim 0 must be divisible by groups")
     per_group = tensor.shape[0] // groups
     centre = tuple(size // 2 for size in tensor.shape[2:])
     with rustorch.no_grad():
@@ -142,7 +143,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: _Generator = No
 def _fan(tensor: Tensor, mode: str) -> int:
     mode = mode.lower()
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+        raise ArgumentValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
     return _fans(tensor)[mode == "fan_out"]
 
 
@@ -168,7 +169,7 @@ def kaiming_normal_(
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: _Generator = None) -> Tensor:
     """Normal values of which each column has a share of ``sparsity`` zeros. Source: Martens, ICML 2010."""
     if tensor.dim() != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise ArgumentValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
     with rustorch.no_grad():

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentTypeError
 
 __all__ = ["Parameter"]
 
@@ -39,7 +40,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if data is None:
             data = rustorch.empty(0)
         if not isinstance(data, Tensor):
-            raise TypeError(f"Parameter: a tensor is expected, not {type(data).__name__}")
+            raise ArgumentTypeError(f"Parameter: a tensor is expected, not {type(data).__name__}")
         return _C._make_parameter(data, requires_grad, cls)
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable
 
+from rustorch._C import UnsupportedError
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["Adadelta"]
@@ -34,7 +35,7 @@ class Adadelta(FusedOptimizer):
         foreach: Any = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
     ) -> None:
         if differentiable:
-            raise NotImplementedError("Adadelta: differentiable=True is not supported")
+            raise UnsupportedError("Adadelta: differentiable=True is not supported")
         super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
 
     def _check_group(self, group: Dict[str, Any]) -> None:

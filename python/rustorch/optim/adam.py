@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Tuple
 
+from rustorch._C import UnsupportedError
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["Adam", "AdamW"]
@@ -49,7 +50,7 @@ class Adam(FusedOptimizer):
         capturable: bool = False, differentiable: bool = False, fused: Any = None,
     ) -> None:
         if differentiable:
-            raise NotImplementedError(f"{type(self).__name__}: differentiable=True is not supported")
+            raise UnsupportedError(f"{type(self).__name__}: differentiable=True is not supported")
         defaults = {
             "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
             "maximize": maximize,

@@ -7,6 +7,7 @@ import warnings
 from types import FunctionType
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.optim.optimizer import Optimizer
 
 __all__ = ["LRScheduler", "StepLR", "LambdaLR", "CosineAnnealingLR"]
@@ -24,7 +25,7 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+            raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
@@ -121,7 +122,7 @@ class LambdaLR(LRScheduler):
         n = len(optimizer.param_groups)
         self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * n
         if len(self.lr_lambdas) != n:
-            raise ValueError(f"Expected {n} lr_lambdas, but got {len(self.lr_lambdas)}")
+            raise ArgumentValueError(f"Expected {n} lr_lambdas, but got {len(self.lr_lambdas)}")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> List[float]:

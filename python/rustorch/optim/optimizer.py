@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from rustorch.nn.modules.module import RemovableHandle, _Table
 
 __all__ = ["Optimizer"]
@@ -30,12 +31,12 @@ class Optimizer:
         self._pre_hooks: Any = _Table()
         self._post_hooks: Any = _Table()
         if isinstance(params, Tensor):
-            raise TypeError(
+            raise ArgumentTypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
             )
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ArgumentValueError("optimizer got an empty parameter list")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
@@ -51,28 +52,28 @@ class Optimizer:
     def add_param_group(self, param_group: Dict[str, Any]) -> None:
         """Add a group of parameters: a dictionary with ``params`` and, if wanted, options of its own."""
         if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+            raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
         params = group["params"]
         if isinstance(params, Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections, but a set was given")
+            raise ArgumentTypeError("optimizer parameters need to be organized in ordered collections, but a set was given")
         params = [p[1] if isinstance(p, tuple) else p for p in params]
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
+                raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
             if not p.is_leaf:
-                raise ValueError("can't optimize a non-leaf Tensor")
+                raise ArgumentValueError("can't optimize a non-leaf Tensor")
         if len({id(p) for p in params}) != len(params):
-            raise ValueError("some parameters appear more than once in a parameter group")
+            raise ArgumentValueError("some parameters appear more than once in a parameter group")
         known = {id(p) for other in self.param_groups for p in other["params"]}
         if any(id(p) in known for p in params):
-            raise ValueError("some parameters appear in more than one parameter group")
+            raise ArgumentValueError("some parameters appear in more than one parameter group")
         group["params"] = params
         unknown = set(group) - set(self.defaults) - {"params", "name", "initial_lr"}
         if unknown:
-            raise TypeError(
+            raise ArgumentTypeError(
                 f"{type(self).__name__} has no option {', '.join(sorted(map(repr, unknown)))}: "
                 f"its options are {', '.join(sorted(self.defaults))}"
             )
@@ -116,7 +117,7 @@ class Optimizer:
         return loss
 
     def _step_group(self, group: Dict[str, Any], params: List[Tensor]) -> None:
-        raise NotImplementedError(f"{type(self).__name__} does not define _step_group")
+        raise UnsupportedError(f"{type(self).__name__} does not define _step_group")
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(optimizer, args, kwargs)`` before each step."""
@@ -160,12 +161,12 @@ class Optimizer:
         """
         groups = state_dict["param_groups"]
         if len(groups) != len(self.param_groups):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"loaded state dict has {len(groups)} parameter groups, this optimizer has {len(self.param_groups)}"
             )
         for i, (own, given) in enumerate(zip(self.param_groups, groups)):
             if len(own["params"]) != len(given["params"]):
-                raise ValueError(
+                raise ArgumentValueError(
                     f"loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
                     f"group {i} has {len(given['params'])} parameters there and {len(own['params'])} here"
                 )
@@ -175,7 +176,7 @@ class Optimizer:
         state: Dict[Tensor, Dict[str, Any]] = defaultdict(dict)
         for number, values in state_dict["state"].items():
             if int(number) not in by_number:
-                raise ValueError(f"loaded state dict has state for parameter {number}, which no group has")
+                raise ArgumentValueError(f"loaded state dict has state for parameter {number}, which no group has")
             p = by_number[int(number)]
             state[p] = {key: self._copy_state(p, key, value) for key, value in values.items()}
         for own, given in zip(self.param_groups, groups):
@@ -191,7 +192,7 @@ class Optimizer:
         if not isinstance(value, Tensor):
             return value
         if value.numel() != 1 and value.shape != p.shape:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"the loaded state '{key}' has shape {tuple(value.shape)}, its parameter has {tuple(p.shape)}"
             )
         return value.detach().to(p.dtype if value.is_floating_point() else value.dtype).clone()
@@ -201,7 +202,7 @@ def check_range(name: str, value: float, low: float = 0.0, high: float = float("
     """Raise ValueError unless low ≤ value ≤ high (value < high if open_high)."""
     value = float(value)
     if not (low <= value < high if open_high else low <= value <= high):
-        raise ValueError(f"Invalid {name}: {value}")
+        raise ArgumentValueError(f"Invalid {name}: {value}")
 
 
 class FusedOptimizer(Optimizer):

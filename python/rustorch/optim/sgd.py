@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Tuple
 
+from rustorch._C import ArgumentValueError, UnsupportedError
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["SGD"]
@@ -47,7 +48,7 @@ class SGD(FusedOptimizer):
         nesterov: bool = False, *, maximize: bool = False, foreach: Any = None, differentiable: bool = False, fused: Any = None,
     ) -> None:
         if differentiable:
-            raise NotImplementedError("SGD: differentiable=True is not supported")
+            raise UnsupportedError("SGD: differentiable=True is not supported")
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
             "maximize": maximize,
@@ -59,7 +60,7 @@ class SGD(FusedOptimizer):
         check_range("momentum value", group["momentum"])
         check_range("weight_decay value", group["weight_decay"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+            raise ArgumentValueError("Nesterov momentum requires a momentum and zero dampening")
 
     def _wanted_states(self, group: Dict[str, Any]) -> Tuple[bool, ...]:
         return (group["momentum"] != 0,)

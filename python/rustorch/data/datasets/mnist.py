@@ -37,7 +37,9 @@ def read_idx(path: str) -> Tensor:
             raw = file.read()
     except OSError as error:
         kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-        raise kind(error.errno, f"the data file cannot be read: {error.strerror}", path) from error
+        problem = kind(f"the data file {path} cannot be read: {error.strerror}")
+        problem.errno = error.errno
+        raise problem from error
     if raw[:2] == b"\x1f\x8b":
         try:
             raw = gzip.decompress(raw)
@@ -96,7 +98,7 @@ class MNIST(Dataset):
         (False, "labels"): "t10k-labels-idx1-ubyte",
     }
     _places: Tuple[str, ...] = ()
-    _package = ""
+    _hint = ""
     classes: List[str] = [
         "0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine",
     ]  # fmt: skip
@@ -124,10 +126,11 @@ class MNIST(Dataset):
                 path = os.path.join(folder, name + ending)
                 if os.path.isfile(path):
                     return path
-        hint = f"; Debian has them in the package {self._package}" if self._package else ""
-        raise _C.SerializationFileNotFoundError(
-            errno.ENOENT, f"{type(self).__name__}: it is in none of {', '.join(folders)}{hint}. Nothing is downloaded", name
+        error = _C.SerializationFileNotFoundError(
+            f"{type(self).__name__}: {name} (or {name}.gz) is in none of {', '.join(folders)}{self._hint}. Nothing is downloaded"
         )
+        error.errno = errno.ENOENT
+        raise error
 
     def __len__(self) -> int:
         return self.data.shape[0]
@@ -161,7 +164,7 @@ class FashionMNIST(MNIST):
     """70,000 images of clothes in the format of MNIST: see there. Source: Xiao et al., arXiv 1708.07747."""
 
     _folder = "FashionMNIST"
-    _package = "dataset-fashion-mnist"
+    _hint = "; on Debian, apt install dataset-fashion-mnist puts it into /usr/share/datasets/fashion-mnist"
     classes = [
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module
@@ -136,7 +137,7 @@ class Hardtanh(Module):
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         if max_val <= min_val:
-            raise ValueError(f"max_val must be larger than min_val, but min_val={min_val}, max_val={max_val}")
+            raise ArgumentValueError(f"max_val must be larger than min_val, but min_val={min_val}, max_val={max_val}")
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace
@@ -173,7 +174,7 @@ class GELU(Module):
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate argument must be either none or tanh, not {approximate}")
+            raise ArgumentValueError(f"approximate argument must be either none or tanh, not {approximate}")
         self.approximate = approximate
 
     def forward(self, input: Tensor) -> Tensor:
@@ -325,5 +326,5 @@ class Softmax2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):
-            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, but got {input.dim()}D instead")
+            raise ArgumentValueError(f"Softmax2d: expected input to be 3D or 4D, but got {input.dim()}D instead")
         return F.softmax(input, -3)

@@ -6,6 +6,7 @@ import operator
 from collections import OrderedDict
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
+from rustorch._C import ArgumentTypeError, IndexOutOfRangeError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
 
@@ -15,7 +16,7 @@ __all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "Parameter
 def _wrapped(index: Any, n: int) -> str:
     index = operator.index(index)
     if not -n <= index < n:
-        raise IndexError(f"index {index} is out of range")
+        raise IndexOutOfRangeError(f"index {index} is out of range")
     return str(index % n)
 
 
@@ -64,7 +65,7 @@ class _Numbered(Module):
     def insert(self, index: int, module: Module) -> Any:
         """Add a module before position ``index``."""
         if not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise ArgumentTypeError(f"{type(module).__name__} is not a Module subclass")
         modules = list(self._modules.values())
         modules.insert(index, module)
         self._renumber(modules)

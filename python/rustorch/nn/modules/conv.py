@@ -7,6 +7,7 @@ from typing import Any, Tuple
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module
@@ -29,18 +30,18 @@ class _Conv(Module):
     ) -> None:
         super().__init__()
         if groups <= 0:
-            raise ValueError("groups must be a positive integer")
+            raise ArgumentValueError("groups must be a positive integer")
         if in_channels % groups:
-            raise ValueError("in_channels must be divisible by groups")
+            raise ArgumentValueError("in_channels must be divisible by groups")
         if out_channels % groups:
-            raise ValueError("out_channels must be divisible by groups")
+            raise ArgumentValueError("out_channels must be divisible by groups")
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
-                raise ValueError(f"Invalid padding string '{padding}', should be one of 'valid', 'same'")
+                raise ArgumentValueError(f"Invalid padding string '{padding}', should be one of 'valid', 'same'")
             if padding == "same" and any(step != 1 for step in _tuple(stride, self._n)):
-                raise ValueError("padding='same' is not supported for strided convolutions")
+                raise ArgumentValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in ("zeros", "reflect", "replicate", "circular"):
-            raise ValueError(
+            raise ArgumentValueError(
                 f"padding_mode must be one of 'zeros', 'reflect', 'replicate', 'circular', but got padding_mode='{padding_mode}'"
             )
         self.in_channels = in_channels
@@ -146,7 +147,7 @@ class _ConvTransposeN(_Conv):
         device: Any = None, dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
+            raise ArgumentValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation, groups, bias, padding_mode,
             device, dtype,

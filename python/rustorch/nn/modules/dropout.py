@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 
@@ -13,7 +14,7 @@ class _Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+            raise ArgumentValueError(f"dropout probability has to be between 0 and 1, but got {p}")
         self.p = p
         self.inplace = inplace
 

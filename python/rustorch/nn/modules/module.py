@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, UnsupportedError
 from rustorch.nn.parameter import Parameter
 
 T = TypeVar("T", bound="Module")
@@ -111,7 +112,7 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes. Subclasses define it; call the module itself, so that hooks run."""
-        raise NotImplementedError(f'{type(self).__name__} has no "forward" method: define it')
+        raise UnsupportedError(f'{type(self).__name__} has no "forward" method: define it')
 
     # ------------------------------------------------------------------------------------------ calling
 
@@ -186,7 +187,7 @@ class Module:
 
     def _add_hook(self, table: Any, handle: RemovableHandle, hook: Callable, prepend: bool, kwargs: bool) -> Any:
         if not callable(hook):
-            raise TypeError(f"a hook must be callable, not {type(hook).__name__}")
+            raise ArgumentTypeError(f"a hook must be callable, not {type(hook).__name__}")
         table[handle.id] = hook
         if kwargs:
             self._hooks_with_kwargs[handle.id] = True
@@ -212,7 +213,7 @@ class Module:
             self.register_parameter(name, value)
         elif parameters is not None and name in parameters:
             if value is not None:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"cannot assign '{type(value).__name__}' as parameter '{name}' (nn.Parameter or None expected)"
                 )
             parameters[name] = None
@@ -222,13 +223,13 @@ class Module:
             attributes["_modules"][name] = value
         elif "_modules" in attributes and name in attributes["_modules"]:
             if value is not None:
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"cannot assign '{type(value).__name__}' as child module '{name}' (nn.Module or None expected)"
                 )
             attributes["_modules"][name] = None
         elif "_buffers" in attributes and name in attributes["_buffers"]:
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(
+                raise ArgumentTypeError(
                     f"cannot assign '{type(value).__name__}' as buffer '{name}' (rustorch.Tensor or None expected)"
                 )
             attributes["_buffers"][name] = value
@@ -262,7 +263,7 @@ class Module:
     def _check_name(self, kind: str, name: str, table: str) -> None:
         self._need_init(name)
         if not isinstance(name, str):
-            raise TypeError(f"the name of a {kind} must be a string, not {type(name).__name__}")
+            raise ArgumentTypeError(f"the name of a {kind} must be a string, not {type(name).__name__}")
         if not name or "." in name:
             raise KeyError(f'the name of a {kind} cannot be empty or contain ".", got "{name}"')
         if hasattr(self, name) and name not in self.__dict__[table]:
@@ -272,16 +273,16 @@ class Module:
         """Add a parameter under ``name``; None reserves the name."""
         self._check_name("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{type(param).__name__}' to parameter '{name}' (nn.Parameter or None expected)")
+            raise ArgumentTypeError(f"cannot assign '{type(param).__name__}' to parameter '{name}' (nn.Parameter or None expected)")
         if param is not None and param.grad_fn is not None:
-            raise ValueError(f"parameter '{name}' is not a leaf: a model's parameters must be created, not computed")
+            raise ArgumentValueError(f"parameter '{name}' is not a leaf: a model's parameters must be created, not computed")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Optional[Tensor], persistent: bool = True) -> None:
         """Add a tensor that is part of the state but not trained; ``persistent=False`` keeps it out of ``state_dict``."""
         self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{type(tensor).__name__}' to buffer '{name}' (rustorch.Tensor or None expected)")
+            raise ArgumentTypeError(f"cannot assign '{type(tensor).__name__}' to buffer '{name}' (rustorch.Tensor or None expected)")
         self._buffers[name] = tensor
         if persistent:
             self._non_persistent_buffers.discard(name)
@@ -291,7 +292,7 @@ class Module:
     def add_module(self, name: str, module: Optional["Module"]) -> None:
         """Add a child module under ``name``."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise ArgumentTypeError(f"{type(module).__name__} is not a Module subclass")
         self._check_name("module", name, "_modules")
         self._modules[name] = module
 
@@ -404,7 +405,7 @@ class Module:
     def train(self: T, mode: bool = True) -> T:
         """Training mode (dropout drops, batch norm uses the batch) on or off, for this module and all below it."""
         if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
+            raise ArgumentValueError("training mode is expected to be boolean")
         self.training = mode
         for child in self.children():
             child.train(mode)
@@ -458,7 +459,7 @@ class Module:
         probe = rustorch.empty(0).to(*args, **kwargs)
         wants_dtype = "dtype" in kwargs or any(isinstance(arg, (rustorch.dtype, Tensor)) for arg in args)
         if wants_dtype and not probe.dtype.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={probe.dtype}")
+            raise ArgumentTypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={probe.dtype}")
 
         def move(tensor: Tensor) -> Tensor:
             if wants_dtype and tensor.is_floating_point():
@@ -528,11 +529,11 @@ class Module:
 
     def get_extra_state(self) -> Any:
         """Something beyond tensors that ``state_dict`` should hold; define it together with ``set_extra_state``."""
-        raise RuntimeError(f"{type(self).__name__} does not define get_extra_state()")
+        raise RusTorchError(f"{type(self).__name__} does not define get_extra_state()")
 
     def set_extra_state(self, state: Any) -> None:
         """Take back what ``get_extra_state`` gave."""
-        raise RuntimeError(f"{type(self).__name__} does not define set_extra_state()")
+        raise RusTorchError(f"{type(self).__name__} does not define set_extra_state()")
 
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call ``hook(module, prefix, keep_vars)`` before ``state_dict`` collects."""
@@ -623,7 +624,7 @@ class Module:
             Shapes differ, or (strict) names do; the message lists all of them. Nothing is silently left out.
         """
         if not hasattr(state_dict, "keys"):
-            raise TypeError(f"expected state_dict to be dict-like, got {type(state_dict).__name__}")
+            raise ArgumentTypeError(f"expected state_dict to be dict-like, got {type(state_dict).__name__}")
         missing: List[str] = []
         unexpected: List[str] = []
         errors: List[str] = []
@@ -649,7 +650,7 @@ class Module:
         if strict and missing:
             errors.insert(0, "Missing key(s) in state_dict: {}.".format(", ".join(f'"{k}"' for k in missing)))
         if errors:
-            raise RuntimeError("Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors)))
+            raise RusTorchError("Error(s) in loading state_dict for {}:\n\t{}".format(type(self).__name__, "\n\t".join(errors)))
         return result
 
     def _own_names(self) -> Set[str]:

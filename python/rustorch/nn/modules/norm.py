@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module
@@ -51,9 +52,11 @@ class _BatchNorm(Module):
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
+        if not isinstance(input, Tensor):
+            raise ArgumentTypeError(f"{type(self).__name__}: the input must be a Tensor, not {type(input).__name__}")
         if input.dim() not in self._ndims:
             words = " or ".join(f"{n}D" for n in self._ndims)
-            raise ValueError(f"expected {words} input (got {input.dim()}D input)")
+            raise ArgumentValueError(f"expected {words} input (got {input.dim()}D input)")
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats:
             self.num_batches_tracked.add_(1)
@@ -153,7 +156,7 @@ class GroupNorm(Module):
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
-            raise ValueError("num_channels must be divisible by num_groups")
+            raise ArgumentValueError("num_channels must be divisible by num_groups")
         self.num_groups = num_groups
         self.num_channels = num_channels
         self.eps = eps

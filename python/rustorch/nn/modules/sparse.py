@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError, UnsupportedError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module
@@ -40,10 +41,10 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         if scale_grad_by_freq or sparse:
-            raise NotImplementedError("Embedding: scale_grad_by_freq and sparse gradients are not supported")
+            raise UnsupportedError("Embedding: scale_grad_by_freq and sparse gradients are not supported")
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError("Padding_idx must be within num_embeddings")
+                raise ArgumentValueError("Padding_idx must be within num_embeddings")
             padding_idx %= num_embeddings
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
@@ -56,7 +57,7 @@ class Embedding(Module):
             self.reset_parameters()
         else:
             if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ValueError("Shape of weight does not match num_embeddings and embedding_dim")
+                raise ArgumentValueError("Shape of weight does not match num_embeddings and embedding_dim")
             self.weight = Parameter(_weight, requires_grad=not _freeze)
 
     def reset_parameters(self) -> None:
@@ -73,7 +74,7 @@ class Embedding(Module):
     ) -> "Embedding":
         """An embedding over a given table (V, D)."""
         if embeddings.dim() != 2:
-            raise ValueError("Embeddings parameter is expected to be 2-dimensional")
+            raise ArgumentValueError("Embeddings parameter is expected to be 2-dimensional")
         rows, columns = embeddings.shape
         return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import rustorch
 from rustorch import DistributedError, Tensor, _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, UnsupportedError
 from rustorch.distributed._groups import ProcessGroup, _group
 from rustorch.distributed._objects import all_gather_object, broadcast_object_list
 from rustorch.nn.modules.module import Module
@@ -86,7 +87,7 @@ class DistributedDataParallel(Module):
     ) -> None:
         super().__init__()
         if not isinstance(module, Module):
-            raise TypeError(f"DistributedDataParallel: a Module is expected, not {type(module).__name__}")
+            raise ArgumentTypeError(f"DistributedDataParallel: a Module is expected, not {type(module).__name__}")
         unsupported = {
             "check_reduction": check_reduction,
             "delay_all_reduce_named_params": delay_all_reduce_named_params,
@@ -97,19 +98,19 @@ class DistributedDataParallel(Module):
         }
         for name, value in unsupported.items():
             if value:
-                raise NotImplementedError(f"DistributedDataParallel: {name} is not supported; leave it out")
+                raise UnsupportedError(f"DistributedDataParallel: {name} is not supported; leave it out")
         if device_ids or output_device is not None:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"DistributedDataParallel: device_ids ({device_ids}) and output_device ({output_device}) are for modules on a GPU; "
                 "this one is on the CPU: leave them out"
             )
         if dim != 0:
-            raise NotImplementedError(f"DistributedDataParallel: the batch dimension must be 0, not {dim}")
+            raise UnsupportedError(f"DistributedDataParallel: the batch dimension must be 0, not {dim}")
         if bucket_cap_mb is not None and not bucket_cap_mb > 0:
-            raise ValueError(f"DistributedDataParallel: bucket_cap_mb must be more than 0, not {bucket_cap_mb}")
+            raise ArgumentValueError(f"DistributedDataParallel: bucket_cap_mb must be more than 0, not {bucket_cap_mb}")
         named = [(name, each) for name, each in module.named_parameters() if each.requires_grad]
         if not named:
-            raise RuntimeError("DistributedDataParallel is not needed: no parameter of the module requires a gradient")
+            raise RusTorchError("DistributedDataParallel is not needed: no parameter of the module requires a gradient")
         self.module = module
         self.process_group = _group(process_group)
         self.broadcast_buffers = broadcast_buffers
@@ -191,13 +192,13 @@ class DistributedDataParallel(Module):
 
     def join(self, *args: Any, **kwargs: Any) -> Any:
         """Not supported: give every rank the same number of batches (``DistributedSampler`` does)."""
-        raise NotImplementedError(
+        raise UnsupportedError(
             "DistributedDataParallel.join: uneven numbers of batches are not supported; DistributedSampler gives every rank the same"
         )
 
     def register_comm_hook(self, state: object, hook: Any) -> None:
         """Not supported: gradients are averaged by all-reduce."""
-        raise NotImplementedError(
+        raise UnsupportedError(
             "DistributedDataParallel.register_comm_hook: gradients are averaged by all-reduce; other ways are not supported"
         )
 
@@ -213,7 +214,7 @@ class DistributedDataParallel(Module):
             return getattr(modules["module"], name)
 
     def __reduce__(self) -> Any:
-        raise TypeError("a DistributedDataParallel cannot be pickled or copied: it belongs to its process; use .module")
+        raise ArgumentTypeError("a DistributedDataParallel cannot be pickled or copied: it belongs to its process; use .module")
 
 
 def _first_difference(theirs: List[str], mine: List[str]) -> Tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Iterable, List, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import RusTorchError
 
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_"]
 
@@ -63,7 +64,7 @@ def clip_grad_norm_(
     else:
         norm = sum(float(g.detach().abs().double().pow(norm_type).sum()) for g in grads) ** (1.0 / norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(
+        raise RusTorchError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
             "Pass error_if_nonfinite=False to scale by it anyway."
         )

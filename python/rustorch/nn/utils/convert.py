@@ -6,6 +6,7 @@ from typing import Iterable
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
@@ -20,7 +21,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     parameters = list(parameters)
     total = sum(parameter.numel() for parameter in parameters)
     if vec.dim() != 1 or vec.numel() != total:
-        raise ValueError(f"vector_to_parameters: a vector of {total} elements is expected, got shape {tuple(vec.shape)}")
+        raise ArgumentValueError(f"vector_to_parameters: a vector of {total} elements is expected, got shape {tuple(vec.shape)}")
     at = 0
     for parameter in parameters:
         parameter.data = vec.detach()[at : at + parameter.numel()].view_as(parameter)
