@@ -388,7 +388,7 @@ static Status gradient_ready(void *context, RtTensor *leaf) {
     RtReducer *reducer = member->reducer;
     if (!reducer->sync) return OK;
     if (!reducer->running) {
-        TRY(rt_backward_end(pass_end, reducer));
+        TRY(rt_backward_end(pass_end, reducer, NULL));
         pass_begin(reducer);
     }
     Bucket *bucket = &reducer->buckets[member->bucket];

@@ -223,7 +223,7 @@ RT_API void rt_hook_remove(RtTensor *tensor, int64_t id);
 // Called once at the end of the backward pass that is running on this thread; an error outside of
 // one.
 typedef Status (*RtBackwardEnd)(void *context);
-RT_API Status rt_backward_end(RtBackwardEnd end, void *context);
+RT_API Status rt_backward_end(RtBackwardEnd end, void *context, void (*drop)(void *)); // drop(context): always; or NULL
 
 // A node whose gradient is computed by the caller (autograd.Function). backward gets the gradients
 // of the outputs (RT_NONE where there is none, unless materialised by the caller) and fills one a
@@ -251,13 +251,36 @@ RT_API int rt_visit(const RtTensor *tensor, RtVisitor visitor, void *arg);
 // A tensor saved for the backward pass: its version is checked when it is taken out again, and an
 // output is held without its node, so that no cycle arises.
 typedef struct RtSaved RtSaved;
-RT_API RtSaved *rt_save(RtTensor *tensor, RtNode *node_of_output,
-                        int output_index);                    // node NULL: an input
-RT_API RtTensor *rt_saved_take(RtSaved *saved, RtNode *node); // belongs to the open scope
+// Anomaly mode, of all threads: trace() is called when an operation is recorded, failed(trace) when its gradient fails or,
+// with check_nan, has NaN in it, which is then an error. NULL: off.
+typedef struct RtAnomaly {
+    void *(*trace)(void); // NULL: unknown
+    void (*failed)(void *trace, const char *name);
+    void (*drop)(void *trace);
+} RtAnomaly;
+RT_API void rt_set_anomaly(const RtAnomaly *anomaly, bool check_nan);
+// What becomes of the tensors that this thread saves for gradients. pack returns what stands for a tensor, NULL after an
+// error; unpack gives back a tensor of the same shape, dtype and values, in the open scope. With the tape's own way (NULL) a
+// tensor is kept, and must not be written to until it is used.
+typedef struct RtSaveHooks {
+    void *(*pack)(void *context, RtTensor *tensor);
+    RtTensor *(*unpack)(void *object);
+    void (*drop)(void *object);
+} RtSaveHooks;
+RT_API void rt_set_save_hooks(const RtSaveHooks *hooks, void *context); // context: borrowed while set
+RT_API RtSaved *rt_save(RtTensor *tensor, RtNode *node_of_output, int output_index); // node NULL: an input
+RT_API RtTensor *rt_saved_take(RtSaved *saved, RtNode *node);                  // belongs to the open scope
 RT_API void rt_saved_drop(RtSaved *saved);
 
-// ----------------------------------------------------------------------------------------------
-// optimisers
+// Mixed precision (ops/autocast.h), of this thread.
+typedef struct RtAutocast {
+    bool enabled, cache; // cache: keep the casts of leaves
+    RtDtype dtype;       // the low precision: RT_BF16 or RT_F16
+} RtAutocast;
+RT_API RtAutocast rt_autocast(void);
+RT_API Status rt_autocast_set(RtAutocast mode, bool forget); // forget: let go of the casts that were kept
+
+// ---------------------------------------------------------------------------------------------- optimisers
 
 typedef enum RtOptimRule {
 #define OPTIMIZER(name_, states_, words_) RT_OPTIM_##name_,

@@ -17,8 +17,21 @@ typedef struct Spread {
     int64_t to_plane, to_column;
 } Spread;
 
+// The results of some images, one column of a matrix each, image after image and row after row, and
+// where they lie: (image, y, x) at origin + image · apart + y · row_step + x · step.
+typedef struct Grid {
+    char *origin;
+    int64_t images, apart, rows, row_step, width, step;
+} Grid;
+
 typedef struct ConvLoops {
     void (*spread_f32)(const Spread *spread);
     void (*spread_f64)(const Spread *spread);
+    // to (depth, columns): row k is the grid moved by table[k].
+    void (*gather_f32)(const Grid *grid, const int64_t *table, int64_t depth, void *to);
+    void (*gather_f64)(const Grid *grid, const int64_t *table, int64_t depth, void *to);
+    // The rows of from (depth, columns) go to grids that lie `plane` apart.
+    void (*scatter_f32)(const Grid *grid, int64_t depth, int64_t plane, const void *from);
+    void (*scatter_f64)(const Grid *grid, int64_t depth, int64_t plane, const void *from);
 } ConvLoops;
 ISA_DECLARE(ConvLoops, conv_loops);

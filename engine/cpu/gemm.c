@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "cpu/bf16.h"
 #include "cpu/convert.h"
 #include "cpu/parallel.h"
 #include "tensor/storage.h"
@@ -241,50 +242,63 @@ static void half_start(const GemmProduct *p, RtDtype dtype, float *block) {
     }
 }
 
-// Elements of the blocks of A, B and C.
+// Elements of the blocks of A, B and C; before: in front of C's, where the others lie.
 typedef struct HalfRoom {
-    int64_t a, b, c;
+    int64_t a, b, c, before;
 } HalfRoom;
 
-static HalfRoom half_room(int64_t m, int64_t n, int64_t k) {
+static HalfRoom half_room(RtDtype dtype, int64_t m, int64_t n, int64_t k) {
     if (m > HALF_HEIGHT) m = HALF_HEIGHT;
     if (n > HALF_WIDTH) n = HALF_WIDTH;
-    if (k > GEMM_DEPTH) k = GEMM_DEPTH;
-    return (HalfRoom){m * k, k * n, m * n};
+    int64_t depth = k < GEMM_DEPTH ? k : GEMM_DEPTH;
+    HalfRoom room = {m * depth, depth * n, m * n, 0};
+    room.before = dtype == RT_BF16 && bf16_dots() ? (int64_t)(bf16_room(m, n, k) / sizeof(float))
+                                                  : GEMM_B_ROOM + room.a + room.b;
+    return room;
+}
+
+// C += A B for a block, both operands converted in runs of k.
+static void half_sums(const GemmProduct *p, RtDtype dtype, void *room, float *a, float *b,
+                      float *c) {
+    const GemmKernels *kernels = gemm_kernels(RT_F32);
+    for (int64_t k = 0; k < p->k; k += GEMM_DEPTH) {
+        int64_t depth = p->k - k < GEMM_DEPTH ? p->k - k : GEMM_DEPTH;
+        Matrix left = half_block(dtype, element(p->a, k * p->a_column, dtype), p->a_row,
+                                 p->a_column, p->m, depth, a);
+        Matrix right = half_block(dtype, element(p->b, k * p->b_row, dtype), p->b_row, p->b_column,
+                                  depth, p->n, b);
+        kernels->product(&(GemmProduct){.m = p->m,
+                                        .n = p->n,
+                                        .k = depth,
+                                        .a = a,
+                                        .b = b,
+                                        .a_row = left.row,
+                                        .a_column = left.column,
+                                        .b_row = right.row,
+                                        .b_column = right.column,
+                                        .c = c,
+                                        .ldc = p->n,
+                                        .init = GEMM_ADD,
+                                        .pack_b = right.column != 1},
+                         room);
+    }
 }
 
 static void run_half(const GemmProduct *whole, RtDtype dtype, char *room) {
-    const GemmKernels *kernels = gemm_kernels(RT_F32);
-    HalfRoom sizes = half_room(whole->m, whole->n, whole->k);
+    HalfRoom sizes = half_room(dtype, whole->m, whole->n, whole->k);
     float *a = (float *)(void *)room + GEMM_B_ROOM, *b = a + sizes.a,
-          *c = b + sizes.b;
+          *c = (float *)(void *)room + sizes.before;
     for (int64_t i = 0; i < whole->m; i += HALF_HEIGHT) {
         for (int64_t j = 0; j < whole->n; j += HALF_WIDTH) {
             int64_t m = whole->m - i < HALF_HEIGHT ? whole->m - i : HALF_HEIGHT;
             int64_t n = whole->n - j < HALF_WIDTH ? whole->n - j : HALF_WIDTH;
             GemmProduct p = product_part(whole, dtype, i, m, j, n);
             half_start(&p, dtype, c);
-            for (int64_t k = 0; k < p.k; k += GEMM_DEPTH) {
-                int64_t depth = p.k - k < GEMM_DEPTH ? p.k - k : GEMM_DEPTH;
-                Matrix left = half_block(dtype, element(p.a, k * p.a_column, dtype), p.a_row,
-                                         p.a_column, m, depth, a);
-                Matrix right = half_block(dtype, element(p.b, k * p.b_row, dtype), p.b_row,
-                                          p.b_column, depth, n, b);
-                kernels->product(&(GemmProduct){.m = m,
-                                                .n = n,
-                                                .k = depth,
-                                                .a = a,
-                                                .b = b,
-                                                .a_row = left.row,
-                                                .a_column = left.column,
-                                                .b_row = right.row,
-                                                .b_column = right.column,
-                                                .c = c,
-                                                .ldc = n,
-                                                .init = GEMM_ADD,
-                                                .pack_b = right.column != 1},
-                                 room);
-            }
+            if (dtype == RT_BF16 && bf16_dots())
+                bf16_product(m, n, p.k, p.a, p.a_row, p.a_column, p.b, p.b_row, p.b_column, c, n,
+                             room);
+            else
+                half_sums(&p, dtype, room, a, b, c);
             for (int64_t row = 0; row < m; row++)
                 convert_run(element_at(p.c, row * p.ldc, dtype), dtype, c + row * n, RT_F32, n);
         }
@@ -402,8 +416,8 @@ static size_t room_elements(const Job *job) {
     case WAY_SWAPPED:
         return GEMM_B_ROOM + (size_t)((p->n < SWAP_COLUMNS ? p->n : SWAP_COLUMNS) * p->m);
     case WAY_HALF: {
-        HalfRoom half = half_room(p->m, p->n, p->k);
-        return GEMM_B_ROOM + (size_t)(half.a + half.b + half.c);
+        HalfRoom half = half_room(job->dtype, p->m, p->n, p->k);
+        return (size_t)(half.before + half.c);
     }
     case WAY_DOTS:
     case WAY_BLAS:

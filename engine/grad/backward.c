@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "ops/autocast.h"
+
 typedef struct Slot {
     RtNode *node;
     int waits;     // gradients still to come
@@ -25,6 +27,7 @@ typedef struct EndEntry {
     struct EndEntry *next;
     RtBackwardEnd end;
     void *context;
+    void (*drop)(void *); // of the context, or NULL
 } EndEntry;
 
 typedef struct Capture { // an input of rt_grad: its gradient is taken on the way
@@ -320,7 +323,7 @@ static Status run_node(Walk *walk, int64_t slot) {
     }
     for (int i = 0; i < node->nin; i++) give[i] = RT_NONE;
     if (any && leads) {
-        TRY(node_gradient(node, g, give));
+        TRY(anomaly_check(node, give, node_gradient(node, g, give)));
         if (!walk->retain) node_release(node);
     }
     for (int i = 0; i < node->nin; i++) {
@@ -334,6 +337,17 @@ static Status run_node(Walk *walk, int64_t slot) {
     return OK;
 }
 
+static EndEntry *end_take(Walk *walk) {
+    EndEntry *entry = walk->ends;
+    walk->ends = entry->next;
+    return entry;
+}
+
+static void end_free(EndEntry *entry) {
+    if (entry->drop) entry->drop(entry->context);
+    pool_give(MEM_TAPE, entry, sizeof *entry);
+}
+
 static Status run_walk(Walk *walk) {
     while (walk->nheap) {
         int64_t slot = heap_pop(walk);
@@ -344,20 +358,22 @@ static Status run_walk(Walk *walk) {
         rt_scope_close(scope);
         TRY(status);
     }
-    for (EndEntry *entry; (entry = walk->ends);) {
-        walk->ends = entry->next;
+    while (walk->ends) {
+        EndEntry *entry = end_take(walk);
         Status status = entry->end(entry->context);
-        pool_give(MEM_TAPE, entry, sizeof *entry);
+        end_free(entry);
         TRY(status);
     }
     return OK;
 }
 
-Status rt_backward_end(RtBackwardEnd end, void *context) {
-    if (!current_walk) return fail(ERR_GRAD, "no backward pass is running on this thread");
-    EndEntry *entry = pool_take(MEM_TAPE, sizeof *entry);
-    if (!entry) return ERR_MEMORY;
-    *entry = (EndEntry){NULL, end, context};
+Status rt_backward_end(RtBackwardEnd end, void *context, void (*drop)(void *)) {
+    EndEntry *entry = current_walk ? pool_take(MEM_TAPE, sizeof *entry) : NULL;
+    if (!entry) {
+        if (drop) drop(context);
+        return current_walk ? ERR_MEMORY : fail(ERR_GRAD, "no backward pass is running on this thread");
+    }
+    *entry = (EndEntry){NULL, end, context, drop};
     EndEntry **last = &current_walk->ends;
     while (*last) last = &(*last)->next;
     *last = entry;
@@ -415,7 +431,7 @@ static Status start_walk(Walk *walk, RtTensor **tensors, RtTensor **grads, int n
 }
 
 static Status walk_back(Walk *walk, RtTensor **tensors, RtTensor **grads, int n) {
-    bool mode = rt_grad_enabled();
+    bool mode = rt_grad_enabled(), autocast = autocast_pause();
     walk->outer = current_walk;
     current_walk = walk;
     rt_set_grad_enabled(walk->create);
@@ -427,11 +443,9 @@ static Status walk_back(Walk *walk, RtTensor **tensors, RtTensor **grads, int n)
         rt_scope_close(scope);
     }
     rt_set_grad_enabled(mode);
+    autocast_resume(autocast);
     current_walk = walk->outer;
-    for (EndEntry *entry; (entry = walk->ends);) { // left over after a failure
-        walk->ends = entry->next;
-        pool_give(MEM_TAPE, entry, sizeof *entry);
-    }
+    while (walk->ends) end_free(end_take(walk)); // left over after a failure
     for (int64_t slot = 0; slot < walk->nslots; slot++) {
         slot_clear(&walk->slots[slot]);
         rt_node_drop(walk->slots[slot].node);

@@ -91,13 +91,13 @@ static Status row_gradient(RtNode *node, int nin, int nout, RtTensor **g, RtTens
     } else {
         for (int i = 0; i < nin; i++) {
             x[i] = NULL;
-            if (node->saved[i].tensor &&
+            if (saved_is_set(&node->saved[i]) &&
                 !(x[i] = saved_take(&node->saved[i], node, node->row->name)))
                 return error_code();
         }
     }
     for (int i = 0; i < nout && i < RT_MAX_OUT; i++) {
-        if (!node->saved[node->nin + i].tensor) continue;
+        if (!saved_is_set(&node->saved[node->nin + i])) continue;
         y[i] = saved_take(&node->saved[node->nin + i], node, node->row->name);
         if (y[i] && node->kind == NODE_SLICES) y[i] = slices_view(node, y[i]);
         if (!y[i]) return error_code();

@@ -144,6 +144,7 @@ static void node_free(RtNode *node) {
     hooks_clear(&node->hooks);
     for (int i = 0; i < node->nin; i++) rt_node_drop(node->edges[i].node);
     if (node->function.drop) node->function.drop(node->context);
+    if (node->trace) node->anomaly->drop(node->trace);
     pool_give(MEM_TAPE, node, node->bytes);
 }
 
@@ -246,7 +247,7 @@ Status rt_retain_grad(RtTensor *tensor) {
     return retain_on(tensor);
 }
 
-static Status tensor_set_node(RtTensor *tensor, RtNode *node, int output) {
+Status tensor_set_node(RtTensor *tensor, RtNode *node, int output) {
     RtAutograd *autograd = autograd_of(tensor);
     if (!autograd) return ERR_MEMORY;
     autograd->node = rt_node_keep(node);
@@ -264,74 +265,6 @@ Status node_set_output(RtTensor *tensor, RtNode *node, int output) {
     Status status = tensor->autograd->retains_grad ? retain_on(tensor) : OK;
     rt_node_drop(before);
     return status;
-}
-
-// Saved tensors -----------------------------------------------------------------------------------
-
-Status saved_set(RtSaved *saved, RtTensor *tensor, int output) {
-    RtTensor *kept = tensor;
-    if (output >= 0) { // a header of its own: the tensor itself points to the node
-        RtScope scope;
-        TRY(rt_scope_open(&scope));
-        kept = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
-                           tensor->stride, tensor->offset, (RtDtype)tensor->dtype);
-        if (kept) rt_tensor_keep(kept);
-        rt_scope_close(scope);
-        if (!kept) return ERR_MEMORY;
-    } else {
-        rt_tensor_keep(kept);
-    }
-    *saved = (RtSaved){.tensor = kept, .version = rt_tensor_version(tensor), .output = output};
-    return OK;
-}
-
-void saved_clear(RtSaved *saved) {
-    RtTensor *tensor = saved->tensor;
-    saved->tensor = NULL;
-    rt_tensor_drop(tensor);
-}
-
-RtTensor *saved_take(const RtSaved *saved, RtNode *node, const char *op) {
-    RtTensor *tensor = saved->tensor;
-    uint32_t now = rt_tensor_version(tensor);
-    if (now != saved->version) {
-        fail(ERR_GRAD,
-             "one of the tensors needed for the gradient of %s was modified by an in-place "
-             "operation: the tensor of shape "
-             "(%s) is at version %u, but version %u was saved. Use the out-of-place form, or "
-             "clone() before writing",
-             op, shape_words(tensor), now, saved->version);
-        return NULL;
-    }
-    if (saved->output < 0) return tensor;
-    RtTensor *made = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
-                                 tensor->stride, tensor->offset, (RtDtype)tensor->dtype);
-    if (!made || !node) return made;
-    return tensor_set_node(made, node, saved->output) < 0 ? NULL
-                                                          : made; // other threads may read the node
-}
-
-RtSaved *rt_save(RtTensor *tensor, RtNode *node_of_output, int output_index) {
-    RtSaved *saved = pool_take(MEM_TAPE, sizeof *saved);
-    if (!saved) return NULL;
-    *saved = (RtSaved){0};
-    if (saved_set(saved, tensor, node_of_output ? output_index : -1) < 0) {
-        pool_give(MEM_TAPE, saved, sizeof *saved);
-        return NULL;
-    }
-    return saved;
-}
-
-RtTensor *rt_saved_take(RtSaved *saved, RtNode *node) {
-    RtTensor *tensor = saved_take(saved, node, node ? rt_node_name(node) : "a function");
-    if (tensor && saved->output < 0 && scope_add(rt_tensor_keep(tensor)) < 0) return NULL;
-    return tensor;
-}
-
-void rt_saved_drop(RtSaved *saved) {
-    if (!saved) return;
-    saved_clear(saved);
-    pool_give(MEM_TAPE, saved, sizeof *saved);
 }
 
 Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin,
@@ -360,6 +293,7 @@ static Status record(OpCall *call, RtTensor *const *in, bool inplace) {
     if (inplace && call->out[0]->base) return record_slices(call, in, call->out[0]);
     RtNode *node = node_new(NODE_OP, call->nin, call->nout, call);
     if (!node) return ERR_MEMORY;
+    anomaly_trace(node);
     Status status;
     GUARD(node_set_edges(node, in));
     GUARD(node_save(node, call->row, in, call->nin, call->out, call->nout));
@@ -376,7 +310,11 @@ out:
     return status;
 }
 
-const Recorder tape_recorder = {wanted, check_write, record, view_sync};
+static bool is_leaf(const RtTensor *tensor) {
+    return tensor->autograd && tensor->autograd->requires_grad && !tensor->autograd->node;
+}
+
+const Recorder tape_recorder = {wanted, check_write, record, view_sync, is_leaf};
 
 Status rt_function_record(const RtFunction *function, void *context, RtTensor **inputs, int n_in,
                           RtTensor **outputs, int n_out, RtNode **out_node) {
@@ -387,6 +325,7 @@ Status rt_function_record(const RtFunction *function, void *context, RtTensor **
     }
     node->function = *function;
     node->context = context;
+    anomaly_trace(node);
     Status status;
     GUARD(node_set_edges(node, inputs));
     for (int i = 0; i < n_out; i++) {

@@ -22,11 +22,23 @@ typedef struct GradEdge {
     int output;   // of that node
 } GradEdge;
 
+// What the save hooks of the recording thread made of a tensor.
+typedef struct Packed {
+    const RtSaveHooks *hooks;
+    void *object;
+    RtShape shape; // of the tensor
+    RtDtype dtype;
+    GradEdge edge; // an input's place in the graph
+} Packed;
+
 struct RtSaved {
-    RtTensor *tensor; // an input; or a header over the output's storage without autograd data
+    RtTensor *tensor; // an input; or a header over the output's storage without autograd data; NULL if packed
     uint32_t version; // of the storage, when it was saved
     int output;       // -1: an input
+    Packed *packed;   // or NULL
 };
+
+static inline bool saved_is_set(const RtSaved *saved) { return saved->tensor || saved->packed; }
 
 typedef enum NodeKind { NODE_OP, NODE_LEAF, NODE_FUNCTION, NODE_SLICES } NodeKind;
 
@@ -60,7 +72,7 @@ struct RtNode {
     RtDtype *x_dtype, *y_dtype;
     RtDevice device;
     void *attrs;
-    RtSaved *saved; // nin + nout; tensor NULL where not saved
+    RtSaved *saved; // nin + nout; see saved_is_set
     bool released;  // what it kept is gone: a second walk is an error
     HookList hooks;
     RtNode *next_dead; // in the list of those to be freed
@@ -69,7 +81,9 @@ struct RtNode {
     // NODE_FUNCTION
     RtFunction function;
     void *context;
-    size_t bytes; // of this block
+    const RtAnomaly *anomaly; // whose `trace` is, or NULL
+    void *trace;              // where the operation was called
+    size_t bytes;             // of this block
     // NODE_SLICES alone: the block of another node ends here, before its arrays.
     // edges[nin - 1] is the base before the write; the write reads and gives at this geometry of
     // the base.
@@ -98,9 +112,12 @@ GradEdge tape_edge(RtTensor *tensor); // where the gradient of tensor goes; coun
 RtNode *node_new(NodeKind kind, int nin, int nout, const OpCall *call);
 Status node_set_edges(RtNode *node, RtTensor *const *in);
 Status node_set_output(RtTensor *tensor, RtNode *node, int output); // the tensor keeps node
+Status tensor_set_node(RtTensor *tensor, RtNode *node, int output); // without telling the node its shape
 Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin,
                  RtTensor *const *out, int nout);
 void node_release(RtNode *node);
+void anomaly_trace(RtNode *node);                                     // notes where the operation is called
+Status anomaly_check(RtNode *node, RtTensor *const *give, Status status); // after its gradient: reports; finds NaN
 RtTensor *saved_take(const RtSaved *saved, RtNode *node, const char *op);
 Status saved_set(RtSaved *saved, RtTensor *tensor, int output);
 void saved_clear(RtSaved *saved);

@@ -1,12 +1,12 @@
 // The door: every op goes through rt_apply, and nothing beside it.
 //
 //   1. check the inputs            4. make inputs contiguous (DENSE)   7. run the backend's kernel
-//   2. dtypes; cast the inputs     5. allocate or check the outputs    8. copy to out= where it
-//   could not be written
+//   2. autocast; dtypes; cast      5. allocate or check the outputs    8. copy to out= where it could not be written
 //   3. shapes                      6. tell the profiler                9. record on the tape
 //
 // Whatever must see all ops is one branch here.
 #include "ops/door.h"
+#include "ops/autocast.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -245,6 +245,10 @@ static Status run_kernel(OpCall *call, OpRule shapes, OpRule dtypes, RtTensor **
     bool inplace = self && call->nin > 0 && self == call->in[0];
     call->compute = RT_DTYPE_NONE;
     call->keep_dtype = 0;
+    if (call->row->cast != RT_CAST_KEEP && !given && rt_autocast().enabled) {
+        TRY(autocast_inputs(call, door_recorder.is_leaf, in));
+        call->in = in;
+    }
     TRY(dtypes(call));
     TRY(rt_device_check(call->device));
     TRY(cast_inputs(call, in));

@@ -12,6 +12,7 @@ typedef struct Recorder {
     // After the kernel ran. in: the inputs as the kernel saw them (in-place: in[0] is a clone if the gradient needs it).
     Status (*record)(OpCall *call, RtTensor *const *in, bool inplace);
     Status (*sync_view)(RtTensor *view); // a view whose base was written to: work out its place in the graph again
+    bool (*is_leaf)(const RtTensor *tensor); // one that wants a gradient
 } Recorder;
 
 typedef struct ProfileHook {

@@ -59,6 +59,7 @@ const char *rt_choice_words(RtFieldType type) { return choice_words[type]; }
 #define KEEP RT_CAST_KEEP
 #define LOW RT_CAST_LOW
 #define F32 RT_CAST_F32
+#define RANGE RT_CAST_RANGE
 #define WIDEST RT_CAST_WIDEST
 
 static RtOpRow rows[OP_COUNT] = {

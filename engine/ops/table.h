@@ -11,7 +11,7 @@
 //   attrs       a struct of attrs.def, or none
 //   shape       shape rule: infer_SHAPE in ops/infer.c computes the shapes of the outputs
 //   dtype       dtype rule: dtype_RULE in ops/infer.c chooses the dtype of computation and of the outputs
-//   cast        autocast: LOW (to the low precision), F32, WIDEST (promote the inputs), KEEP
+//   cast        autocast: LOW (to the low precision), F32, RANGE (F32 if f16 is the low one), WIDEST, KEEP: ops/autocast.h
 //   grad        GRAD (grad_NAME in grad/FAMILY.c) or FLAT (no gradient)
 //   needs       NEED(m0, m1, …): for the gradient of input i, the tensors mi to be saved: X0…X7 inputs, Y0…Y3 outputs.
 //               The shapes and dtypes of inputs and outputs are always there.
@@ -133,7 +133,7 @@ typedef enum RtRowFlag {
     RT_FLAG_HIDDEN = 64,
 } RtRowFlag;
 
-typedef enum RtCastRule { RT_CAST_KEEP, RT_CAST_LOW, RT_CAST_F32, RT_CAST_WIDEST } RtCastRule;
+typedef enum RtCastRule { RT_CAST_KEEP, RT_CAST_LOW, RT_CAST_F32, RT_CAST_RANGE, RT_CAST_WIDEST } RtCastRule;
 
 #define RT_MAX_IN 12
 #define RT_MAX_OUT 4

@@ -16,6 +16,24 @@ static PyObject *set_grad_enabled(PyObject *Py_UNUSED(module), PyObject *mode) {
     Py_RETURN_NONE;
 }
 
+static PyObject *autocast_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
+    RtAutocast mode = rt_autocast();
+    PyObject *dtype = ext_dtype_object(mode.dtype == RT_F16 ? RT_F16 : RT_BF16);
+    return dtype ? Py_BuildValue("(NNN)", PyBool_FromLong(mode.enabled), dtype, PyBool_FromLong(mode.cache)) : NULL;
+}
+
+// _autocast_set(enabled, dtype, cache, forget)
+static PyObject *autocast_set(PyObject *Py_UNUSED(module), PyObject *args) {
+    int enabled, cache, forget;
+    PyObject *dtype;
+    RtAutocast mode;
+    if (!PyArg_ParseTuple(args, "pOpp", &enabled, &dtype, &cache, &forget) || ext_dtype(dtype, &mode.dtype) < 0) return NULL;
+    mode.enabled = enabled;
+    mode.cache = cache;
+    if (ext_status(rt_autocast_set(mode, forget)) < 0) return NULL;
+    Py_RETURN_NONE;
+}
+
 // The context that no_grad and its relatives are: it sets the mode of this thread and puts the
 // former one back. Which mode is the class's attribute `mode`, looked up when the context is made.
 // It nests, and may be entered again before it was left: the former modes are bits of `former`.
@@ -268,6 +286,8 @@ static PyMethodDef functions[] = {
      "is_grad_enabled()\n--\n\nWhether operations of this thread are recorded for gradients."},
     {"_set_grad_enabled", set_grad_enabled, METH_O,
      "_set_grad_enabled(mode)\n--\n\nTurns recording on or off."},
+    {"_autocast", autocast_get, METH_NOARGS, "(enabled, dtype, cache) of this thread's mixed precision."},
+    {"_autocast_set", autocast_set, METH_VARARGS, "_autocast_set(enabled, dtype, cache, forget): see rustorch.amp."},
     {"_backward", KEYWORDS(backward),
      "_backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, "
      "inputs=None)\n--\n\n"
@@ -310,7 +330,7 @@ static PyMethodDef methods[] = {
 
 int ext_add_autograd(PyObject *module) {
     if (ext_tensor_methods(methods) < 0 || hook_add_type(module) < 0 || node_add_type(module) < 0 ||
-        function_add_types(module) < 0 || callable_add(module) < 0 ||
+        function_add_types(module) < 0 || watch_add(module) < 0 || callable_add(module) < 0 ||
         PyType_Ready(&mode_type) < 0 ||
         PyModule_AddObjectRef(module, "_GradMode", (PyObject *)&mode_type) < 0)
         return -1;

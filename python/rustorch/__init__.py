@@ -41,7 +41,7 @@ PyTensor = Tensor
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    autograd backends checkpoint cuda data distributed nn optim progress random return_types serialization training utils
+    amp autograd backends checkpoint cpu cuda data distributed nn optim progress random return_types serialization training utils
     visualization
     """.split()
 )
@@ -50,6 +50,15 @@ _NAMES = {
     "save": "serialization",
     "load": "serialization",
     "set_printoptions": "_repr",
+    "autocast": "amp",
+    "GradScaler": "amp",
+    "get_autocast_dtype": "amp.autocast_mode",
+    "is_autocast_cache_enabled": "amp.autocast_mode",
+    "is_autocast_enabled": "amp.autocast_mode",
+    "set_autocast_cache_enabled": "amp.autocast_mode",
+    "set_autocast_dtype": "amp.autocast_mode",
+    "set_autocast_enabled": "amp.autocast_mode",
+    "clear_autocast_cache": "amp.autocast_mode",
     "FloatTensor": "_legacy",
     "DoubleTensor": "_legacy",
     "HalfTensor": "_legacy",

@@ -157,7 +157,13 @@ def main():
     for threads in map(int, args.threads.split(",")):
         for name, case in (("op on 4 elements", "op_4"), ("(x*2).sum().backward() on 4", "backward_4"),
                            ("MLP step, batch 64", "mlp_step"), ("CNN step, batch 64", "cnn_step"),
-                           ("DataLoader, one sample", "loader_samples")):  # fmt: skip
+                           ("GPT step, 8 × 256", "gpt_step"), ("GPT step, bf16", "gpt_bf16_step"),
+                           ("ResNet-18 step, batch 64", "resnet_step"), ("LSTM step, 32 × 100", "lstm_step"),
+                           ("Adam, 25 M parameters", "adam_25m"), ("copy 4096 × 1024", "copy_16mb"),
+                           ("LayerNorm 4096 × 1024", "layer_norm"), ("softmax 4096 × 1024", "softmax"),
+                           ("GELU 4096 × 1024", "gelu"), ("cross-entropy 4096 × 1024", "cross_entropy"),
+                           ("DataLoader, one sample", "loader_samples"),
+                           ("DataLoader in Python, 4 workers", "worker_samples")):  # fmt: skip
             if not wanted(name):
                 continue
             peaks = compare(report, args, name, case, threads)

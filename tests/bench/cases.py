@@ -74,6 +74,112 @@ class Cases:
         optimizer = torch.optim.Adadelta(model.parameters())
         return self._step(model, optimizer, torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,)))
 
+    def _gpt(self, low):
+        import models
+
+        torch = self.torch
+        model = models.gpt(torch)
+        optimizer = torch.optim.AdamW(model.parameters())
+        index = torch.randint(0, 96, (8, 257))
+        x, y = index[:, :-1].contiguous(), index[:, 1:].reshape(-1)
+
+        def run():
+            optimizer.zero_grad()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=low):
+                loss = self.nn.functional.cross_entropy(model(x).view(-1, 96), y)
+            loss.backward()
+            optimizer.step()
+
+        return run
+
+    def gpt_step(self):
+        return self._gpt(False)
+
+    def gpt_bf16_step(self):
+        return self._gpt(True)
+
+    def resnet_step(self):
+        import models
+
+        torch = self.torch
+        model = models.resnet18(torch)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        return self._step(model, optimizer, torch.randn(64, 3, 32, 32), torch.randint(0, 10, (64,)))
+
+    def lstm_step(self):
+        torch, nn = self.torch, self.nn
+        model = nn.LSTM(256, 256, num_layers=2, batch_first=True)
+        head = nn.Linear(256, 10)
+        optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.01)
+        return self._step(lambda x: head(model(x)[0][:, -1]), optimizer, torch.randn(32, 100, 256), torch.randint(0, 10, (32,)))
+
+    def adam_25m(self):
+        torch = self.torch
+        sizes = [(1024, 1024)] * 23 + [(1024,)] * 46 + [(64, 1024)]
+        parameters = [torch.nn.Parameter(torch.randn(*size)) for size in sizes]
+        for parameter in parameters:
+            parameter.grad = torch.randn(*parameter.shape)
+        return torch.optim.Adam(parameters).step
+
+    def _forward_backward(self, function, *parameters):
+        torch = self.torch
+        x = torch.randn(4096, 1024, requires_grad=True)
+        g = torch.randn(4096, 1024)
+
+        def run():
+            x.grad = None
+            for parameter in parameters:
+                parameter.grad = None
+            y = function(x)
+            y.backward(g if y.dim() else None)
+
+        return run
+
+    def layer_norm(self):
+        norm = self.nn.LayerNorm(1024)
+        return self._forward_backward(norm, *norm.parameters())
+
+    def softmax(self):
+        return self._forward_backward(lambda x: x.softmax(-1))
+
+    def gelu(self):
+        return self._forward_backward(self.nn.functional.gelu)
+
+    def cross_entropy(self):
+        labels = self.torch.randint(0, 1024, (4096,))
+        return self._forward_backward(lambda x: self.nn.functional.cross_entropy(x, labels))
+
+    def copy_16mb(self):
+        """A copy of 4096 × 1024 floats: what the rows over such tensors are measured against."""
+        x = self.torch.randn(4096, 1024)
+        y = self.torch.empty_like(x)
+        return lambda: y.copy_(x)
+
+    def worker_samples(self):
+        """Seconds for one sample of a data set written in Python, 4 workers, batch 64."""
+        import numpy as np
+
+        torch = self.torch
+        data = importlib.import_module("rustorch.data" if torch.__name__ == "rustorch" else "torch.utils.data")
+
+        class Images(data.Dataset):
+            def __len__(self):
+                return 4096
+
+            def __getitem__(self, i):
+                return torch.from_numpy(np.full((3, 32, 32), i, np.float32)), i % 10
+
+        loader = data.DataLoader(Images(), batch_size=64, num_workers=4, persistent_workers=True)
+
+        def epoch():
+            began = time.perf_counter()
+            for _ in loader:
+                pass
+            return (time.perf_counter() - began) / 4096
+
+        epoch()
+        return statistics.median(epoch() for _ in range(3))
+
     def loader_samples(self):
         """Seconds for one sample, batch 256 of a TensorDataset (60000, 784)."""
         torch = self.torch

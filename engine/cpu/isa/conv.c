@@ -24,4 +24,4 @@
 #undef T
 #undef NAME
 
-const ConvLoops ISA_NAME(conv_loops) = {spread_f32, spread_f64};
+const ConvLoops ISA_NAME(conv_loops) = {spread_f32, spread_f64, gather_f32, gather_f64, scatter_f32, scatter_f64};

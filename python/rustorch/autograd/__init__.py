@@ -2,7 +2,8 @@
 
 from .. import _C
 from .._C import Node, RemovableHandle  # noqa: F401
-from . import function, grad_mode, graph, variable  # noqa: F401
+from . import anomaly_mode, function, grad_mode, graph, variable  # noqa: F401
+from .anomaly_mode import detect_anomaly, is_anomaly_enabled, set_detect_anomaly  # noqa: F401
 from .function import Function, FunctionCtx, once_differentiable  # noqa: F401
 from .grad_mode import (  # noqa: F401
     enable_grad,
@@ -27,6 +28,9 @@ __all__ = [
     "Variable",
     "gradcheck",
     "gradgradcheck",
+    "detect_anomaly",
+    "set_detect_anomaly",
+    "functional",
 ]
 
 
@@ -125,6 +129,8 @@ def grad(
     inputs = (inputs,) if isinstance(inputs, _C.Tensor) else tuple(inputs)
     return tuple(_C._ops.zeros_like(x, requires_grad=create_graph) if g is None else g for g, x in zip(found, inputs))
 
+
+from . import functional  # noqa: E402,F401  (uses grad)
 
 # At the end, since the checks use grad; and now, since importing the module later would hide its function.
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402,F401

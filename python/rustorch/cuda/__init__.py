@@ -1,9 +1,10 @@
 """GPUs: whether there are any, and what scripts ask of them before they choose a device."""
 
-from . import _C
-from ._C import DeviceError
+from .. import _C
+from .._C import DeviceError
+from . import amp
 
-__all__ = ["device", "is_available", "device_count", "current_device", "empty_cache", "manual_seed", "manual_seed_all", "synchronize"]
+__all__ = ["amp", "device", "is_available", "device_count", "current_device", "empty_cache", "manual_seed", "manual_seed_all", "synchronize"]
 
 
 def is_available():

@@ -1,0 +1,5 @@
+"""Helpers around training."""
+
+from . import checkpoint
+
+__all__ = ["checkpoint"]
