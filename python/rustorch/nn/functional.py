@@ -11,6 +11,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch.nn._attention import multi_head_attention_forward, scaled_dot_product_attention
 
 _ops = _C._ops
 _Ints = Union[int, Sequence[int]]
