@@ -63,8 +63,8 @@ static Heads heads_of(const RtTensor *x, bool rows_first) { // rows first: (N, r
                    .column = x->stride[3]};
 }
 
-static Flash flash_of(const RtTensor *q, const RtTensor *k, const RtTensor *v,
-                      const RtTensor *mask, const RtAttrs_attention *attrs) {
+static Flash flash_of(const RtTensor *q, const RtTensor *k, const RtTensor *v, const RtTensor *mask,
+                      const RtAttrs_attention *attrs) {
     Flash f = {.N = q->shape[0],
                .H = q->shape[1],
                .K = k->shape[1],
@@ -101,8 +101,7 @@ typedef struct Rows {
 } Rows;
 
 static char *head_row(const Heads *x, int64_t n, int64_t h, int64_t row) {
-    return x->data +
-           (n * x->n + h * x->h + row * x->row) * (int64_t)rt_dtype_bytes(x->dtype);
+    return x->data + (n * x->n + h * x->h + row * x->row) * (int64_t)rt_dtype_bytes(x->dtype);
 }
 
 // `count` rows of a head as the kernels want them: where they lie, or copied to room.
@@ -166,16 +165,14 @@ static const void *mask_line(const Flash *f, int64_t n, int64_t h, int64_t i, in
     const int64_t *stride = f->mask_stride;
     RtDtype dtype = (RtDtype)f->mask->dtype;
     int64_t at = n * stride[0] + h * stride[1] + i * stride[2] + j * stride[3];
-    const char *from =
-        (const char *)rt_tensor_data(f->mask) + at * (int64_t)rt_dtype_bytes(dtype);
+    const char *from = (const char *)rt_tensor_data(f->mask) + at * (int64_t)rt_dtype_bytes(dtype);
     if (dtype == f->work && stride[3] == 1) return from;
     if (stride[2] == 0 && !fresh) return room;
     if (dtype != RT_BOOL) {
         convert_gather(room, f->work, from, dtype, stride[3], count);
         return room;
     }
-    for (int64_t x = 0; x < count; x++)
-        set_number(f, room, x, from[x * stride[3]] ? 0 : -INFINITY);
+    for (int64_t x = 0; x < count; x++) set_number(f, room, x, from[x * stride[3]] ? 0 : -INFINITY);
     return room;
 }
 
@@ -199,9 +196,7 @@ static int64_t visible(const Flash *f, int64_t i, int64_t j, int64_t count) {
 }
 
 // Keys that the queries before `end` see.
-static int64_t reach(const Flash *f, int64_t end) {
-    return f->causal && end < f->S ? end : f->S;
-}
+static int64_t reach(const Flash *f, int64_t end) { return f->causal && end < f->S ? end : f->S; }
 
 // Forward -------------------------------------------------------------------------------------
 
@@ -311,8 +306,8 @@ static char *new_room(int64_t bytes) { // belongs to the open scope
 }
 
 Status cpu_flash_attention(OpCall *call) {
-    Flash f = flash_of(call->in[0], call->in[1], call->in[2], call->in[3],
-                       ATTRS_OF(call, attention));
+    Flash f =
+        flash_of(call->in[0], call->in[1], call->in[2], call->in[3], ATTRS_OF(call, attention));
     f.out = heads_of(call->out[0], true);
     f.lse = rt_tensor_data(call->out[1]);
     int64_t parts = f.N * f.H * f.blocks, grain = work_grain(&f, parts);
@@ -328,8 +323,8 @@ Status cpu_flash_attention(OpCall *call) {
 // Backward ------------------------------------------------------------------------------------
 
 typedef struct BackRoom {
-    char *keys, *values;         // turned
-    char *k, *q, *g, *out, *dq;  // copies, as far as they are needed
+    char *keys, *values;        // turned
+    char *k, *q, *g, *out, *dq; // copies, as far as they are needed
     char *scores, *slopes, *mask, *keep;
     bool *bits;
     double delta[ROWS];
@@ -356,8 +351,8 @@ static int64_t back_room(const Flash *f, char *base, BackRoom *room) {
 static void grade_tile(const Flash *f, BackRoom *room, int64_t n, int64_t h, int64_t i, int64_t m,
                        int64_t j, int64_t count) {
     for (int64_t row = 0; row < m; row++) {
-        int64_t seen = visible(f, i + row, j, count),
-                at = row * (BACK_COLUMNS + PAD) * f->bytes, tail = (count - seen) * f->bytes;
+        int64_t seen = visible(f, i + row, j, count), at = row * (BACK_COLUMNS + PAD) * f->bytes,
+                tail = (count - seen) * f->bytes;
         char *p = room->scores + at, *ds = room->slopes + at;
         const void *mask = mask_line(f, n, h, i + row, j, count, row == 0, room->mask);
         const void *keep = keep_line(f, n, h, i + row, j, count, room->bits, room->keep);
@@ -383,9 +378,8 @@ static void back_block(const Flash *f, BackRoom *room, Rows keys, Sums sums, int
     bool direct = f->dq.dtype == f->work;
     Rows dq = direct ? (Rows){head_row(&f->dq, n, h, i), f->dq.row} : (Rows){room->dq, f->D};
     for (int64_t row = 0; row < m; row++) {
-        room->delta[row] =
-            f->loops->dot((char *)g.data + row * g.step * f->bytes,
-                          (char *)out.data + row * out.step * f->bytes, f->V);
+        room->delta[row] = f->loops->dot((char *)g.data + row * g.step * f->bytes,
+                                         (char *)out.data + row * out.step * f->bytes, f->V);
         if (limit == 0)
             memset((char *)dq.data + row * dq.step * f->bytes, 0, (size_t)(f->D * f->bytes));
     }
@@ -469,8 +463,8 @@ static void clear(RtTensor *x) {
 }
 
 Status cpu_scaled_dot_product_attention_backward(OpCall *call) {
-    Flash f = flash_of(call->in[1], call->in[2], call->in[3], call->in[4],
-                       ATTRS_OF(call, attention));
+    Flash f =
+        flash_of(call->in[1], call->in[2], call->in[3], call->in[4], ATTRS_OF(call, attention));
     RtTensor *lse = call->in[6];
     if (f.N * f.H * f.T * f.S == 0) {
         for (int i = 0; i < 3; i++) clear(call->out[i]);

@@ -22,8 +22,8 @@ typedef struct Layer {
     int mode;
     bool reverse;
     int64_t bytes, T, B, rows, I, H, P, G, kept; // kept: numbers of a row in the reserve
-    const int64_t *size;                          // NULL: B always
-    int64_t *start;                               // NULL: t · B
+    const int64_t *size;                         // NULL: B always
+    int64_t *start;                              // NULL: t · B
     const char *x, *hx, *cx, *w_ih, *w_hh, *w_hr;
     char *y, *reserve;
 } Layer;
@@ -73,8 +73,8 @@ static Matrix matrix_at(const void *data, int64_t step) { return (Matrix){(void 
 static Matrix turned(Matrix m) { return (Matrix){m.data, m.column, m.row}; }
 
 // One product, whose workspace goes at once.
-static Status multiply(const Layer *l, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, Matrix c,
-                       GemmInit init, const void *bias) {
+static Status multiply(const Layer *l, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b,
+                       Matrix c, GemmInit init, const void *bias) {
     RtScope scope;
     TRY(rt_scope_open(&scope));
     Status status = gemm_run(l->dtype, m, n, k, a, b, c, init, bias, NULL);
@@ -191,12 +191,12 @@ Status cpu_rnn_scan(OpCall *call) {
 
 typedef struct Backward {
     Layer l;
-    const char *gy;         // of all outputs, or NULL
-    char *dh, *dc;          // of the state on the way: at the end of hx and cx
-    char *dsum, *dsum_h;    // of the gates' sums, and of the hidden ones (gru)
-    char *through;          // dh behind the projection, of one step
-    char *dout, *out;       // of the projection, all rows: dh, and h before it
-    int64_t t;              // the step under way
+    const char *gy;      // of all outputs, or NULL
+    char *dh, *dc;       // of the state on the way: at the end of hx and cx
+    char *dsum, *dsum_h; // of the gates' sums, and of the hidden ones (gru)
+    char *through;       // dh behind the projection, of one step
+    char *dout, *out;    // of the projection, all rows: dh, and h before it
+    int64_t t;           // the step under way
 } Backward;
 
 static void backward_rows(void *context, int64_t begin, int64_t end, int chunk) {
@@ -280,7 +280,10 @@ static Status weight_gradients(Backward *w, char *to) {
     to += n * l->P * l->bytes;
     TRY(sum_rows(l, w->dsum, to));
     to += n * l->bytes;
-    TRY(sum_rows(l, dsum_h, to));
+    if (w->dsum_h)
+        TRY(sum_rows(l, dsum_h, to));
+    else
+        memcpy(to, to - n * l->bytes, (size_t)(n * l->bytes));
     to += n * l->bytes;
     if (!w->out) return OK;
     return multiply(l, l->P, l->H, l->rows, turned(matrix_at(w->dout, l->P)),
@@ -322,7 +325,8 @@ Status cpu_rnn_scan_backward(OpCall *call) {
         if (!w.through || !w.dout || !w.out) return error_code();
     }
     TRY(run_backward(&w));
-    TRY(multiply(l, l->rows, l->I, n, matrix_at(w.dsum, n), matrix_at(l->w_ih, l->I),
-                 matrix_at(rt_tensor_data(call->out[0]), l->I), GEMM_ZERO, NULL));
+    if (ATTRS_OF(call, rnn)->input_grad)
+        TRY(multiply(l, l->rows, l->I, n, matrix_at(w.dsum, n), matrix_at(l->w_ih, l->I),
+                     matrix_at(rt_tensor_data(call->out[0]), l->I), GEMM_ZERO, NULL));
     return weight_gradients(&w, rt_tensor_data(call->out[3]));
 }

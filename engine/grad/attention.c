@@ -19,16 +19,15 @@ static RtTensor *logsumexp_of(RtTensor **in, const RtAttrs_attention *attrs) {
     if (!scores) return NULL;
     scores = times(scores, rt_scalar_double(attrs->scale));
     if (attrs->is_causal) {
-        RtTensor *ones = rt_ones(WITH(factory,
-                                      .size = RT_INTS(in[0]->shape[2], in[1]->shape[2]),
+        RtTensor *ones = rt_ones(WITH(factory, .size = RT_INTS(in[0]->shape[2], in[1]->shape[2]),
                                       .dtype = RT_BOOL, .device = scores->device));
         mask = rt_tril(ones, rt_defaults_diagonal());
     }
     if (!mask) return NULL;
     if (PRESENT(mask))
-        scores = mask->dtype == RT_BOOL ? rt_masked_fill(scores, rt_logical_not(mask),
-                                                         grad_number(-INFINITY, scores))
-                                        : plus(scores, mask);
+        scores = mask->dtype == RT_BOOL
+                     ? rt_masked_fill(scores, rt_logical_not(mask), grad_number(-INFINITY, scores))
+                     : plus(scores, mask);
     return rt_logsumexp(scores, WITH(reduce, .dim = RT_INTS(-1)));
 }
 
@@ -40,8 +39,8 @@ static Status written_out(GradCall *call) {
     rt_set_grad_enabled(true); // the gradient of the mask is asked for without recording as well
     Status status = through_inputs(call, in);
     if (status >= 0) {
-        out[0] = heads_first(
-            rt_scaled_dot_product_attention_math(in[0], in[1], in[2], in[3], attrs));
+        out[0] =
+            heads_first(rt_scaled_dot_product_attention_math(in[0], in[1], in[2], in[3], attrs));
         if (HAS_G(1)) out[1] = logsumexp_of(in, &attrs);
         status = out[0] && out[1] ? through_gradients(call, in, out, 2) : error_code();
     }

@@ -28,7 +28,9 @@ GRAD(rnn_scan) {
     RtTensor *out[4];
     for (int i = 0; i < 12; i++)
         if (!tensors[i]) tensors[i] = RT_NONE;
-    TRY(rt_apply(OP_rnn_scan_backward, tensors, 12, A(rnn), NULL, out));
+    RtAttrs_rnn attrs = *A(rnn);
+    attrs.input_grad = WANT(0);
+    TRY(rt_apply(OP_rnn_scan_backward, tensors, 12, &attrs, NULL, out));
     GIVE(0, out[0]);
     GIVE(1, out[1]);
     GIVE(2, out[2]);

@@ -87,7 +87,6 @@ Status infer_ATTENTION_KEEP(OpCall *call) {
     if (q->ndim != 4 || k->ndim != 4)
         return call_fail(call, ERR_SHAPE, "query (%s) and key (%s) must have 4 dimensions",
                          shape_words(q), shape_words(k));
-    call->shape[0] =
-        (RtShape){.n = 4, .dim = {q->shape[0], q->shape[1], q->shape[2], k->shape[2]}};
+    call->shape[0] = (RtShape){.n = 4, .dim = {q->shape[0], q->shape[1], q->shape[2], k->shape[2]}};
     return OK;
 }

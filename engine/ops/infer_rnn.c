@@ -20,8 +20,9 @@ static Status dtypes_from(OpCall *call, int first, int last, int sizes) {
             return call_fail(call, ERR_DTYPE, "batch_sizes has dtype %s, int64 is needed",
                              rt_dtype_name((RtDtype)x->dtype));
         if (i <= last && i != sizes && x->dtype != (int8_t)dtype)
-            return call_fail(call, ERR_DTYPE, "input %d has dtype %s, the input has %s: all must "
-                                              "be the same",
+            return call_fail(call, ERR_DTYPE,
+                             "input %d has dtype %s, the input has %s: all must "
+                             "be the same",
                              i, rt_dtype_name((RtDtype)x->dtype), rt_dtype_name(dtype));
     }
     if (dtype != RT_F32 && dtype != RT_F64)
@@ -38,7 +39,8 @@ Status dtype_RNN_SCAN(OpCall *call) {
 }
 
 Status dtype_RNN_SCAN_BACKWARD(OpCall *call) {
-    if (call->nin != 12) return call_fail(call, ERR_TYPE, "%d tensors were given, 12 are needed", call->nin);
+    if (call->nin != 12)
+        return call_fail(call, ERR_TYPE, "%d tensors were given, 12 are needed", call->nin);
     return dtypes_from(call, 3, 8, 9);
 }
 
@@ -49,7 +51,8 @@ static bool is_matrix(const RtTensor *x, int64_t rows, int64_t columns) {
 static Status check_sizes(const OpCall *call, const RtTensor *sizes, int64_t rows, int64_t batch) {
     int64_t sum = 0, last = batch;
     if (sizes->ndim != 1 || sizes->numel == 0)
-        return call_fail(call, ERR_SHAPE, "batch_sizes (%s) must be a vector of at least one number",
+        return call_fail(call, ERR_SHAPE,
+                         "batch_sizes (%s) must be a vector of at least one number",
                          shape_words(sizes));
     for (int64_t t = 0; t < sizes->numel; t++) {
         int64_t size = rt_scalar_int(rt_tensor_item(sizes, t));
@@ -115,7 +118,8 @@ Status infer_RNN_SCAN_BACKWARD(OpCall *call) {
     for (int i = 3; i < 12; i++)
         if (!PRESENT(in[i]) && i != 5 && i != 8 && i != 9)
             return call_fail(call, ERR_TYPE, "input %d is missing", i);
-    call->shape[0] = shape_of(in[3]);
+    call->shape[0] = (RtShape){.n = 1, .dim = {0}};
+    if (ATTRS_OF(call, rnn)->input_grad) call->shape[0] = shape_of(in[3]);
     call->shape[1] = shape_of(in[4]);
     call->shape[2] = (RtShape){.n = 1, .dim = {0}};
     if (PRESENT(in[5])) call->shape[2] = shape_of(in[5]);

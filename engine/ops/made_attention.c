@@ -110,8 +110,9 @@ static Status heads_of(const OpCall *call, Heads *out) {
     if (out->attrs.enable_gqa) {
         own = 3;
         if (q->ndim < 3 || k->ndim < 3 || v->ndim < 3)
-            return call_fail(call, ERR_SHAPE, "enable_gqa needs at least 3 dimensions, got %d, %d and %d",
-                             q->ndim, k->ndim, v->ndim);
+            return call_fail(call, ERR_SHAPE,
+                             "enable_gqa needs at least 3 dimensions, got %d, %d and %d", q->ndim,
+                             k->ndim, v->ndim);
         int64_t heads = q->shape[q->ndim - 3], of_k = k->shape[k->ndim - 3],
                 of_v = v->shape[v->ndim - 3];
         bool fits = heads == 0 ? of_k == 0 && of_v == 0
@@ -179,8 +180,8 @@ Status made_scaled_dot_product_attention(OpCall *call) {
 }
 
 static RtTensor *causal_mask(int64_t rows, int64_t columns, RtDevice device) {
-    RtTensor *ones = rt_ones(
-        WITH(factory, .size = RT_INTS(rows, columns), .dtype = RT_BOOL, .device = device));
+    RtTensor *ones =
+        rt_ones(WITH(factory, .size = RT_INTS(rows, columns), .dtype = RT_BOOL, .device = device));
     return rt_tril(ones, rt_defaults_diagonal());
 }
 

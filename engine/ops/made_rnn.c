@@ -14,8 +14,9 @@ Status made_rnn_layer(OpCall *call) {
     bool half = dtype == RT_F16 || dtype == RT_BF16;
     for (int i = 0; i < 9; i++) {
         if (half && PRESENT(call->in[i]) && i < 8 && call->in[i]->dtype != (int8_t)dtype)
-            return call_fail(call, ERR_DTYPE, "input %d has dtype %s, the input has %s: all must "
-                                              "be the same",
+            return call_fail(call, ERR_DTYPE,
+                             "input %d has dtype %s, the input has %s: all must "
+                             "be the same",
                              i, rt_dtype_name((RtDtype)call->in[i]->dtype), rt_dtype_name(dtype));
         in[i] = half ? as_dtype(call->in[i], RT_F32) : call->in[i];
         if (!in[i]) return error_code();
@@ -89,8 +90,13 @@ Status made_rnn_plain(OpCall *call) {
         int64_t t = attrs->reverse ? T - 1 - step : step;
         int64_t n = PRESENT(sizes) ? rt_scalar_int(rt_tensor_item(sizes, t)) : B;
         if (attrs->reverse) at -= n;
-        Step s = {attrs->mode, all->shape[1] / rnn_gates(attrs->mode), in[4], in[6], in[7],
-                  rows(h, 0, n), c};
+        Step s = {attrs->mode,
+                  all->shape[1] / rnn_gates(attrs->mode),
+                  in[4],
+                  in[6],
+                  in[7],
+                  rows(h, 0, n),
+                  c};
         if (PRESENT(c)) s.c = rows(c, 0, n);
         y[t] = s.h && s.c ? one_step(&s, rows(all, at, n)) : NULL;
         h = replaced(y[t], h);
@@ -106,7 +112,7 @@ Status made_rnn_plain(OpCall *call) {
     call->out[0] = joined ? rt_reshape(joined, WITH(shape, .shape = shape)) : NULL;
     call->out[1] = h == in[1] ? rt_clone(h) : h;
     call->out[2] = PRESENT(c) ? c == in[2] ? rt_clone(c) : c
-                              : rt_zeros(WITH(factory, .size = RT_INTS(0), .dtype = (RtDtype)x->dtype,
-                                              .device = x->device));
+                              : rt_zeros(WITH(factory, .size = RT_INTS(0),
+                                              .dtype = (RtDtype)x->dtype, .device = x->device));
     return call->out[0] && call->out[1] && call->out[2] ? OK : error_code();
 }

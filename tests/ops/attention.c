@@ -13,11 +13,11 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {2, 2, 2, 3, 5, 4, 3, 0, false, 0},  {1, 4, 2, 6, 6, 3, 2, 0, true, 0},
-    {2, 3, 3, 4, 6, 5, 5, 2, false, 0},  {1, 2, 1, 5, 7, 2, 3, 0, false, 0.3},
-    {2, 2, 2, 4, 9, 3, 3, 3, false, 0},  {1, 1, 1, 7, 4, 2, 2, 0, true, 0.4},
+    {2, 2, 2, 3, 5, 4, 3, 0, false, 0},     {1, 4, 2, 6, 6, 3, 2, 0, true, 0},
+    {2, 3, 3, 4, 6, 5, 5, 2, false, 0},     {1, 2, 1, 5, 7, 2, 3, 0, false, 0.3},
+    {2, 2, 2, 4, 9, 3, 3, 3, false, 0},     {1, 1, 1, 7, 4, 2, 2, 0, true, 0.4},
     {1, 2, 2, 70, 530, 9, 17, 1, false, 0}, {1, 1, 1, 130, 600, 8, 8, 0, true, 0.2},
-    {1, 2, 2, 0, 4, 3, 3, 0, false, 0},  {2, 0, 0, 3, 4, 3, 3, 0, false, 0},
+    {1, 2, 2, 0, 4, 3, 3, 0, false, 0},     {2, 0, 0, 3, 4, 3, 3, 0, false, 0},
 };
 enum { SMALL = 6, ALL = sizeof shapes / sizeof *shapes };
 
@@ -31,8 +31,8 @@ static void set_shape(Sample *s, const Shape *x, bool mask_gradient) {
         sample_kind_input(s, mask_gradient ? SAMPLE_VALUES : SAMPLE_CONSTANT, -2, 2, 4,
                           (int64_t[]){x->N, 1, x->T, x->S});
     if (x->mask == 3) sample_kind_input(s, SAMPLE_BOOLS, 0, 1, 4, (int64_t[]){x->N, 1, 1, x->S});
-    SAMPLE_ATTRS(s, attention, .dropout_p = x->p, .is_causal = x->causal, .enable_gqa = x->H != x->K,
-                 .seed = 5, .position = 11, .scale = rt_float(0.7));
+    SAMPLE_ATTRS(s, attention, .dropout_p = x->p, .is_causal = x->causal,
+                 .enable_gqa = x->H != x->K, .seed = 5, .position = 11, .scale = rt_float(0.7));
 }
 
 // The sizes of a sample whose query is input q; key, value and mask follow.
@@ -44,8 +44,14 @@ typedef struct Reader {
 } Reader;
 
 static Reader reader_of(const Sample *s, int q) {
-    Reader r = {.s = s, .q = q, .N = s->shape[q][0], .H = s->shape[q][1], .T = s->shape[q][2],
-                .D = s->shape[q][3], .K = s->shape[q + 1][1], .S = s->shape[q + 1][2],
+    Reader r = {.s = s,
+                .q = q,
+                .N = s->shape[q][0],
+                .H = s->shape[q][1],
+                .T = s->shape[q][2],
+                .D = s->shape[q][3],
+                .K = s->shape[q + 1][1],
+                .S = s->shape[q + 1][2],
                 .V = s->shape[q + 2][3]};
     memcpy(&r.attrs, s->attrs, sizeof r.attrs);
     return r;
@@ -88,22 +94,21 @@ static double score_at(const Reader *r, int64_t n, int64_t h, int64_t i, int64_t
 // Output as (N, T, H, V), or with heads first.
 static void attend(Sample *s, bool heads_first) {
     Reader r = reader_of(s, 0);
-    double *y = sample_output(s, 0, 4,
-                              heads_first ? (int64_t[]){r.N, r.H, r.T, r.V}
-                                          : (int64_t[]){r.N, r.T, r.H, r.V});
-    double *lse =
-        heads_first ? NULL : sample_output(s, 1, 3, (int64_t[]){r.N, r.H, r.T});
+    double *y = sample_output(
+        s, 0, 4, heads_first ? (int64_t[]){r.N, r.H, r.T, r.V} : (int64_t[]){r.N, r.T, r.H, r.V});
+    double *lse = heads_first ? NULL : sample_output(s, 1, 3, (int64_t[]){r.N, r.H, r.T});
     double *score = calloc((size_t)r.S + 1, sizeof *score);
     for (int64_t line = 0; line < r.N * r.H * r.T; line++) {
         int64_t n = line / (r.H * r.T), h = line / r.T % r.H, i = line % r.T;
         double top = -INFINITY, sum = 0;
         for (int64_t j = 0; j < r.S; j++) top = fmax(top, score[j] = score_at(&r, n, h, i, j));
-        for (int64_t j = 0; j < r.S; j++) sum += score[j] = top == -INFINITY ? 0 : exp(score[j] - top);
+        for (int64_t j = 0; j < r.S; j++)
+            sum += score[j] = top == -INFINITY ? 0 : exp(score[j] - top);
         double *to = y + (heads_first ? line : (n * r.T + i) * r.H + h) * r.V;
         for (int64_t j = 0; j < r.S; j++)
             for (int64_t v = 0; v < r.V && sum > 0; v++)
-                to[v] += score[j] / sum * keep_at(&r, line, j) *
-                         s->x[2][key_row(&r, n, h, j) * r.V + v];
+                to[v] +=
+                    score[j] / sum * keep_at(&r, line, j) * s->x[2][key_row(&r, n, h, j) * r.V + v];
         if (lse) lse[line] = sum > 0 ? top + log(sum) : INFINITY;
     }
     free(score);
@@ -189,7 +194,8 @@ static void truth_attention_keep(Sample *s) {
     Reader r = {.s = s, .S = s->shape[1][2]};
     memcpy(&r.attrs, s->attrs, sizeof r.attrs);
     int64_t lines = s->shape[0][0] * s->shape[0][1] * s->shape[0][2];
-    double *y = sample_output(s, 0, 4, (int64_t[]){s->shape[0][0], s->shape[0][1], s->shape[0][2], r.S});
+    double *y =
+        sample_output(s, 0, 4, (int64_t[]){s->shape[0][0], s->shape[0][1], s->shape[0][2], r.S});
     for (int64_t i = 0; i < lines * r.S; i++) y[i] = keep_at(&r, i / r.S, i % r.S);
 }
 const OpCase case_attention_keep = {

@@ -12,10 +12,10 @@ typedef struct Shape {
 } Shape;
 
 static const Shape shapes[] = {
-    {RNN_LSTM, 3, 2, 4, 3, 0, true, false, false},  {RNN_GRU, 3, 2, 4, 3, 0, true, false, false},
-    {RNN_TANH, 3, 2, 2, 5, 0, true, false, false},  {RNN_LSTM, 4, 3, 3, 5, 2, true, true, false},
-    {RNN_GRU, 5, 2, 3, 4, 0, false, true, false},   {RNN_TANH, 1, 2, 2, 3, 0, false, true, false},
-    {RNN_LSTM, 3, 2, 3, 2, 0, true, true, true},    {RNN_GRU, 4, 2, 3, 17, 0, true, false, true},
+    {RNN_LSTM, 3, 2, 4, 3, 0, true, false, false},    {RNN_GRU, 3, 2, 4, 3, 0, true, false, false},
+    {RNN_TANH, 3, 2, 2, 5, 0, true, false, false},    {RNN_LSTM, 4, 3, 3, 5, 2, true, true, false},
+    {RNN_GRU, 5, 2, 3, 4, 0, false, true, false},     {RNN_TANH, 1, 2, 2, 3, 0, false, true, false},
+    {RNN_LSTM, 3, 2, 3, 2, 0, true, true, true},      {RNN_GRU, 4, 2, 3, 17, 0, true, false, true},
     {RNN_LSTM, 5, 3, 20, 19, 0, false, false, false}, {RNN_LSTM, 0, 2, 3, 4, 0, true, false, false},
     {RNN_RELU, 2, 2, 3, 3, 0, true, false, false},
 };
@@ -165,7 +165,8 @@ static void check_backward(int mode, bool reverse, bool projected) {
     }
     for (int i = 0; i < n; i++)
         for (int64_t j = 0; j < leaf[i]->numel; j++)
-            assert_true(fabs(rt_tensor_item(fused[i], j).f - rt_tensor_item(plain[i], j).f) < 1e-12);
+            assert_true(fabs(rt_tensor_item(fused[i], j).f - rt_tensor_item(plain[i], j).f) <
+                        1e-12);
     rt_scope_close(scope);
 }
 

@@ -37,7 +37,8 @@ LANES_INLINE Vec_double tanh_double(Vec_double x) { return TANH_D(x); }
 
 #define LINE(T_)                                                                                   \
     {                                                                                              \
-        .lstm = lstm_##T_, .lstm_back = lstm_back_##T_, .gru = gru_##T_, .gru_back = gru_back_##T_, \
-        .plain = plain_##T_, .plain_back = plain_back_##T_, .add = add_##T_,                       \
+        .lstm = lstm_##T_, .lstm_back = lstm_back_##T_, .gru = gru_##T_,                           \
+        .gru_back = gru_back_##T_, .plain = plain_##T_, .plain_back = plain_back_##T_,             \
+        .add = add_##T_,                                                                           \
     }
 const RnnTable ISA_NAME(rnn_table) = {.of = {LINE(float), LINE(double)}};
