@@ -2,9 +2,9 @@
 // state and of what is handed on (P is H without a projection); G gates. A row is one sequence at
 // one step; at step t the first size[t] sequences run, and their rows begin at start[t].
 //
-// What the input adds to the gates is one product for all steps, and so are the gradients of the
-// weights; only the product with the state goes step by step. hn (and cn) are the state on the way:
-// a sequence that has ended keeps its last one.
+// What the input adds to the gates is a product for many steps at once, and the gradients of the
+// weights are one for all; only the product with the state goes step by step. hn (and cn) are the
+// state on the way: a sequence that has ended keeps its last one.
 #include "cpu/rnn.h"
 
 #include <string.h>
@@ -14,7 +14,10 @@
 #include "cpu/parallel.h"
 #include "ops/rnn.h"
 
-enum { PAD = 16 }; // so that the rows of a turned weight do not share cache sets
+enum {
+    PANEL_WORK = 1 << 20,  // multiplications worth a thread
+    INPUT_BYTES = 1 << 19, // of the gates' sums made in advance
+};
 
 typedef struct Layer {
     const RnnLoops *loops;
@@ -82,15 +85,77 @@ static Status multiply(const Layer *l, int64_t m, int64_t n, int64_t k, Matrix a
     return status;
 }
 
-// What each step multiplies the state by, (P, G·H): w_hh turned, laid out anew if it is used often.
-static Status hidden_weight(const Layer *l, Matrix *out) {
-    int64_t n = l->G * l->H, step = n + PAD;
-    *out = turned(matrix_at(l->w_hh, l->P));
+// A weight (k, n) that every step multiplies by, laid out anew: panels as wide as the widest tile,
+// the rows of one right behind each other, so that a panel fills few pages. With few steps that
+// does not pay, and `plain` is used.
+typedef struct Panels {
+    int64_t k, n, width;
+    char *data; // or NULL
+    Matrix plain;
+} Panels;
+
+static Status panels_of(const Layer *l, int64_t k, int64_t n, Matrix weight, Panels *out) {
+    const GemmKernels *gemm = gemm_kernels(l->dtype);
+    *out = (Panels){.k = k, .n = n, .width = gemm->columns, .plain = weight};
     if (l->T < 4) return OK;
-    char *room = new_room(l->P * step * l->bytes);
-    if (!room) return error_code();
-    gemm_kernels(l->dtype)->transpose(l->P, n, l->w_hh, l->P, room, step);
-    *out = matrix_at(room, step);
+    int64_t count = (n + out->width - 1) / out->width, bytes = out->width * l->bytes;
+    if (!(out->data = new_room(count * k * bytes))) return error_code();
+    for (int64_t panel = 0; panel < count; panel++) {
+        int64_t first = panel * out->width, wide = n - first < out->width ? n - first : out->width;
+        const char *from = (const char *)weight.data + first * weight.column * l->bytes;
+        char *to = out->data + panel * k * bytes;
+        if (weight.row == 1)
+            gemm->transpose(k, wide, from, weight.column, to, out->width);
+        else
+            for (int64_t i = 0; i < k; i++)
+                memcpy(to + i * bytes, from + i * weight.row * l->bytes, (size_t)(wide * l->bytes));
+    }
+    return OK;
+}
+
+typedef struct PanelJob {
+    const Layer *l;
+    const Panels *panels;
+    GemmProduct p; // whole
+} PanelJob;
+
+static void run_panels(void *context, int64_t begin, int64_t end, int chunk) {
+    const PanelJob *job = context;
+    const Panels *panels = job->panels;
+    int64_t bytes = job->l->bytes;
+    for (int64_t panel = begin; panel < end; panel++) {
+        int64_t first = panel * panels->width, left = panels->n - first;
+        GemmProduct p = job->p;
+        p.n = left < panels->width ? left : panels->width;
+        p.b = panels->data + panel * panels->k * panels->width * bytes;
+        p.c = (char *)p.c + first * bytes;
+        if (p.bias) p.bias = (const char *)p.bias + first * bytes;
+        gemm_kernels(job->l->dtype)->product(&p, NULL);
+    }
+    (void)chunk;
+}
+
+// C (m, n) = init + A (m, k) by the weight; rows of A are contiguous.
+static Status multiply_panels(const Layer *l, const Panels *panels, int64_t m, const char *a,
+                              char *c, int64_t c_step, GemmInit init, const void *bias) {
+    if (!panels->data)
+        return multiply(l, m, panels->n, panels->k, matrix_at(a, panels->k), panels->plain,
+                        matrix_at(c, c_step), init, bias);
+    PanelJob job = {.l = l,
+                    .panels = panels,
+                    .p = {.m = m,
+                          .k = panels->k,
+                          .a = a,
+                          .a_row = panels->k,
+                          .a_column = 1,
+                          .b_row = panels->width,
+                          .b_column = 1,
+                          .c = c,
+                          .ldc = c_step,
+                          .init = init,
+                          .bias = bias}};
+    int64_t count = (panels->n + panels->width - 1) / panels->width;
+    parallel_run(count, PANEL_WORK / (m * panels->k * panels->width + 1) + 1, run_panels, &job);
     return OK;
 }
 
@@ -130,26 +195,40 @@ static void forward_rows(void *context, int64_t begin, int64_t end, int chunk) {
     (void)chunk;
 }
 
+// What the input adds to the gates, for the steps from `first` on (in the order in which they are
+// computed) as far as their sums stay in the cache until they are needed; *next: the first step
+// that is left.
+static Status add_input(const Layer *l, const Panels *w, char *sums, int64_t sums_step,
+                        const void *bias, int64_t first, int64_t *next) {
+    int64_t rows = 0, s = first, most = INPUT_BYTES / (w->n * l->bytes);
+    while (s < l->T && (s == first || rows + size_at(l, time_of(l, s)) <= most))
+        rows += size_at(l, time_of(l, s++));
+    *next = s;
+    int64_t start = start_at(l, time_of(l, l->reverse ? s - 1 : first));
+    return multiply_panels(l, w, rows, l->x + start * l->I * l->bytes,
+                           sums + start * sums_step * l->bytes, sums_step,
+                           bias ? GEMM_BIAS_COLUMN : GEMM_ZERO, bias);
+}
+
 static Status run_forward(Forward *f, const void *bias, const void *hidden_bias) {
     const Layer *l = &f->l;
     int64_t n = l->G * l->H, grain = PARALLEL_GRAIN / (8 * l->H + 1) + 1;
     bool gated = l->kept > 0;
     char *sums = gated ? l->reserve : l->y;
     int64_t step = gated ? l->kept : l->P;
-    Matrix w;
-    TRY(hidden_weight(l, &w));
-    TRY(multiply(l, l->rows, n, l->I, matrix_at(l->x, l->I), turned(matrix_at(l->w_ih, l->I)),
-                 matrix_at(sums, step), bias ? GEMM_BIAS_COLUMN : GEMM_ZERO, bias));
-    for (int64_t s = 0; s < l->T; s++) {
+    Panels w, w_input;
+    TRY(panels_of(l, l->P, n, turned(matrix_at(l->w_hh, l->P)), &w));
+    TRY(panels_of(l, l->I, n, turned(matrix_at(l->w_ih, l->I)), &w_input));
+    for (int64_t s = 0, next = 0; s < l->T; s++) {
+        if (s == next) TRY(add_input(l, &w_input, sums, step, bias, s, &next));
         int64_t t = time_of(l, s), m = size_at(l, t);
         f->start = start_at(l, t);
-        Matrix state = matrix_at(f->hn, l->P);
         if (l->mode == RNN_GRU)
-            TRY(multiply(l, m, n, l->P, state, w, matrix_at(f->hidden, n),
-                         hidden_bias ? GEMM_BIAS_COLUMN : GEMM_ZERO, hidden_bias));
+            TRY(multiply_panels(l, &w, m, f->hn, f->hidden, n,
+                                hidden_bias ? GEMM_BIAS_COLUMN : GEMM_ZERO, hidden_bias));
         else
-            TRY(multiply(l, m, n, l->P, state, w,
-                         matrix_at(sums + f->start * step * l->bytes, step), GEMM_ADD, NULL));
+            TRY(multiply_panels(l, &w, m, f->hn, sums + f->start * step * l->bytes, step, GEMM_ADD,
+                                NULL));
         parallel_run(m, grain, forward_rows, f);
         if (!f->out) continue;
         char *y = l->y + f->start * l->P * l->bytes;
@@ -232,6 +311,8 @@ static void add_outputs(void *context, int64_t begin, int64_t end, int chunk) {
 static Status run_backward(Backward *w) {
     const Layer *l = &w->l;
     int64_t n = l->G * l->H, grain = PARALLEL_GRAIN / (8 * l->H + 1) + 1;
+    Panels weight;
+    TRY(panels_of(l, n, l->P, matrix_at(l->w_hh, l->P), &weight));
     for (int64_t s = l->T - 1; s >= 0; s--) {
         int64_t t = w->t = time_of(l, s), m = size_at(l, t), start = start_at(l, t);
         if (w->gy) parallel_run(m, grain, add_outputs, w);
@@ -242,8 +323,8 @@ static Status run_backward(Backward *w) {
         }
         parallel_run(m, grain, backward_rows, w);
         char *d = (w->dsum_h ? w->dsum_h : w->dsum) + start * n * l->bytes;
-        TRY(multiply(l, m, l->P, n, matrix_at(d, n), matrix_at(l->w_hh, l->P),
-                     matrix_at(w->dh, l->P), l->mode == RNN_GRU ? GEMM_ADD : GEMM_ZERO, NULL));
+        TRY(multiply_panels(l, &weight, m, d, w->dh, l->P,
+                            l->mode == RNN_GRU ? GEMM_ADD : GEMM_ZERO, NULL));
     }
     return OK;
 }
