@@ -104,11 +104,15 @@ static char *head_row(const Heads *x, int64_t n, int64_t h, int64_t row) {
     return x->data + (n * x->n + h * x->h + row * x->row) * (int64_t)rt_dtype_bytes(x->dtype);
 }
 
+// Whether rows can be used where they lie.
+static bool lies_ready(const Flash *f, const Heads *x, int64_t width) {
+    return x->dtype == f->work && (x->column == 1 || width == 1);
+}
+
 // `count` rows of a head as the kernels want them: where they lie, or copied to room.
 static Rows rows_of(const Flash *f, const Heads *x, int64_t n, int64_t h, int64_t first,
                     int64_t count, int64_t width, char *room) {
-    if (x->dtype == f->work && (x->column == 1 || width == 1))
-        return (Rows){head_row(x, n, h, first), x->row};
+    if (lies_ready(f, x, width)) return (Rows){head_row(x, n, h, first), x->row};
     for (int64_t i = 0; i < count; i++)
         convert_gather(room + i * width * f->bytes, f->work, head_row(x, n, h, first + i), x->dtype,
                        x->column, width);
@@ -157,6 +161,16 @@ static double number_at(const Flash *f, const void *values, int64_t i) {
     return f->work == RT_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
 }
 
+// to[x] = yes where the byte is set, else no.
+static void spread(const Flash *f, void *to, const uint8_t *bytes, int64_t stride, int64_t count,
+                   double yes, double no) {
+    if (f->work == RT_F64)
+        for (int64_t x = 0; x < count; x++) ((double *)to)[x] = bytes[x * stride] ? yes : no;
+    else
+        for (int64_t x = 0; x < count; x++)
+            ((float *)to)[x] = bytes[x * stride] ? (float)yes : (float)no;
+}
+
 // What is added to the scores of query i with keys from j on; NULL: nothing. A line that is the
 // same for all queries of a block is made once (`fresh`: of the first).
 static const void *mask_line(const Flash *f, int64_t n, int64_t h, int64_t i, int64_t j,
@@ -172,7 +186,7 @@ static const void *mask_line(const Flash *f, int64_t n, int64_t h, int64_t i, in
         convert_gather(room, f->work, from, dtype, stride[3], count);
         return room;
     }
-    for (int64_t x = 0; x < count; x++) set_number(f, room, x, from[x * stride[3]] ? 0 : -INFINITY);
+    spread(f, room, (const uint8_t *)from, stride[3], count, 0, -INFINITY);
     return room;
 }
 
@@ -184,7 +198,7 @@ static const void *keep_line(const Flash *f, int64_t n, int64_t h, int64_t i, in
     uint64_t line = (uint64_t)((n * f->H + h) * f->T + i);
     uint64_t position = f->position + line * RANDOM_BLOCKS(f->S, 1) + (uint64_t)j / 4;
     ISA_PICK(dropout_loops)->draw(f->seed, position, (count + 3) / 4, f->threshold, bits);
-    for (int64_t x = 0; x < count; x++) set_number(f, room, x, bits[x] ? f->keep : 0);
+    spread(f, room, (const uint8_t *)bits, 1, count, f->keep, 0);
     return room;
 }
 
@@ -201,7 +215,7 @@ static int64_t reach(const Flash *f, int64_t end) { return f->causal && end < f-
 // Forward -------------------------------------------------------------------------------------
 
 typedef struct FlashRoom {
-    char *keys, *rows, *scores, *output, *mask, *keep;
+    char *keys, *rows, *copies, *scores, *output, *mask, *keep;
     bool *bits;
     double top[ROWS], sum[ROWS];
 } FlashRoom;
@@ -220,9 +234,11 @@ static char *cut_off(Cutter *cutter, int64_t bytes) {
 
 static int64_t forward_room(const Flash *f, char *base, FlashRoom *room) {
     Cutter cutter = {.base = base};
-    int64_t copies = f->S > ROWS ? f->S : ROWS; // rows that are gathered or converted
+    bool ready = lies_ready(f, &f->k, f->D) && lies_ready(f, &f->v, f->V);
+    int64_t wide = f->D > f->V ? f->D : f->V;
     room->keys = cut_off(&cutter, f->D * padded(f->S) * f->bytes);
-    room->rows = cut_off(&cutter, copies * (2 * f->D + f->V) * f->bytes);
+    room->rows = cut_off(&cutter, ROWS * f->D * f->bytes);
+    room->copies = cut_off(&cutter, ready ? 0 : f->S * wide * f->bytes);
     room->scores = cut_off(&cutter, ROWS * (COLUMNS + PAD) * f->bytes);
     room->output = cut_off(&cutter, ROWS * f->V * f->bytes);
     room->mask = cut_off(&cutter, COLUMNS * f->bytes);
@@ -264,11 +280,10 @@ static void forward_parts(void *context, int64_t begin, int64_t end, int chunk) 
         int64_t head = part / f->blocks, n = head / f->H, h = head % f->H;
         int64_t kv = h / (f->H / f->K), i = part % f->blocks * ROWS;
         int64_t m = f->T - i < ROWS ? f->T - i : ROWS, limit = reach(f, i + m);
-        char *copies = room.rows + ROWS * f->D * f->bytes;
         if (n * f->K + kv != last) {
-            keys = rows_of(f, &f->k, n, kv, 0, f->S, f->D, copies);
+            keys = rows_of(f, &f->k, n, kv, 0, f->S, f->D, room.copies);
             turn_head(f, keys, f->D, room.keys);
-            values = rows_of(f, &f->v, n, kv, 0, f->S, f->V, copies); // keys are done with
+            values = rows_of(f, &f->v, n, kv, 0, f->S, f->V, room.copies); // keys are done with
             last = n * f->K + kv;
         }
         Rows queries = rows_of(f, &f->q, n, h, i, m, f->D, room.rows);
@@ -335,7 +350,8 @@ static int64_t back_room(const Flash *f, char *base, BackRoom *room) {
     int64_t wide = f->D > f->V ? f->D : f->V;
     room->keys = cut_off(&cutter, f->D * padded(f->S) * f->bytes);
     room->values = cut_off(&cutter, f->V * padded(f->S) * f->bytes);
-    room->k = cut_off(&cutter, f->S * wide * f->bytes);
+    bool ready = lies_ready(f, &f->k, f->D) && lies_ready(f, &f->v, f->V);
+    room->k = cut_off(&cutter, ready ? 0 : f->S * wide * f->bytes);
     room->q = cut_off(&cutter, ROWS * f->D * f->bytes);
     room->g = cut_off(&cutter, ROWS * f->V * f->bytes);
     room->out = cut_off(&cutter, ROWS * f->V * f->bytes);

@@ -156,6 +156,14 @@ def test_dtypes(dtype, tolerance):
         np.testing.assert_allclose(got.detach().double().numpy(), want.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
+def test_nan_is_not_taken_for_a_masked_score():
+    x = torch.ones(1, 1, 3, 4)
+    bad = x.clone()
+    bad[0, 0, 1, 0] = math.nan
+    assert F.scaled_dot_product_attention(bad, x, x).isnan()[0, 0, :, 0].tolist() == [False, True, False]
+    assert F.scaled_dot_product_attention(x, bad, x, is_causal=True).isnan()[0, 0, :, 0].tolist() == [False, True, True]
+
+
 def test_threads_do_not_change_the_result():
     x = torch.randn(1, 1, 300, 16)
     before = torch.get_num_threads()

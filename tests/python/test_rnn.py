@@ -272,6 +272,9 @@ def test_errors():
         m(torch.zeros(2, 2, 5))
     with pytest.raises(ValueError, match="does not match weight dtype"):
         m(torch.zeros(2, 2, 3, dtype=torch.float64))
+    with pytest.raises(RuntimeError, match="Expected sequence length to be larger than 0"):
+        m(torch.zeros(0, 2, 3))
+    assert m(torch.zeros(2, 0, 3))[0].shape == (2, 0, 4)
     state = torch.zeros(1, 2, 4)
     with pytest.raises(RuntimeError, match=r"Expected hidden\[1\] size \(1, 2, 4\), got \[1, 3, 4\]"):
         m(torch.zeros(5, 2, 3), (state, torch.zeros(1, 3, 4)))

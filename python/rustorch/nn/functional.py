@@ -11,7 +11,9 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
-from rustorch.nn._attention import multi_head_attention_forward, scaled_dot_product_attention
+from rustorch.nn._attention import (  # noqa: F401  (the last two: subclasses of PyTorch's layers call them)
+    multi_head_attention_forward, scaled_dot_product_attention, _canonical_mask, _none_or_dtype,
+)  # fmt: skip
 from rustorch.nn._embedding import _check_sparse, _renorm, embedding_bag
 
 _ops = _C._ops

@@ -219,6 +219,8 @@ class RNNBase(Module):
             hx = self.permute_hidden(hx, sorted_indices)
         self.check_forward_args(input, hx, batch_sizes)
         turned = self.batch_first and not packed
+        if not packed and input.shape[1 if turned else 0] == 0:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         h, c = hx if lstm else (hx, None)
         output, h, c = self._run(input.transpose(0, 1) if turned else input, batch_sizes, h, c)
         if turned:
