@@ -269,8 +269,21 @@ GRAD(masked_scatter) {
 
 // -------------------------------------------------------------------------------- tables and order
 
+// Each row of g divided by how often its index occurs.
+static RtTensor *by_frequency(RtTensor *g, RtTensor *index) {
+    RtTensor *flat = rt_ravel(index);
+    RtTensor *counts = rt_bincount(flat, RT_NONE, rt_defaults_bincount());
+    counts = rt_index_select(counts, flat, WITH(gather, .dim = 0));
+    RtInts shape = {.n = index->ndim + 1};
+    for (int i = 0; i < index->ndim; i++) shape.v[i] = index->shape[i];
+    shape.v[index->ndim] = 1;
+    counts = rt_reshape(counts, WITH(shape, .shape = shape));
+    return rt_div(g, rt_cast(counts, WITH(cast, .dtype = (RtDtype)g->dtype)), rt_defaults_divide());
+}
+
 GRAD(embedding) {
-    GIVE(1, rt_embedding_backward(G(0), X(0),
+    RtTensor *g = A(embedding)->scale_grad_by_freq ? by_frequency(G(0), X(0)) : G(0);
+    GIVE(1, rt_embedding_backward(g, X(0),
                                   WITH(embedding, .num_weights = X_SHAPE(1)->dim[0],
                                        .padding_idx = A(embedding)->padding_idx)));
     return OK;

@@ -109,6 +109,7 @@ const RtOpRow *row_of(RtOp op) { return &rows[op]; }
 #define PACK_5 (RtTensor *[]){a, b, c, d, e}, 5
 #define PACK_6 (RtTensor *[]){a, b, c, d, e, f}, 6
 #define PACK_7 (RtTensor *[]){a, b, c, d, e, f, g}, 7
+#define PACK_9 (RtTensor *[]){a, b, c, d, e, f, g, h, i}, 9
 #define PACK_N list, n
 #define PASS_ATTRS_Y &attrs
 #define PASS_ATTRS_N NULL

@@ -183,6 +183,8 @@ RT_API Status rt_apply_list(RtOp op, RtTensor *const *in, int nin, const void *a
 #define RT_IN_5 RtTensor *a, RtTensor *b, RtTensor *c, RtTensor *d, RtTensor *e
 #define RT_IN_6 RtTensor *a, RtTensor *b, RtTensor *c, RtTensor *d, RtTensor *e, RtTensor *f
 #define RT_IN_7 RtTensor *a, RtTensor *b, RtTensor *c, RtTensor *d, RtTensor *e, RtTensor *f, RtTensor *g
+#define RT_IN_9                                                                                    \
+    RtTensor *a, RtTensor *b, RtTensor *c, RtTensor *d, RtTensor *e, RtTensor *f, RtTensor *g, RtTensor *h, RtTensor *i
 #define RT_IN_N RtTensor *const *list, int n
 #define RT_RESULT_1 RtTensor *
 #define RT_RESULT_2 Status
@@ -204,6 +206,7 @@ RT_API Status rt_apply_list(RtOp op, RtTensor *const *in, int nin, const void *a
 #define RT_COMMA_5 ,
 #define RT_COMMA_6 ,
 #define RT_COMMA_7 ,
+#define RT_COMMA_9 ,
 #define RT_COMMA_N ,
 
 #define RT_FUNCTION(name_, nin_, nout_, attrs_)                                                    \

@@ -12,6 +12,10 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import rustorch
 from rustorch import Tensor, _C
 from rustorch._C import ArgumentValueError, RusTorchError, UnsupportedError
+from rustorch.nn._attention import (  # noqa: F401  (the last two: subclasses of PyTorch's layers call them)
+    multi_head_attention_forward, scaled_dot_product_attention, _canonical_mask, _none_or_dtype,
+)  # fmt: skip
+from rustorch.nn._embedding import _check_sparse, _renorm, embedding_bag
 
 _ops = _C._ops
 _Ints = Union[int, Sequence[int]]
@@ -35,6 +39,7 @@ sigmoid = _ops.sigmoid
 layer_norm = _ops.layer_norm
 group_norm = _ops.group_norm
 one_hot = _ops.one_hot
+pdist = _ops.pdist
 
 
 def _in_place(name: str, op: Any) -> Any:
@@ -142,13 +147,27 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1 · x2 / (‖x1‖ ‖x2‖) along ``dim``, norms at least ``eps``."""
+    """x1 · x2 / (‖x1‖ ‖x2‖) along ``dim`` of both broadcast, norms at least ``eps``."""
+    x1, x2 = rustorch.broadcast_tensors(x1, x2)
     return (x1 * x2).sum(dim) / (x1.norm(2, dim).clamp_min(eps) * x2.norm(2, dim).clamp_min(eps))
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of x1 − x2 + ``eps`` along the last dimension."""
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+    """y_k = input1ᵀ A_k input2 + b_k: inputs (…, n) and (…, m), weight (out, n, m), bias (out,), result (…, out)."""
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise rustorch.ShapeError(f"bilinear: batch dimensions of inputs must match: got {input1.shape} and {input2.shape}")
+    out, n, m = weight.shape
+    for name, x, size in (("input1", input1, n), ("input2", input2, m)):
+        if x.shape[-1] != size:
+            raise rustorch.ShapeError(f"bilinear: {name} size does not match weight size: got {x.shape[-1]} but expected {size}")
+    left = input1.matmul(weight.permute(1, 0, 2).reshape(n, out * m))  # (…, out · m)
+    result = (left.reshape(*input1.shape[:-1], out, m) @ input2.unsqueeze(-1)).squeeze(-1)
+    return result if bias is None else result + bias
 
 
 # ---------------------------------------------------------------------------------------------- convolution
@@ -333,20 +352,19 @@ def embedding(
     input: Tensor, weight: Tensor, padding_idx: Optional[int] = None, max_norm: Optional[float] = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Tensor:
-    """The rows of ``weight`` (V, D) that ``input`` (any shape, integers) names; row ``padding_idx`` gets no gradient."""
-    if scale_grad_by_freq or sparse:
-        raise UnsupportedError("embedding: scale_grad_by_freq and sparse gradients are not supported")
+    """The rows of ``weight`` (V, D) that ``input`` (any shape, integers) names; row ``padding_idx`` gets no gradient.
+
+    ``max_norm`` scales the rows that are used down to this ``norm_type``-norm, in place; ``scale_grad_by_freq`` divides the
+    gradient of a row by how often it is named. There are no sparse gradients: ``sparse=True`` is a NotImplementedError.
+    """
+    _check_sparse(sparse)
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
         raise ArgumentValueError(f"padding_idx {padding_idx} must be within num_embeddings {weight.shape[0]}")
     if padding_idx is not None and padding_idx < 0:
         padding_idx += weight.shape[0]
     if max_norm is not None:  # rows that are used are scaled down in place, as PyTorch does
-        with rustorch.no_grad():
-            rows = input.reshape(-1)
-            used = weight[rows]
-            norms = used.norm(norm_type, 1, keepdim=True)
-            weight[rows] = rustorch.where(norms > max_norm, used * (max_norm / (norms + 1e-7)), used)
-    return _ops.embedding(input, weight, padding_idx)
+        _renorm(weight, input, max_norm, norm_type)
+    return _ops.embedding(input, weight, padding_idx, scale_grad_by_freq)
 
 
 # ---------------------------------------------------------------------------------------------- losses

@@ -93,10 +93,7 @@ class Bilinear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
-        out, n1, n2 = self.weight.shape
-        left = input1.matmul(self.weight.permute(1, 0, 2).reshape(n1, out * n2))  # (…, out·n2)
-        result = (left.reshape(*input1.shape[:-1], out, n2) * input2.unsqueeze(-2)).sum(-1)
-        return result if self.bias is None else result + self.bias
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return (

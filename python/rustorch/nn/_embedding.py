@@ -1,0 +1,169 @@
+"""Bags of embeddings: :mod:`rustorch.nn.functional` hands this on."""
+
+from __future__ import annotations
+
+import warnings
+from typing import List, Optional, Tuple
+
+import rustorch
+from rustorch import Tensor, _C
+
+_ops = _C._ops
+
+
+def _renorm(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scales the rows that are used down to max_norm, in place."""
+    with rustorch.no_grad():
+        rows = input.reshape(-1)
+        used = weight[rows]
+        norms = used.norm(norm_type, 1, keepdim=True)
+        weight[rows] = rustorch.where(norms > max_norm, used * (max_norm / (norms + 1e-7)), used)
+
+
+def _check_sparse(sparse: bool) -> None:
+    if sparse:
+        raise NotImplementedError("sparse=True asks for a sparse gradient: there are only dense ones. Pass sparse=False")
+
+
+def _bag_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tuple[Tensor, int]:
+    """The bag of each element, and how many bags there are."""
+    starts: List[int] = [int(x) for x in offsets.tolist()]
+    n = input.shape[0]
+    if include_last_offset:
+        if not starts:
+            raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+        ends = starts[1:]
+        starts = starts[:-1]
+        if (ends[-1] if ends else n) != n:
+            raise RuntimeError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1]}")
+    else:
+        ends = starts[1:] + [n]
+    if starts and starts[0] != 0:
+        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
+    if any(start > end for start, end in zip(starts, ends)):
+        raise RuntimeError(f"offsets must ascend and be at most the number of indices, {n}; got {offsets.tolist()}")
+    counts = rustorch.tensor([end - start for start, end in zip(starts, ends)], dtype=rustorch.int64)
+    return rustorch.arange(len(starts)).repeat_interleave(counts).to(input.device), len(starts)
+
+
+def _largest(rows: Tensor, bag: Tensor, bags: int) -> Tensor:
+    """The largest element of each column of a bag, the first of equal ones; zeros for empty bags."""
+    n, width = rows.shape
+    index = bag.unsqueeze(1).expand(n, width)
+    with rustorch.no_grad():
+        lowest = rustorch.full((bags, width), float("-inf"), dtype=rows.dtype, device=rows.device)
+        top = lowest.scatter_reduce(0, index, rows, "amax")
+        place = rustorch.arange(n, device=rows.device).unsqueeze(1).expand(n, width)
+        place = rustorch.where(rows == top.index_select(0, bag), place, rustorch.full((), n, dtype=place.dtype))
+        first = rustorch.full((bags, width), n, dtype=place.dtype, device=rows.device).scatter_reduce(0, index, place, "amin")
+    return rustorch.cat([rows, rustorch.zeros(1, width, dtype=rows.dtype, device=rows.device)]).gather(0, first)
+
+
+def embedding_bag(
+    input: Tensor, weight: Tensor, offsets: Optional[Tensor] = None, max_norm: Optional[float] = None, norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Optional[Tensor] = None,
+    include_last_offset: bool = False, padding_idx: Optional[int] = None,
+) -> Tensor:
+    """Sums, means or maxima of groups ("bags") of rows of a table.
+
+    Parameters
+    ----------
+    input : (B, L) of indices: B bags of L; or (N,), cut into bags by ``offsets``
+    weight : (V, D)
+    offsets : (B,), ascending from 0
+        Where each bag begins; with ``include_last_offset`` also where the last one ends.
+    max_norm : float, optional
+        Rows that are used are scaled down to this ``norm_type``-norm, in place.
+    scale_grad_by_freq : bool, default False
+        Gradients are divided by how often an index occurs. Not with ``"max"``.
+    mode : ``"mean"``, ``"sum"`` or ``"max"``
+    per_sample_weights : shape of input, optional
+        Factors of the rows, with ``"sum"``.
+    padding_idx : int, optional
+        Elements that count for nothing.
+
+    Returns
+    -------
+    (B, D); zeros for empty bags.
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        Shapes, offsets or options do not fit.
+    NotImplementedError
+        ``sparse=True``, or ``per_sample_weights`` without ``"sum"``.
+
+    Example
+    -------
+    >>> import rustorch as torch
+    >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> torch.nn.functional.embedding_bag(torch.tensor([0, 1, 2]), table, torch.tensor([0, 2]), mode="sum")
+    tensor([[4., 6.],
+            [5., 6.]])
+    """
+    if weight.dtype == rustorch.int64 and input.is_floating_point():
+        warnings.warn(
+            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
+            "deprecated, and should now be `embedding_bag(input, weight, ...)`.",
+            stacklevel=2,
+        )
+        weight, input = input, weight
+    if per_sample_weights is not None and input.shape != per_sample_weights.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape "
+            f"as the input ({input.shape})"
+        )
+    if weight.dim() != 2:
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}")
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                f"However, found offsets of type {type(offsets)}"
+            )
+        bags = input.shape[0]
+        bag = rustorch.arange(bags, device=input.device).repeat_interleave(input.shape[1])
+        input = input.reshape(-1)
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
+    elif input.dim() == 1:
+        if offsets is None:
+            raise ValueError("offsets has to be a 1D Tensor but got None")
+        if offsets.dim() != 1:
+            raise ValueError("offsets has to be a 1D Tensor")
+        bag, bags = _bag_of(input, offsets, include_last_offset)
+    else:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
+    _check_sparse(sparse)
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}')."
+        )
+    if max_norm is not None:
+        _renorm(weight, input, max_norm, norm_type)
+    if padding_idx is not None:
+        if not -weight.shape[0] <= padding_idx < weight.shape[0]:
+            raise RuntimeError(f"padding_idx must be within the number of embeddings, 0 through {weight.shape[0] - 1}, but got {padding_idx}")
+        counts = input != padding_idx % weight.shape[0]
+        input, bag = input[counts], bag[counts]
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights[counts]
+    rows = _ops.embedding(input, weight, None, scale_grad_by_freq)
+    if mode == "max":
+        return _largest(rows, bag, bags)
+    if per_sample_weights is not None:
+        if per_sample_weights.dtype != weight.dtype:
+            raise RuntimeError(
+                f"expected weight and per_sample_weights to have the same dtype, got {weight.dtype} and {per_sample_weights.dtype}"
+            )
+        rows = rows * per_sample_weights.unsqueeze(1)
+    total = rustorch.zeros(bags, weight.shape[1], dtype=rows.dtype, device=rows.device).index_add(0, bag, rows)
+    if mode == "sum":
+        return total
+    sizes = rustorch.bincount(bag, minlength=bags).clamp_min(1)
+    return total / sizes.to(total.dtype).unsqueeze(1)

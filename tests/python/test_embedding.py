@@ -1,0 +1,167 @@
+"""Embeddings, bags of embeddings, bilinear forms and distances against NumPy."""
+
+import numpy as np
+import pytest
+
+import rustorch as torch
+from rustorch import nn
+from rustorch.autograd import gradcheck, gradgradcheck
+from rustorch.nn import functional as F
+
+rng = np.random.default_rng(11)
+
+
+def draw(*shape):
+    return rng.standard_normal(shape)
+
+
+def bags(table, indices, offsets, mode, weights=None, padding=None):
+    """One row a bag."""
+    out = []
+    for start, end in zip(offsets, list(offsets[1:]) + [len(indices)]):
+        rows = [table[i] * (1 if weights is None else weights[j]) for j, i in zip(range(start, end), indices[start:end]) if i != padding]
+        if not rows:
+            out.append(np.zeros(table.shape[1]))
+        else:
+            out.append({"sum": np.sum, "mean": np.mean, "max": np.max}[mode](rows, 0))
+    return np.stack(out)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("padding", [None, 2])
+def test_bags(mode, padding):
+    table, indices, offsets = draw(6, 3), rng.integers(0, 6, 9), [0, 0, 3, 4]
+    weight = torch.tensor(table).requires_grad_()
+    index = torch.tensor(indices)
+
+    def run(w, **kwargs):
+        return F.embedding_bag(index, w, torch.tensor(offsets), mode=mode, padding_idx=padding, **kwargs)
+
+    np.testing.assert_allclose(run(weight).detach().numpy(), bags(table, indices, offsets, mode, padding=padding))
+    last = F.embedding_bag(index, weight, torch.tensor(offsets + [9]), mode=mode, padding_idx=padding, include_last_offset=True)
+    assert (last == run(weight)).all()
+    assert gradcheck(run, weight) and gradgradcheck(run, weight)
+    two = F.embedding_bag(index.reshape(3, 3), weight, mode=mode, padding_idx=padding)
+    np.testing.assert_allclose(two.detach().numpy(), bags(table, indices, [0, 3, 6], mode, padding=padding))
+
+
+def test_weighted_bags():
+    table, indices, factors = draw(5, 4), rng.integers(0, 5, 6), draw(6)
+    leaves = [torch.tensor(x).requires_grad_() for x in (table, factors)]
+
+    def run(table, factors):
+        return F.embedding_bag(torch.tensor(indices), table, torch.tensor([0, 2]), mode="sum", per_sample_weights=factors)
+
+    np.testing.assert_allclose(run(*leaves).detach().numpy(), bags(table, indices, [0, 2], "sum", factors))
+    assert gradcheck(run, leaves)
+
+
+def test_the_first_of_equal_elements_takes_the_gradient_of_max():
+    weight = torch.ones(3, 2).requires_grad_()
+    F.embedding_bag(torch.tensor([[2, 0, 1]]), weight, mode="max").sum().backward()
+    assert weight.grad.tolist() == [[0, 0], [0, 0], [1, 1]]
+
+
+def test_bag_errors():
+    table, index = torch.zeros(4, 2), torch.tensor([0, 1, 2])
+    offsets = torch.tensor([0, 2])
+    for kind, words, args, kwargs in [
+        (ValueError, "offsets has to be a 1D Tensor but got None", (index, table), {}),
+        (ValueError, "offsets has to be None", (index.reshape(1, 3), table, offsets), {}),
+        (ValueError, "mode has to be one of sum, mean or max", (index, table, offsets), {"mode": "min"}),
+        (ValueError, "max mode does not support scaling", (index, table, offsets), {"mode": "max", "scale_grad_by_freq": True}),
+        (NotImplementedError, "only supported for mode='sum'", (index, table, offsets), {"per_sample_weights": torch.ones(3)}),
+        (ValueError, "must have the same shape as the input", (index, table, offsets), {"per_sample_weights": torch.ones(2)}),
+        (NotImplementedError, "sparse", (index, table, offsets), {"sparse": True}),
+        (RuntimeError, r"offsets\[0\] has to be 0", (index, table, torch.tensor([1, 2])), {}),
+        (RuntimeError, "must ascend and be at most", (index, table, torch.tensor([0, 4])), {}),
+        (RuntimeError, "padding_idx must be within", (index, table, offsets), {"padding_idx": 4}),
+        (IndexError, "out of bounds", (index + 5, table, offsets), {}),
+    ]:  # fmt: skip
+        with pytest.raises(kind, match=words):
+            F.embedding_bag(*args, **kwargs)
+
+
+def test_bag_module():
+    m = nn.EmbeddingBag(10, 3, mode="sum", padding_idx=-1)
+    assert m.padding_idx == 9 and (m.weight[9] == 0).all() and repr(m) == "EmbeddingBag(10, 3, mode='sum', padding_idx=9)"
+    table = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+    bag = nn.EmbeddingBag.from_pretrained(table.clone(), max_norm=1.0)
+    assert not bag.weight.requires_grad
+    np.testing.assert_allclose(bag(torch.tensor([[0, 1]])).numpy(), [[0.45, 0.6]], rtol=1e-5)
+
+
+def test_scale_grad_by_freq():
+    index = torch.tensor([[0, 1, 1], [1, 3, 0]])
+    weight = torch.tensor(draw(4, 2)).requires_grad_()
+    F.embedding(index, weight, scale_grad_by_freq=True).sum().backward()
+    assert weight.grad.tolist() == [[1, 1], [1, 1], [0, 0], [1, 1]]
+    m = nn.Embedding(4, 2, scale_grad_by_freq=True, max_norm=2.0, norm_type=1.0)
+    assert repr(m) == "Embedding(4, 2, max_norm=2.0, norm_type=1.0, scale_grad_by_freq=True)"
+    m(index).sum().backward()
+    assert m.weight.grad.tolist() == [[1, 1], [1, 1], [0, 0], [1, 1]]
+    norms = m.weight.detach().abs().sum(1)
+    assert float(norms[[0, 1, 3]].max()) <= 2.0001
+    with pytest.raises(NotImplementedError, match="sparse"):
+        nn.Embedding(4, 2, sparse=True)
+
+
+def test_bilinear():
+    a, b, w, bias = draw(5, 2, 3), draw(5, 2, 4), draw(6, 3, 4), draw(6)
+    leaves = [torch.tensor(x).requires_grad_() for x in (a, b, w, bias)]
+    np.testing.assert_allclose(F.bilinear(*leaves).detach().numpy(), np.einsum("xyn,onm,xym->xyo", a, w, b) + bias, rtol=1e-10)
+    assert gradcheck(F.bilinear, leaves)
+    m = nn.Bilinear(3, 4, 6, dtype=torch.float64)
+    want = np.einsum("xyn,onm,xym->xyo", a, m.weight.detach().numpy(), b) + m.bias.detach().numpy()
+    np.testing.assert_allclose(m(*leaves[:2]).detach().numpy(), want, rtol=1e-10)
+    with pytest.raises(RuntimeError, match="batch dimensions of inputs must match"):
+        F.bilinear(leaves[0], leaves[1][:3], leaves[2])
+    with pytest.raises(RuntimeError, match="input2 size does not match weight size: got 3 but expected 4"):
+        F.bilinear(leaves[0], leaves[0], leaves[2])
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 1.5, 2.0, float("inf")])
+def test_distances(p):
+    a, b = draw(2, 1, 5, 3), draw(4, 6, 3)
+    gaps = np.abs(a[..., :, None, :] - b[..., None, :, :])
+    want = (gaps != 0).sum(-1) if p == 0 else gaps.max(-1) if np.isinf(p) else (gaps**p).sum(-1) ** (1 / p)
+    got = torch.cdist(torch.tensor(a), torch.tensor(b), p=p)
+    np.testing.assert_allclose(got.numpy(), want, rtol=1e-12)
+    x = draw(5, 3)
+    rows, columns = np.triu_indices(5, 1)
+    full = torch.cdist(torch.tensor(x), torch.tensor(x), p).numpy()
+    np.testing.assert_allclose(F.pdist(torch.tensor(x), p).numpy(), full[rows, columns])
+    near = np.linalg.norm(a[0, 0] - b[0, :5] + 1e-6, ord=p, axis=-1)
+    np.testing.assert_allclose(nn.PairwiseDistance(p)(torch.tensor(a[0, 0]), torch.tensor(b[0, :5])).numpy(), near, rtol=1e-10)
+
+
+def test_the_gradient_at_distance_0_is_0():
+    x = torch.tensor([[1.0, 2.0], [1.0, 2.0], [4.0, 6.0]]).requires_grad_()
+    torch.cdist(x, x).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [[-1.2, -1.6], [-1.2, -1.6], [2.4, 3.2]], rtol=1e-6)
+    y = x.detach().clone().requires_grad_()
+    (g,) = torch.autograd.grad(torch.cdist(y, y).sum(), y, create_graph=True)
+    np.testing.assert_allclose(g.detach().numpy(), x.grad.numpy(), rtol=1e-6)
+
+
+def test_distance_errors():
+    with pytest.raises(RuntimeError, match="X1 got: 1D"):
+        torch.cdist(torch.zeros(3), torch.zeros(2, 3))
+    with pytest.raises(RuntimeError, match="must agree in their last dimension"):
+        torch.cdist(torch.zeros(2, 3), torch.zeros(2, 4))
+    with pytest.raises(ValueError, match="non-negative p"):
+        torch.cdist(torch.zeros(2, 3), torch.zeros(2, 3), p=-1)
+    with pytest.raises((RuntimeError, ValueError), match="compute_mode"):
+        torch.cdist(torch.zeros(2, 3), torch.zeros(2, 3), compute_mode="quick")
+    with pytest.raises(RuntimeError, match="only supports 2D tensors, got: 3D"):
+        F.pdist(torch.zeros(2, 3, 4))
+
+
+def test_cosine_similarity():
+    a, b = draw(2, 3, 4), draw(3, 4)
+    full = np.broadcast_to(b, a.shape)
+    for dim in (0, 1, 2, -1):
+        want = (a * full).sum(dim) / (np.linalg.norm(a, axis=dim) * np.linalg.norm(full, axis=dim))
+        np.testing.assert_allclose(F.cosine_similarity(torch.tensor(a), torch.tensor(b), dim).numpy(), want)
+        np.testing.assert_allclose(nn.CosineSimilarity(dim)(torch.tensor(a), torch.tensor(b)).numpy(), want)
+    assert F.cosine_similarity(torch.zeros(1, 3), torch.ones(1, 3)).tolist() == [0]
