@@ -75,6 +75,7 @@ typedef struct Layer {
     const RtTensor *g, *x, *out, *mean, *rstd;
     const void *weight, *bias;
     double eps;
+    bool rms;   // the mean is taken as 0
     char *rows; // each chunk's buffers: 2 rows forward, 5 backward
     int64_t parts;
     double *sums; // a part's 2·N sums, or NULL
@@ -91,6 +92,10 @@ static void layer_lines(void *context, int64_t begin, int64_t end, int chunk) {
              *y = e.direct ? to : room + row_bytes;
         double mean, squares;
         e.loops->moments(x, N, &mean, &squares);
+        if (layer->rms) {
+            squares += (double)N * mean * mean;
+            mean = 0;
+        }
         double rstd = 1 / sqrt(squares / (double)N + layer->eps);
         e.loops->normalize(x, y, N, mean, rstd, layer->weight, layer->bias);
         if (!e.direct) convert_run(to, e.dtype, y, e.work, N);
@@ -115,7 +120,8 @@ Status cpu_layer_norm(OpCall *call) {
                    .out = call->out[0],
                    .mean = call->out[1],
                    .rstd = call->out[2],
-                   .eps = attrs->eps};
+                   .eps = attrs->eps,
+                   .rms = attrs->rms};
     layer.M = x->numel / layer.N;
     int64_t grain = PARALLEL_GRAIN / layer.N + 1, row_bytes = layer.N * layer.e.work_bytes;
     int chunks = parallel_chunks(layer.M, grain);
@@ -150,8 +156,8 @@ static void layer_backward_parts(void *context, int64_t begin, int64_t end, int 
             double mean = number_at(e.work, rt_tensor_data(layer->mean), m);
             double rstd = number_at(e.work, rt_tensor_data(layer->rstd), m), s, sx;
             e.loops->sums(g, x, layer->weight, N, mean, &s, &sx);
-            e.loops->layer_grad(g, x, layer->weight, out, N, mean, rstd, s / (double)N,
-                                sx * rstd * rstd / (double)N, fresh,
+            e.loops->layer_grad(g, x, layer->weight, out, N, mean, rstd,
+                                layer->rms ? 0 : s / (double)N, sx * rstd * rstd / (double)N, fresh,
                                 fresh ? fresh + row_bytes : NULL);
             if (sums && (m == last - 1 || (m - first) % FRESH_ROWS == FRESH_ROWS - 1))
                 e.loops->flush(fresh, sums, 2 * N);
@@ -177,7 +183,8 @@ Status cpu_layer_norm_backward(OpCall *call) {
                    .x = x,
                    .out = call->out[0],
                    .mean = call->in[3],
-                   .rstd = call->in[4]};
+                   .rstd = call->in[4],
+                   .rms = attrs->rms};
     layer.M = x->numel / layer.N;
     // Few parts, so that their sums stay small beside the input.
     layer.parts = x->numel / PARALLEL_GRAIN + 1;

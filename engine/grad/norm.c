@@ -25,10 +25,17 @@ static Normal normal_of(RtTensor *x, const RtInts *dims, double eps) {
     return (Normal){rt_mul(centred, rstd), rstd};
 }
 
-// rstd (h - mean(h) - x̂ mean(h x̂)) with h = g w
-static RtTensor *through_normal(RtTensor *h, Normal normal, const RtInts *dims) {
+// The same where the mean is taken as 0.
+static Normal rms_of(RtTensor *x, const RtInts *dims, double eps) {
+    RtTensor *squares = mean_over(rt_square(x), dims);
+    RtTensor *rstd = rt_rsqrt(squares ? plus(squares, grad_number(eps, squares)) : NULL);
+    return (Normal){rt_mul(x, rstd), rstd};
+}
+
+// rstd (h - mean(h) - x̂ mean(h x̂)) with h = g w; mean(h) stays away where the mean of x does.
+static RtTensor *through_normal(RtTensor *h, Normal normal, const RtInts *dims, bool rms) {
     RtTensor *along = rt_mul(normal.xhat, mean_over(rt_mul(h, normal.xhat), dims));
-    return rt_mul(normal.rstd, minus(minus(h, mean_over(h, dims)), along));
+    return rt_mul(normal.rstd, minus(rms ? h : minus(h, mean_over(h, dims)), along));
 }
 
 static RtTensor *sum_over(RtTensor *x, const RtInts *dims) {
@@ -83,7 +90,7 @@ GRAD(batch_norm) {
     if (HAS_G(0)) {
         h = g = as_dtype(g, Y_DTYPE(1));
         if (X(1)) h = rt_mul(g, per_channel(as_dtype(X(1), Y_DTYPE(1)), ndim));
-        dx = attrs->training ? through_normal(h, normal, &dims) : rt_mul(h, normal.rstd);
+        dx = attrs->training ? through_normal(h, normal, &dims, false) : rt_mul(h, normal.rstd);
         GIVE(1, sum_over(rt_mul(g, normal.xhat), &dims));
         GIVE(2, sum_over(g, &dims));
     }
@@ -118,15 +125,15 @@ GRAD(layer_norm) {
     RtTensor *x = as_dtype(X(0), Y_DTYPE(1)), *g = G(0), *h, *dx = RT_NONE;
     double n = 1;
     for (int i = 0; i < attrs->normalized_shape.n; i++) n *= (double)attrs->normalized_shape.v[i];
-    Normal normal = normal_of(x, &dims, attrs->eps);
+    Normal normal = attrs->rms ? rms_of(x, &dims, attrs->eps) : normal_of(x, &dims, attrs->eps);
     if (HAS_G(0)) {
         h = g = as_dtype(g, Y_DTYPE(1));
         if (X(1)) h = rt_mul(g, as_dtype(X(1), Y_DTYPE(1)));
-        dx = through_normal(h, normal, &dims);
+        dx = through_normal(h, normal, &dims, attrs->rms);
         GIVE(1, sum_over(rt_mul(g, normal.xhat), &lines));
         GIVE(2, sum_over(g, &lines));
     }
-    GIVE(0, through_statistics(dx, normal, G(1), G(2), n));
+    GIVE(0, through_statistics(dx, normal, attrs->rms ? RT_NONE : G(1), G(2), n));
     return OK;
 }
 

@@ -354,3 +354,45 @@ static void own_alpha_dropout(void) { // mean 0 and variance 1 stay
 const OpCase case_dropout = {.own = own_dropout};
 const OpCase case_feature_dropout = {.own = own_feature_dropout};
 const OpCase case_alpha_dropout = {.own = own_alpha_dropout};
+
+// As alpha_dropout, with whole channels dropped.
+static void own_feature_alpha_dropout(void) {
+    const double low = -1.7580993408473766, a = 1 / sqrt(0.5 * (1 + 0.5 * low * low)),
+                 b = -a * low * 0.5;
+    check_dropout(rt_feature_alpha_dropout, a + b, a * low + b);
+    RtScope scope;
+    CHECK_OK(rt_scope_open(&scope));
+    RtTensor *y =
+        rt_feature_alpha_dropout(ones(3, (int64_t[]){20, 10, 7}, RT_F64), WITH(dropout, .p = 0.5));
+    CHECK_MADE(y);
+    for (int64_t i = 0; i < y->numel; i++) assert_true(item(y, i) == item(y, i / 7 * 7));
+    rt_scope_close(scope);
+}
+const OpCase case_feature_alpha_dropout = {.own = own_feature_alpha_dropout};
+
+// rms_norm: M lines of N.
+static bool make_rms_norm(Sample *s, int k) {
+    if (k >= (int)(sizeof layers / sizeof *layers)) return false;
+    int outer = layers[k].ndim - layers[k].normal;
+    sample_input(s, -2, 3, layers[k].ndim, layers[k].shape);
+    add_params(s, 0, layers[k].shape + outer, layers[k].normal, layers[k].params & 1);
+    s->nin--;
+    RtInts normal = {.n = layers[k].normal};
+    memcpy(normal.v, layers[k].shape + outer, (size_t)normal.n * sizeof(int64_t));
+    SAMPLE_ATTRS(s, rms, .normalized_shape = normal, .eps = rt_float(1e-3));
+    return true;
+}
+static void truth_rms_norm(Sample *s) {
+    const RtAttrs_rms *attrs = s->attrs;
+    int64_t N = sample_numel(attrs->normalized_shape.n, attrs->normalized_shape.v);
+    int64_t M = sample_numel(s->ndim[0], s->shape[0]) / N;
+    double *y = sample_output(s, 0, s->ndim[0], s->shape[0]);
+    for (int64_t m = 0; m < M; m++) {
+        double squares = 0;
+        for (int64_t i = 0; i < N; i++) squares += s->x[0][m * N + i] * s->x[0][m * N + i];
+        double rstd = 1 / sqrt(squares / (double)N + 1e-3);
+        for (int64_t i = 0; i < N; i++) y[m * N + i] = s->x[0][m * N + i] * rstd * param(s, 1, i, 1);
+    }
+}
+const OpCase case_rms_norm = {
+    .make = make_rms_norm, .truth = truth_rms_norm, .dtypes = ON_FLOATS, .tolerance = 3};
