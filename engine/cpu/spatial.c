@@ -89,13 +89,20 @@ static void put_filter(Taps *taps, int mode, double scale, int64_t j, int64_t si
     for (int64_t t = begin; t < taps->used && total != 0; t++) taps->weight[t] /= total;
 }
 
-// What result j of `length` reads of `size` positions. Positions of nearest are worked out in
-// float, so that they fall on the same side of an edge as PyTorch's.
+// Rounded to float as PyTorch rounds, so that it falls on the same side of an edge.
+static float nearest_place(int mode, double scale, int64_t j, bool wide) {
+    float narrow = (float)scale;
+    if (mode == NEAREST) return wide ? (float)(scale * (double)j) : narrow * (float)j;
+    double at =
+        wide ? fma(scale, (double)j + 0.5, -0.5) : (double)fmaf(narrow, (float)j + 0.5f, -0.5f);
+    return (float)((at < 0 ? 0 : at) + 0.5);
+}
+
+// What result j reads of `size` positions. wide: of doubles.
 static void put_result(Taps *taps, const RtAttrs_resample *attrs, double scale, int64_t j,
-                       int64_t size) {
+                       int64_t size, bool wide) {
     if (attrs->mode == NEAREST || attrs->mode == NEAREST_EXACT) {
-        float at = ((float)j + (attrs->mode == NEAREST ? 0.0f : 0.5f)) * (float)scale;
-        put_tap(taps, within((double)at, size), 1);
+        put_tap(taps, within((double)nearest_place(attrs->mode, scale, j, wide), size), 1);
         return;
     }
     if (attrs->antialias) {
@@ -165,7 +172,7 @@ static Status make_table(const RtAttrs_resample *attrs, int64_t size, int64_t le
     if (!taps.begin || !taps.at || !taps.weight) return error_code();
     for (int64_t j = 0; j < length; j++) {
         taps.begin[j] = taps.used;
-        put_result(&taps, attrs, scale, j, size);
+        put_result(&taps, attrs, scale, j, size, work == RT_F64);
     }
     taps.begin[length] = taps.used;
     if (back) TRY(turn_round(&taps, length, size));

@@ -5,9 +5,9 @@ from typing import Any, List
 from rustorch.nn.modules import *  # noqa: F401,F403
 from rustorch.nn import functional, init, modules, utils
 from rustorch.nn.modules import __all__ as _layers
-from rustorch.nn.parameter import Parameter
+from rustorch.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Parameter", "functional", "init", "modules", "utils", "parallel"] + _layers
+__all__ = ["Parameter", "UninitializedParameter", "UninitializedBuffer", "functional", "init", "modules", "utils", "parallel"] + _layers
 
 
 def __getattr__(name: str) -> Any:

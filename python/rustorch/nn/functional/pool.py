@@ -220,10 +220,15 @@ def _fractional_max_pool(n: int) -> Tuple[Any, Any]:
         x = input if input.dim() == n + 2 else input.unsqueeze(0)
         B, C = x.shape[:2]
         samples = rustorch.rand(B, C, n, dtype=input.dtype) if _random_samples is None else _random_samples
+        if tuple(samples.shape) != (B, C, n) or samples.dtype != input.dtype:
+            raise rustorch.ShapeError(
+                f"{name}: _random_samples must be {input.dtype} of shape {(B, C, n)}, not {samples.dtype} {tuple(samples.shape)}"
+            )
         # position = Σ (begin of the window + place in it) · stride, over (B, C, out…, kernel…)
         position, stride = rustorch.zeros(1, dtype=rustorch.int64), 1
-        for i in reversed(range(n)):  # the samples name the last dimension first
-            begin = _intervals(samples[..., n - 1 - i], spatial[i], kernel[i], out[i])
+        for i in reversed(range(n)):
+            sample = samples[..., 1 - i if n == 2 else i]  # PyTorch's order: (x, y) of images, (z, y, x) of volumes
+            begin = _intervals(sample, spatial[i], kernel[i], out[i])
             shape = [B, C] + [out[i] if j == i else 1 for j in range(n)] + [1] * n
             place = [1, 1] + [1] * n + [kernel[i] if j == i else 1 for j in range(n)]
             position = position + (begin.reshape(shape) + rustorch.arange(kernel[i]).reshape(place)) * stride

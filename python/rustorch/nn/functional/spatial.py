@@ -88,6 +88,8 @@ def interpolate(
     antialias : bool, default False
         Widen the kernel when shrinking (``"bilinear"`` and ``"bicubic"``), as Pillow does.
 
+    uint8 is computed in float32 and rounded.
+
     Raises
     ------
     ValueError
@@ -201,7 +203,7 @@ def _taps(at: Tensor, size: int, mode: str, padding_mode: str, align_corners: bo
     if mode != "bicubic":
         at = _bounded(at, size, padding_mode, align_corners)
     if mode == "nearest":
-        first, weights = at.detach().round(), [rustorch.ones_like(at)]
+        first, weights = at.detach().round(), [at * 0 + 1]  # whose gradient is 0, and not missing
     else:
         first = at.detach().floor()
         part = at - first

@@ -1,19 +1,26 @@
 """All layers, one file a kind."""
 
-from rustorch.nn.modules import activation, container, conv, dropout, linear, loss, norm, pooling, sparse
+from rustorch.nn.modules import activation, container, conv, dropout, lazy, linear, loss, norm, padding, pooling, sparse
+from rustorch.nn.modules import spatial, sync_norm
 from rustorch.nn.modules.activation import *  # noqa: F401,F403
 from rustorch.nn.modules.container import *  # noqa: F401,F403
 from rustorch.nn.modules.conv import *  # noqa: F401,F403
 from rustorch.nn.modules.dropout import *  # noqa: F401,F403
+from rustorch.nn.modules.lazy import *  # noqa: F401,F403
 from rustorch.nn.modules.linear import *  # noqa: F401,F403
 from rustorch.nn.modules.loss import *  # noqa: F401,F403
 from rustorch.nn.modules.module import Module
 from rustorch.nn.modules.norm import *  # noqa: F401,F403
+from rustorch.nn.modules.padding import *  # noqa: F401,F403
 from rustorch.nn.modules.pooling import *  # noqa: F401,F403
 from rustorch.nn.modules.sparse import *  # noqa: F401,F403
+from rustorch.nn.modules.spatial import *  # noqa: F401,F403
+from rustorch.nn.modules.sync_norm import *  # noqa: F401,F403
 
 __all__ = ["Module"] + [
     name
-    for part in (activation, container, conv, dropout, linear, loss, norm, pooling, sparse)
+    for part in (
+        activation, container, conv, dropout, lazy, linear, loss, norm, padding, pooling, sparse, spatial, sync_norm
+    )
     for name in part.__all__
 ]
