@@ -13,7 +13,7 @@
 #include "cpu/parallel.h"
 #include "ops/dims.h"
 
-enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC }; // the words of choices.def
+enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC, REFLECT, REPLICATE, CIRCULAR }; // of choices.def
 
 static const SpatialLoops *loops_of(RtDtype work) {
     return &ISA_PICK(spatial_table)->of[work == RT_F64];
@@ -98,11 +98,23 @@ static float nearest_place(int mode, double scale, int64_t j, bool wide) {
     return (float)((at < 0 ? 0 : at) + 0.5);
 }
 
+// The position that stands at position i, which may lie outside, of a padded dimension.
+static int64_t padded_place(int mode, int64_t i, int64_t size) {
+    if (mode == REPLICATE) return clamped(i, size);
+    if (mode == CIRCULAR) return (i % size + size) % size;
+    i = i < 0 ? -i : i;
+    return i < size ? i : 2 * (size - 1) - i;
+}
+
 // What result j reads of `size` positions. wide: of doubles.
 static void put_result(Taps *taps, const RtAttrs_resample *attrs, double scale, int64_t j,
                        int64_t size, bool wide) {
     if (attrs->mode == NEAREST || attrs->mode == NEAREST_EXACT) {
         put_tap(taps, within((double)nearest_place(attrs->mode, scale, j, wide), size), 1);
+        return;
+    }
+    if (attrs->mode >= REFLECT) {
+        put_tap(taps, padded_place(attrs->mode, j - attrs->before, size), 1);
         return;
     }
     if (attrs->antialias) {
@@ -157,8 +169,8 @@ static Status turn_round(Taps *taps, int64_t length, int64_t size) {
 static Status make_table(const RtAttrs_resample *attrs, int64_t size, int64_t length, bool back,
                          RtDtype work, TapTable *out) {
     double scale = scale_of(attrs, size, length);
-    int64_t most = attrs->mode <= NEAREST_EXACT ? 1 : attrs->mode == LINEAR ? 2 : 4;
-    bool filter = attrs->antialias && attrs->mode >= LINEAR;
+    bool filter = attrs->antialias && (attrs->mode == LINEAR || attrs->mode == CUBIC);
+    int64_t most = attrs->mode == LINEAR ? 2 : attrs->mode == CUBIC ? 4 : 1;
     if (filter) {
         double reach = 2 * filter_support(attrs->mode, scale) + 2;
         most = reach < (double)size ? (int64_t)reach : size;
@@ -243,120 +255,3 @@ static Status run_resample(OpCall *call, bool back) {
 
 Status cpu_resample(OpCall *call) { return run_resample(call, false); }
 Status cpu_resample_backward(OpCall *call) { return run_resample(call, true); }
-
-// Positions and weights that are tensors ------------------------------------------------------
-
-typedef struct Sampling {
-    const SpatialLoops *loops;
-    int64_t C, S, P, taps, bytes;
-    const char *x, *weight, *g; // the two that are read
-    char *out;
-    const int64_t *at;
-} Sampling;
-
-static Status sampling_of(const OpCall *call, int64_t S, Sampling *s) {
-    const RtTensor *index = call->in[1];
-    *s = (Sampling){.loops = loops_of(work_of(call->compute)),
-                    .S = S,
-                    .P = index->shape[1],
-                    .taps = index->shape[2],
-                    .bytes = (int64_t)rt_dtype_bytes(work_of(call->compute)),
-                    .at = rt_tensor_data(index)};
-    for (int64_t i = 0; i < index->numel; i++)
-        if (s->at[i] >= S)
-            return call_fail(call, ERR_INDEX, "index %lld lies outside the %lld positions of self",
-                             (long long)s->at[i], (long long)S);
-    return OK;
-}
-
-static void gather_channels(void *context, int64_t begin, int64_t end, int chunk) {
-    const Sampling *s = context;
-    (void)chunk;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t first = i / s->C * s->P * s->taps;
-        s->loops->gather(s->x + i * s->S * s->bytes, s->at + first, s->weight + first * s->bytes,
-                         s->P, s->taps, s->out + i * s->P * s->bytes);
-    }
-}
-
-static void scatter_channels(void *context, int64_t begin, int64_t end, int chunk) {
-    const Sampling *s = context;
-    (void)chunk;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t first = i / s->C * s->P * s->taps;
-        char *to = s->out + i * s->S * s->bytes;
-        memset(to, 0, (size_t)(s->S * s->bytes));
-        s->loops->scatter(s->g + i * s->P * s->bytes, s->at + first, s->weight + first * s->bytes,
-                          s->P, s->taps, to);
-    }
-}
-
-// A block of results, all channels in order: what one thread adds to, no other touches.
-enum { WEIGHT_BLOCK = 256 };
-
-static void weigh_blocks(void *context, int64_t begin, int64_t end, int chunk) {
-    const Sampling *s = context;
-    (void)chunk;
-    int64_t blocks = (s->P + WEIGHT_BLOCK - 1) / WEIGHT_BLOCK;
-    for (int64_t i = begin; i < end; i++) {
-        int64_t n = i / blocks, p = i % blocks * WEIGHT_BLOCK,
-                count = s->P - p < WEIGHT_BLOCK ? s->P - p : WEIGHT_BLOCK;
-        int64_t first = (n * s->P + p) * s->taps;
-        char *to = s->out + first * s->bytes;
-        memset(to, 0, (size_t)(count * s->taps * s->bytes));
-        for (int64_t c = n * s->C; c < (n + 1) * s->C; c++)
-            s->loops->weights(s->g + (c * s->P + p) * s->bytes, s->at + first,
-                              s->x + c * s->S * s->bytes, count, s->taps, to);
-    }
-}
-
-static int64_t grain_of(int64_t elements) { return PARALLEL_GRAIN / (elements + 1) + 1; }
-
-Status cpu_sample_gather(OpCall *call) {
-    RtDtype work = work_of(call->compute);
-    Sampling s;
-    TRY(sampling_of(call, call->in[0]->shape[2], &s));
-    if (call->out[0]->numel == 0) return OK;
-    RtTensor *x = tensor_as(call->in[0], work), *weight = tensor_as(call->in[2], work),
-             *out = result_room(call, work);
-    if (!x || !weight || !out) return error_code();
-    s.C = x->shape[1];
-    s.x = rt_tensor_data(x);
-    s.weight = rt_tensor_data(weight);
-    s.out = rt_tensor_data(out);
-    parallel_run(x->shape[0] * s.C, grain_of(s.P * s.taps), gather_channels, &s);
-    return hand_over(call, out);
-}
-
-Status cpu_sample_scatter(OpCall *call) {
-    RtDtype work = work_of(call->compute);
-    Sampling s;
-    TRY(sampling_of(call, call->out[0]->shape[2], &s));
-    if (call->out[0]->numel == 0) return OK;
-    RtTensor *g = tensor_as(call->in[0], work), *weight = tensor_as(call->in[2], work),
-             *out = result_room(call, work);
-    if (!g || !weight || !out) return error_code();
-    s.C = g->shape[1];
-    s.g = rt_tensor_data(g);
-    s.weight = rt_tensor_data(weight);
-    s.out = rt_tensor_data(out);
-    parallel_run(g->shape[0] * s.C, grain_of(s.P * s.taps + s.S), scatter_channels, &s);
-    return hand_over(call, out);
-}
-
-Status cpu_sample_weights(OpCall *call) {
-    RtDtype work = work_of(call->compute);
-    Sampling s;
-    TRY(sampling_of(call, call->in[2]->shape[2], &s));
-    if (call->out[0]->numel == 0) return OK;
-    RtTensor *g = tensor_as(call->in[0], work), *x = tensor_as(call->in[2], work),
-             *out = result_room(call, work);
-    if (!g || !x || !out) return error_code();
-    s.C = x->shape[1];
-    s.g = rt_tensor_data(g);
-    s.x = rt_tensor_data(x);
-    s.out = rt_tensor_data(out);
-    int64_t blocks = (s.P + WEIGHT_BLOCK - 1) / WEIGHT_BLOCK;
-    parallel_run(x->shape[0] * blocks, grain_of(WEIGHT_BLOCK * s.taps * s.C), weigh_blocks, &s);
-    return hand_over(call, out);
-}

@@ -137,6 +137,46 @@ GRAD(layer_norm) {
     return OK;
 }
 
+GRAD(group_norm) {
+    const RtAttrs_norm *attrs = A(norm);
+    RtAttrs_norm back = *attrs;
+    back.affine = WANT(1) || WANT(2);
+    if (!rt_grad_enabled() && HAS_G(0) && !HAS_G(1) && !HAS_G(2)) {
+        RtTensor *dx, *dweight, *dbias;
+        TRY(rt_group_norm_backward(G(0), X(0), optional(X(1)), Y(1), Y(2), back, &dx, &dweight,
+                                   &dbias));
+        GIVE(0, dx);
+        GIVE(1, dweight);
+        GIVE(2, dbias);
+        return OK;
+    }
+    // As lines (B, G, L), each of which is normalised.
+    const RtShape *shape = X_SHAPE(0);
+    int64_t lines = shape->dim[0] * attrs->num_groups, L = lines ? shape_numel(shape) / lines : 0;
+    const RtInts dims = RT_INTS(2);
+    RtAttrs_shape flat = {.shape = RT_INTS(shape->dim[0], attrs->num_groups, L)},
+                  one = {.shape = RT_INTS(shape->dim[0], attrs->num_groups, 1)}, whole = {0};
+    RtInts others = {.n = 0};
+    whole.shape.n = shape->n;
+    for (int i = 0; i < shape->n; i++) {
+        whole.shape.v[i] = shape->dim[i];
+        if (i != 1) others.v[others.n++] = i;
+    }
+    RtTensor *x = as_dtype(X(0), Y_DTYPE(1)), *g, *h, *dx = RT_NONE;
+    Normal normal = normal_of(rt_reshape(x, flat), &dims, attrs->eps);
+    if (HAS_G(0)) {
+        h = g = as_dtype(G(0), Y_DTYPE(1));
+        if (X(1)) h = rt_mul(g, per_channel(as_dtype(X(1), Y_DTYPE(1)), shape->n));
+        dx = through_normal(rt_reshape(h, flat), normal, &dims, false);
+        GIVE(1, sum_over(rt_mul(g, rt_reshape(normal.xhat, whole)), &others));
+        GIVE(2, sum_over(g, &others));
+    }
+    dx = through_statistics(dx, normal, HAS_G(1) ? rt_reshape(G(1), one) : RT_NONE,
+                            HAS_G(2) ? rt_reshape(G(2), one) : RT_NONE, (double)L);
+    GIVE(0, rt_reshape(dx, whole));
+    return OK;
+}
+
 GRAD(native_dropout) {
     if (!HAS_G(0)) return OK;
     if (!A(dropout)->training)

@@ -10,6 +10,15 @@ Status infer_RESAMPLE(OpCall *call) {
         return call_fail(call, ERR_SHAPE,
                          "input (%s) has no positions in dimension %d to resample to %lld",
                          shape_words(x), dim, (long long)attrs->length);
+    // A mirror has all but its first position once, a circle all of them.
+    int64_t size = call->row->op == OP_resample ? x->shape[dim] : attrs->length,
+            length = call->row->op == OP_resample ? attrs->length : x->shape[dim],
+            after = length - size - attrs->before;
+    enum { REFLECT = 4 }; // of choices.def
+    if (attrs->mode == REFLECT && (attrs->before >= size || after >= size))
+        return call_fail(call, ERR_SHAPE,
+                         "a mirror of %lld positions cannot be padded by (%lld, %lld)",
+                         (long long)size, (long long)attrs->before, (long long)after);
     call->shape[0] = shape_of(x);
     call->shape[0].dim[dim] = attrs->length;
     return OK;
@@ -63,5 +72,52 @@ Status infer_SAMPLE_WEIGHTS(OpCall *call) {
         g->shape[2] != index->shape[1] || g->shape[0] != x->shape[0] || g->shape[1] != x->shape[1])
         return does_not_fit(call, "grad (N, C, P), index (N, P, T) and self (N, C, S)");
     call->shape[0] = shape_of(index);
+    return OK;
+}
+
+// Positions are int64; the rest has the places' dtype, float32 or float64.
+Status dtype_SAMPLE_TAPS(OpCall *call) {
+    RtDtype dtype = (RtDtype)call->in[call->nin - 1]->dtype;
+    bool one = call->in[0]->dtype == (int8_t)dtype;
+    if ((dtype != RT_F32 && dtype != RT_F64) || !one)
+        return call_fail(call, ERR_DTYPE, "float32 or float64 is needed, not %s",
+                         rt_dtype_name((RtDtype)call->in[0]->dtype));
+    call->compute = dtype;
+    call->dtype[0] = call->nout == 2 ? RT_I64 : dtype;
+    call->dtype[1] = dtype;
+    return OK;
+}
+
+static Status take_places(OpCall *call, const RtTensor *place, RtShape *taps) {
+    const RtAttrs_sample *attrs = ATTRS_OF(call, sample);
+    int n = attrs->sizes.n;
+    if ((n != 2 && n != 3) || place->ndim != 3 || place->shape[2] != n)
+        return call_fail(
+            call, ERR_SHAPE,
+            "places (%s) must be (N, P, 2 or 3), with as many sizes of the image, not %d",
+            shape_words(place), n < 0 ? 0 : n);
+    for (int i = 0; i < n; i++)
+        if (attrs->sizes.v[i] < 1)
+            return call_fail(call, ERR_SHAPE, "an image without pixels cannot be sampled");
+    if (attrs->mode == 2 && n == 3)
+        return call_fail(call, ERR_VALUE, "bicubic is for images, not for volumes");
+    int64_t each = attrs->mode == 0 ? 2 : attrs->mode == 1 ? 1 : 4, all = each * each;
+    *taps = (RtShape){.n = 3, .dim = {place->shape[0], place->shape[1], n == 3 ? all * each : all}};
+    return OK;
+}
+
+Status infer_SAMPLE_TAPS(OpCall *call) {
+    TRY(take_places(call, call->in[0], &call->shape[0]));
+    call->shape[1] = call->shape[0];
+    return OK;
+}
+
+Status infer_SAMPLE_TAPS_BACKWARD(OpCall *call) {
+    RtShape taps;
+    TRY(take_places(call, call->in[1], &taps));
+    if (!shape_is(call->in[0], &taps))
+        return call_fail(call, ERR_SHAPE, "grad (%s) does not fit the places (%s)",
+                         shape_words(call->in[0]), shape_words(call->in[1]));
+    call->shape[0] = shape_of(call->in[1]);
     return OK;
 }

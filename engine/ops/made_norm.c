@@ -8,55 +8,6 @@ static Status give(OpCall *call, RtTensor *result) {
     return result ? OK : error_code();
 }
 
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
-}
-
-Status made_group_norm(OpCall *call) {
-    const RtAttrs_norm *attrs = ATTRS_OF(call, norm);
-    RtTensor *x = call->in[0];
-    if (x->ndim < 2)
-        return call_fail(
-            call, ERR_SHAPE,
-            "the input has shape (%s), at least 2 dimensions are needed: batch and channels",
-            shape_words(x));
-    int64_t channels = x->shape[1], groups = attrs->num_groups;
-    if (groups < 1 || channels % groups)
-        return call_fail(
-            call, ERR_VALUE,
-            "expected number of channels in input to be divisible by num_groups, but got input of "
-            "shape (%s) and num_groups=%lld",
-            shape_words(x), (long long)groups);
-    RtShape whole = shape_of(x);
-    RtInts shape = {.n = whole.n}, each = {.n = whole.n};
-    int64_t inner = 1;
-    for (int i = 0; i < whole.n; i++) {
-        shape.v[i] = whole.dim[i];
-        each.v[i] = i == 1 ? channels : 1;
-        if (i > 0) inner *= whole.dim[i];
-    }
-    if (x->numel == 0) return give(call, rt_clone(x));
-    RtTensor *lines = shaped(x, RT_INTS(x->shape[0] * groups, inner / groups));
-    RtTensor *y, *mean, *rstd;
-    TRY(rt_layer_norm(lines, RT_NONE, RT_NONE,
-                      WITH(norm, .normalized_shape = RT_INTS(inner / groups), .eps = attrs->eps),
-                      &y, &mean, &rstd));
-    y = shaped(y, shape);
-    for (int i = 1; i < 3; i++) {
-        RtTensor *param = call->in[i];
-        if (!PRESENT(param)) continue;
-        if (param->ndim != 1 || param->numel != channels)
-            return call_fail(
-                call, ERR_SHAPE,
-                "%s has shape (%s), the input (%s) has %lld channels: shape (%lld,) is needed",
-                i == 1 ? "weight" : "bias", shape_words(param), shape_words(x), (long long)channels,
-                (long long)channels);
-        param = shaped(param, each);
-        y = i == 1 ? rt_mul(y, param) : rt_add(y, param, rt_defaults_alpha());
-    }
-    return give(call, y);
-}
-
 // torch.finfo(dtype).eps
 static double epsilon_of(RtDtype dtype) {
     switch (dtype) {

@@ -54,6 +54,8 @@ static Status plan_steps(const OpCall *call, Step *steps, int *out_n) {
         return call_fail(call, ERR_VALUE,
                          "size must have %d integers for an input of shape (%s), not %d", n,
                          shape_words(x), attrs->size.n < 0 ? 0 : attrs->size.n);
+    if (attrs->mode > CUBIC)
+        return call_fail(call, ERR_VALUE, "mode must be nearest, nearest-exact, linear or cubic");
     if (attrs->mode < LINEAR && (attrs->align_corners || attrs->antialias))
         return call_fail(call, ERR_VALUE,
                          "align_corners and antialias belong to the linear and cubic modes");

@@ -3,7 +3,7 @@
 
 // resample: each result as a weighted sum, worked out from the definition of its mode -----------
 
-enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC };
+enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC, REFLECT, REPLICATE, CIRCULAR };
 
 typedef struct Shape {
     int ndim, dim;
@@ -11,21 +11,25 @@ typedef struct Shape {
     int mode;
     bool align_corners, antialias;
     double scale;
+    int64_t before; // for padding
 } Shape;
 
 static const Shape shapes[] = {
-    {3, 2, {2, 2, 5}, 9, NEAREST, false, false, 0},
-    {3, 1, {2, 7, 3}, 3, NEAREST_EXACT, false, false, 0},
-    {3, 2, {2, 3, 5}, 8, LINEAR, false, false, 0},
-    {4, 2, {1, 2, 6, 5}, 4, LINEAR, true, false, 0},
-    {3, 2, {2, 1, 6}, 7, LINEAR, false, false, 1.25},
-    {3, 2, {1, 2, 7}, 10, CUBIC, false, false, 0},
-    {4, 2, {2, 1, 5, 18}, 3, CUBIC, true, false, 0},
-    {3, 2, {2, 1, 11}, 4, LINEAR, false, true, 0},
-    {4, 2, {1, 1, 13, 17}, 5, CUBIC, false, true, 0},
-    {3, 2, {1, 1, 4}, 9, CUBIC, false, true, 0},
-    {2, 1, {3, 1}, 4, LINEAR, true, false, 0},
-    {2, 1, {3, 4}, 1, LINEAR, true, false, 0},
+    {3, 2, {2, 2, 5}, 9, NEAREST, false, false, 0, 0},
+    {3, 1, {2, 7, 3}, 3, NEAREST_EXACT, false, false, 0, 0},
+    {3, 2, {2, 3, 5}, 8, LINEAR, false, false, 0, 0},
+    {4, 2, {1, 2, 6, 5}, 4, LINEAR, true, false, 0, 0},
+    {3, 2, {2, 1, 6}, 7, LINEAR, false, false, 1.25, 0},
+    {3, 2, {1, 2, 7}, 10, CUBIC, false, false, 0, 0},
+    {4, 2, {2, 1, 5, 18}, 3, CUBIC, true, false, 0, 0},
+    {3, 2, {2, 1, 11}, 4, LINEAR, false, true, 0, 0},
+    {4, 2, {1, 1, 13, 17}, 5, CUBIC, false, true, 0, 0},
+    {3, 2, {1, 1, 4}, 9, CUBIC, false, true, 0, 0},
+    {2, 1, {3, 1}, 4, LINEAR, true, false, 0, 0},
+    {2, 1, {3, 4}, 1, LINEAR, true, false, 0, 0},
+    {2, 1, {3, 4}, 9, REFLECT, false, false, 0, 3},
+    {3, 1, {2, 4, 3}, 9, REPLICATE, false, false, 0, 4},
+    {3, 2, {2, 1, 5}, 8, CIRCULAR, false, false, 0, -1},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -41,6 +45,13 @@ static void weights_of(const Shape *p, int64_t size, int64_t j, double *weight) 
     double scale = p->scale > 0 ? 1 / p->scale : (double)size / (double)p->length, total = 0;
     if (p->align_corners) scale = p->length > 1 ? (double)(size - 1) / (double)(p->length - 1) : 0;
     memset(weight, 0, (size_t)size * sizeof *weight);
+    if (p->mode >= REFLECT) {
+        int64_t i = j - p->before;
+        if (p->mode == REFLECT) i = i < 0 ? -i : i >= size ? 2 * size - 2 - i : i;
+        if (p->mode == REPLICATE) i = i < 0 ? 0 : i >= size ? size - 1 : i;
+        weight[(i + size) % size] = 1;
+        return;
+    }
     if (p->mode <= NEAREST_EXACT) {
         double at = floor(((double)j + (p->mode == NEAREST ? 0 : 0.5)) * scale + 1e-9);
         weight[(int64_t)fmin(at, (double)size - 1)] = 1;
@@ -89,7 +100,8 @@ static const Shape *current; // the shape that make settled last
 
 static void settings(Sample *s, const Shape *p, int64_t length) {
     SAMPLE_ATTRS(s, resample, .dim = p->dim - p->ndim, .length = length, .mode = p->mode,
-                 .align_corners = p->align_corners, .antialias = p->antialias, .scale = p->scale);
+                 .align_corners = p->align_corners, .antialias = p->antialias, .scale = p->scale,
+                 .before = p->before);
 }
 
 static void small_shape(const Shape *p, int64_t *out) {
@@ -274,6 +286,124 @@ static void truth_sample_weights(Sample *s) {
 }
 const OpCase case_sample_weights = {
     .make = make_sample_weights, .truth = truth_sample_weights, .dtypes = ON_FLOATS};
+
+// sample_taps: places in images of two or three dimensions -----------------------------------
+
+static const struct {
+    int dims;
+    int64_t N, P, size[3];
+    int mode, padding; // bilinear, nearest, bicubic; zeros, border, reflection
+    bool align;
+} grids[] = {
+    {2, 2, 5, {4, 3}, 0, 0, false},    {2, 1, 7, {3, 5}, 0, 1, true},
+    {3, 1, 6, {2, 3, 4}, 0, 2, false}, {2, 1, 6, {4, 4}, 1, 0, true},
+    {3, 2, 3, {3, 2, 2}, 1, 1, false}, {2, 1, 7, {5, 4}, 2, 0, false},
+    {2, 2, 4, {4, 5}, 2, 2, true},     {2, 1, 4, {3, 4}, 2, 1, false},
+    {2, 0, 4, {3, 4}, 0, 0, false},    {2, 1, 9, {1, 3}, 0, 2, true},
+    {2, 1, 300, {9, 7}, 0, 0, false},
+};
+static int gridded; // which
+
+static void grid_settings(Sample *s) {
+    RtInts image_size = {.n = grids[gridded].dims};
+    memcpy(image_size.v, grids[gridded].size, (size_t)image_size.n * sizeof *image_size.v);
+    SAMPLE_ATTRS(s, sample, .sizes = image_size, .mode = grids[gridded].mode,
+                 .padding_mode = grids[gridded].padding, .align_corners = grids[gridded].align);
+}
+
+static double bounded_at(double at, int64_t size) {
+    double low = grids[gridded].align ? 0 : -0.5,
+           high = grids[gridded].align ? (double)size - 1 : (double)size - 0.5;
+    if (grids[gridded].padding == 0) return at;
+    while (grids[gridded].padding == 2 && low < high && (at < low || at > high))
+        at = at < low ? 2 * low - at : 2 * high - at;
+    return fmin(fmax(at, 0), (double)size - 1);
+}
+
+// Weight of tap k of a place along a dimension, and its pixel or −1.
+static double tap_weight(double place, int64_t size, int k, int64_t *pixel) {
+    double at = grids[gridded].align ? (place + 1) / 2 * (double)(size - 1)
+                                     : ((place + 1) * (double)size - 1) / 2;
+    int mode = grids[gridded].mode;
+    if (mode != 2) at = bounded_at(at, size);
+    double q = mode == 1 ? nearbyint(at) : floor(at) + k - (mode == 2), weight = 1;
+    if (mode != 1) weight = mode == 0 ? 1 - fabs(at - q) : cubic(at - q, -0.75);
+    if (mode == 2) q = bounded_at(q, size);
+    *pixel = q >= 0 && q < (double)size ? (int64_t)q : -1;
+    return weight;
+}
+
+static int taps_along(void) { return (int[]){2, 1, 4}[grids[gridded].mode]; }
+
+static bool make_sample_taps(Sample *s, int k) {
+    if (k >= (int)(sizeof grids / sizeof *grids)) return false;
+    gridded = k;
+    sample_input(s, -1.7, 1.7, 3, (int64_t[]){grids[k].N, grids[k].P, grids[k].dims});
+    grid_settings(s);
+    return true;
+}
+
+static int64_t all_taps(void) {
+    int64_t n = taps_along();
+    return grids[gridded].dims == 3 ? n * n * n : n * n;
+}
+
+static double place_tap(const double *place, int64_t t, int64_t *index) {
+    int n = taps_along(), dims = grids[gridded].dims;
+    double weight = 1;
+    int64_t rest = t, pixels[3];
+    *index = 0;
+    for (int i = dims; i-- > 0; rest /= n)
+        weight *=
+            tap_weight(place[dims - 1 - i], grids[gridded].size[i], (int)(rest % n), &pixels[i]);
+    for (int i = 0; i < dims; i++)
+        *index = *index < 0 || pixels[i] < 0 ? -1 : *index * grids[gridded].size[i] + pixels[i];
+    return weight;
+}
+
+static void truth_sample_taps(Sample *s) {
+    int64_t T = all_taps(), shape[] = {grids[gridded].N, grids[gridded].P, T};
+    double *index = sample_output(s, 0, 3, shape), *weight = sample_output(s, 1, 3, shape);
+    for (int64_t i = 0; i < sample_numel(3, shape); i++) {
+        int64_t at;
+        weight[i] = place_tap(s->x[0] + i / T * grids[gridded].dims, i % T, &at);
+        index[i] = (double)at;
+    }
+}
+const OpCase case_sample_taps = {
+    .make = make_sample_taps, .truth = truth_sample_taps, .dtypes = ON_F64 | 1 << RT_F32};
+
+static bool make_sample_taps_backward(Sample *s, int k) {
+    if (k >= (int)(sizeof grids / sizeof *grids)) return false;
+    gridded = k;
+    sample_input(s, -1, 1, 3, (int64_t[]){grids[k].N, grids[k].P, all_taps()});
+    sample_input(s, -1.7, 1.7, 3, (int64_t[]){grids[k].N, grids[k].P, grids[k].dims});
+    grid_settings(s);
+    return true;
+}
+static void truth_sample_taps_backward(Sample *s) { // by differences
+    const double h = 1e-6;
+    int dims = grids[gridded].dims;
+    int64_t T = all_taps(), shape[] = {grids[gridded].N, grids[gridded].P, dims}, unused;
+    double *y = sample_output(s, 0, 3, shape);
+    for (int64_t i = 0; i < sample_numel(3, shape); i++) {
+        double place[3];
+        memcpy(place, s->x[1] + i / dims * dims, (size_t)dims * sizeof *place);
+        for (int64_t t = 0; t < T; t++) {
+            double middle = place[i % dims];
+            place[i % dims] = middle + h;
+            double above = place_tap(place, t, &unused);
+            place[i % dims] = middle - h;
+            double below = place_tap(place, t, &unused);
+            place[i % dims] = middle;
+            y[i] += s->x[0][i / dims * T + t] * (above - below) / (2 * h);
+        }
+    }
+}
+const OpCase case_sample_taps_backward = {.make = make_sample_taps_backward,
+                                          .truth = truth_sample_taps_backward,
+                                          .dtypes = ON_F64 | 1 << RT_F32,
+                                          .tolerance = 100}; // of the differences
 
 // Windows as columns ----------------------------------------------------------------------------
 

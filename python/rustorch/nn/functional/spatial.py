@@ -8,6 +8,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch.autograd import Function
 
 _ops = _C._ops
 _Ints = Union[int, Sequence[int]]
@@ -197,24 +198,42 @@ def _cubic(t: Tensor) -> List[Tensor]:
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
-def _taps(at: Tensor, size: int, mode: str, padding_mode: str, align_corners: bool) -> Tuple[Tensor, Tensor]:
-    """Pixels (B, P, taps) and their weights along one dimension, for normalised places (B, P); a pixel outside is −1."""
+def _line_weights(at: Tensor, size: int, mode: str, padding_mode: str, align_corners: bool) -> Tensor:
+    """The weights (B, P, taps) of pixels along one dimension, for normalised places (B, P)."""
     at = (at + 1) / 2 * (size - 1) if align_corners else ((at + 1) * size - 1) / 2
     if mode != "bicubic":
         at = _bounded(at, size, padding_mode, align_corners)
     if mode == "nearest":
-        first, weights = at.detach().round(), [at * 0 + 1]  # whose gradient is 0, and not missing
-    else:
-        first = at.detach().floor()
-        part = at - first
-        weights = [1 - part, part] if mode == "bilinear" else _cubic(part)
-        first = first if mode == "bilinear" else first - 1
-    places = rustorch.stack([first + i for i in range(len(weights))], -1)
-    if mode == "bicubic":
-        places = _bounded(places, size, padding_mode, align_corners)
-    inside = (places >= 0) & (places <= size - 1)  # false for NaN
-    pixels = rustorch.where(inside, places, rustorch.full_like(places, -1.0)).to(rustorch.int64)
-    return pixels, rustorch.stack(weights, -1)
+        return (at * 0 + 1).unsqueeze(-1)
+    part = at - at.detach().floor()
+    return rustorch.stack([1 - part, part] if mode == "bilinear" else _cubic(part), -1)
+
+
+class _Taps(Function):
+    """The pixels and weights that places stand for: a kernel, whose gradient is one too.
+
+    Where the gradient is to be differentiated again, the weights are written out in ordinary ops instead.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, places: Tensor, settings: Tuple[Any, ...]) -> Tuple[Tensor, Tensor]:
+        ctx.save_for_backward(places)
+        ctx.settings = settings
+        pixels, weights = _ops.sample_taps(places, *settings)
+        ctx.mark_non_differentiable(pixels)
+        return pixels, weights
+
+    @staticmethod
+    def backward(ctx: Any, unused: Any, grad: Tensor) -> Tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        if not rustorch.is_grad_enabled():
+            return _ops.sample_taps_backward(grad, places, *ctx.settings), None
+        sizes, *rest = ctx.settings
+        weights = None
+        for i, size in enumerate(sizes):  # z, y, x: the last coordinate names the first dimension
+            line = _line_weights(places[..., len(sizes) - 1 - i], size, *rest)
+            weights = line if weights is None else (weights.unsqueeze(-1) * line.unsqueeze(-2)).flatten(-2)
+        return rustorch.autograd.grad(weights, places, grad, create_graph=True)[0], None
 
 
 def grid_sample(
@@ -280,17 +299,8 @@ def grid_sample(
         raise rustorch.TensorError(f"grid_sample: input and grid must have one dtype, not {input.dtype} and {grid.dtype}")
     dtype = rustorch.float64 if input.dtype == rustorch.float64 else rustorch.float32
     B, C = input.shape[:2]
-    places = grid.to(dtype).reshape(B, -1, n)
-    pixels, weights = None, None
-    for i in range(n):  # z, y, x: the last coordinate names the first dimension
-        size = input.shape[2 + i]
-        at, weight = _taps(places[..., n - 1 - i], size, mode, padding_mode, align_corners)
-        if pixels is None:
-            pixels, weights = at, weight
-            continue
-        outside = (pixels < 0).unsqueeze(-1) | (at < 0).unsqueeze(-2)
-        pixels = (pixels.unsqueeze(-1) * size + at.unsqueeze(-2)).masked_fill(outside, -1).flatten(-2)
-        weights = (weights.unsqueeze(-1) * weight.unsqueeze(-2)).flatten(-2)
+    places, settings = grid.to(dtype).reshape(B, -1, n), (list(input.shape[2:]), mode, padding_mode, align_corners)
+    pixels, weights = _Taps.apply(places, settings) if grid.requires_grad else _ops.sample_taps(places, *settings)
     flat = input.to(dtype).reshape(B, C, -1)
     return _ops.sample_gather(flat, pixels, weights).to(input.dtype).reshape(B, C, *grid.shape[1:-1])
 
