@@ -102,6 +102,10 @@ Status cpu_sample_gather(OpCall *call) {
     RtTensor *x = tensor_as(call->in[0], work), *weight = tensor_as(call->in[2], work),
              *out = result_room(call, work);
     if (!x || !weight || !out) return error_code();
+    if (s.S == 0) { // nothing that could be read
+        tensor_zero(out);
+        return hand_over(call, out);
+    }
     s.C = x->shape[1];
     s.x = rt_tensor_data(x);
     s.weight = rt_tensor_data(weight);
@@ -161,11 +165,21 @@ typedef struct Grid {
     int64_t size[3];
     int mode, padding;
     bool align, wide; // wide: doubles
-    const char *place, *grad;
-    char *out; // gradients of the places
+    const void *place, *grad;
+    void *out; // gradients of the places
     int64_t *index;
-    char *weight;
+    void *weight;
 } Grid;
+
+// Inline, where the library's are calls on the baseline instruction set. NaN and infinity stay.
+static inline double floor_of(double x) {
+    if (!(fabs(x) < 0x1p52)) return x;
+    double whole = (double)(int64_t)x;
+    return whole > x ? whole - 1 : whole;
+}
+static inline double nearest_of(double x) { // to even
+    return fabs(x) < 0x1p51 ? x + 0x1.8p52 - 0x1.8p52 : x;
+}
 
 // Mirrors a position until it lies in the image; *slope: 1 or −1 for every turn.
 static double reflected(double at, int64_t size, bool align, double *slope) {
@@ -176,7 +190,7 @@ static double reflected(double at, int64_t size, bool align, double *slope) {
     }
     double away = at - low, sign = away < 0 ? -1 : 1, turns;
     away = fabs(away);
-    turns = floor(away / span);
+    turns = floor_of(away / span);
     double rest = away - turns * span;
     bool back = fmod(turns, 2) != 0;
     *slope *= back ? -sign : sign;
@@ -211,16 +225,15 @@ static void cubic(double x, double *weight, double *slope) {
 
 static void read_line(const Grid *grid, double place, int64_t size, Line *line) {
     double scale = (grid->align ? (double)size - 1 : (double)size) / 2, unused = 0;
-    double at =
-        grid->align ? (place + 1) / 2 * ((double)size - 1) : ((place + 1) * (double)size - 1) / 2;
+    double at = place * scale + ((double)size - 1) / 2;
     if (grid->mode != BICUBIC) at = bounded(grid, at, size, &scale);
     if (grid->mode == NEAREST) {
-        line->pixel[0] = pixel_at(nearbyint(at), size);
+        line->pixel[0] = pixel_at(nearest_of(at), size);
         line->weight[0] = 1;
         line->slope[0] = 0;
         return;
     }
-    double first = floor(at), part = at - first;
+    double first = floor_of(at), part = at - first;
     if (grid->mode == BILINEAR) {
         line->pixel[0] = pixel_at(first, size);
         line->pixel[1] = pixel_at(first + 1, size);
@@ -237,10 +250,10 @@ static void read_line(const Grid *grid, double place, int64_t size, Line *line) 
     }
 }
 
-static double number_at(const Grid *grid, const char *from, int64_t i) {
+static double number_at(const Grid *grid, const void *from, int64_t i) {
     return grid->wide ? ((const double *)from)[i] : (double)((const float *)from)[i];
 }
-static void set_number(const Grid *grid, char *to, int64_t i, double value) {
+static void set_number(const Grid *grid, void *to, int64_t i, double value) {
     if (grid->wide)
         ((double *)to)[i] = value;
     else
@@ -256,10 +269,28 @@ static void read_lines(const Grid *grid, int64_t p, Line *lines) {
                   grid->size[i], &lines[3 - grid->dims + i]);
 }
 
+static bool is_plane(const Grid *grid) {
+    return grid->dims == 2 && !grid->wide && grid->mode == BILINEAR &&
+           grid->padding != REFLECTION && grid->size[0] < INT32_MAX && grid->size[1] < INT32_MAX;
+}
+
+static PlaneGrid plane_of(const Grid *grid) {
+    double H = (double)grid->size[0], W = (double)grid->size[1], less = grid->align ? 1 : 0;
+    return (PlaneGrid){
+        grid->size[0], grid->size[1], {(H - less) / 2, (W - less) / 2}, grid->padding == BORDER};
+}
+
 static void find_taps(void *context, int64_t begin, int64_t end, int chunk) {
     const Grid *grid = context;
     int taps = grid->taps, deep = grid->dims == 3 ? taps : 1, n = grid->dims;
     (void)chunk;
+    if (is_plane(grid)) {
+        PlaneGrid plane = plane_of(grid);
+        ISA_PICK(spatial_table)
+            ->plane_taps(&plane, (const float *)grid->place + 2 * begin, end - begin,
+                         grid->index + 4 * begin, (float *)grid->weight + 4 * begin);
+        return;
+    }
     for (int64_t p = begin, t = begin * deep * taps * taps; p < end; p++) {
         Line line[3];
         read_lines(grid, p, line);
@@ -279,6 +310,14 @@ static void add_slopes(void *context, int64_t begin, int64_t end, int chunk) {
     const Grid *grid = context;
     int taps = grid->taps, deep = grid->dims == 3 ? taps : 1;
     (void)chunk;
+    if (is_plane(grid)) {
+        PlaneGrid plane = plane_of(grid);
+        ISA_PICK(spatial_table)
+            ->plane_slopes(&plane, (const float *)grid->place + 2 * begin,
+                           (const float *)grid->grad + 4 * begin, end - begin,
+                           (float *)grid->out + 2 * begin);
+        return;
+    }
     for (int64_t p = begin, t = begin * deep * taps * taps; p < end; p++) {
         Line line[3];
         double sum[3] = {0};

@@ -7,6 +7,7 @@
 
 #include "cpu/isa.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct TapTable {
@@ -30,7 +31,20 @@ typedef struct SpatialLoops {
                     void *weight);
 } SpatialLoops;
 
+// The commonest grids: bilinear, in images of height H and width W, of which n places (x, y) in
+// float are read. at = place · scale + (size − 1) / 2, kept in the image if `border` is set.
+typedef struct PlaneGrid {
+    int64_t H, W;    // below 2³¹
+    double scale[2]; // of y and of x
+    bool border;
+} PlaneGrid;
+
 typedef struct SpatialTable {
     SpatialLoops of[2]; // float, double
+    void (*plane_taps)(const PlaneGrid *grid, const float *place, int64_t n, int64_t *index,
+                       float *weight);
+    // From gradients of the weights to those of the places.
+    void (*plane_slopes)(const PlaneGrid *grid, const float *place, const float *grad, int64_t n,
+                         float *to);
 } SpatialTable;
 ISA_DECLARE(SpatialTable, spatial_table);
