@@ -193,6 +193,11 @@ static Status make_table(const RtAttrs_resample *attrs, int64_t size, int64_t le
                       .begin = taps.begin,
                       .at = taps.at,
                       .weight = taps.weight};
+    if (attrs->mode >= REFLECT && !back) { // whole positions: before … before + size − 1
+        int64_t end = size + attrs->before;
+        out->copied = attrs->before < 0 ? 0 : attrs->before;
+        out->copied_end = end < length ? end : length;
+    }
     if (work == RT_F64) return OK;
     float *narrow = take_room(taps.used, RT_F32);
     if (!narrow) return error_code();

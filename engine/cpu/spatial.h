@@ -2,7 +2,8 @@
 //
 // A TapTable says what each of n results is a weighted sum of: taps begin[j] … begin[j + 1] − 1, of
 // which tap t reads position at[t] with weight[t] (of the loops' own type). each: the number of
-// taps of every result where that is one number, else 0.
+// taps of every result where that is one number, else 0. Results copied … copied_end − 1 are copies
+// of positions side by side: the inside of what is padded.
 #pragma once
 
 #include "cpu/isa.h"
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct TapTable {
-    int64_t n, each;
+    int64_t n, each, copied, copied_end;
     const int64_t *begin, *at;
     const void *weight;
 } TapTable;

@@ -1,6 +1,8 @@
 // Inner loops of resampling: see cpu/spatial.h.
 #include "cpu/spatial.h"
 
+#include <string.h>
+
 #define CAT_(a_, b_) a_##_##b_
 #define CAT(a_, b_) CAT_(a_, b_)
 

@@ -79,7 +79,9 @@ def _unpool_size(
         return plain
     sizes = list(output_size)[-n:] if len(output_size) == n + 2 else list(output_size)
     if len(sizes) != n:
-        raise ValueError(f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(sizes)}'")
+        raise ValueError(
+            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(sizes)}'"
+        )
     for i in range(n):
         if not plain[i] - steps[i] < sizes[i] < plain[i] + steps[i]:
             raise ValueError(
@@ -103,7 +105,8 @@ def _max_unpool(n: int) -> Any:
         area = 1
         for length in size:
             area *= length
-        flat = rustorch.zeros(*lead, area, dtype=input.dtype).scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1))
+        flat = rustorch.zeros(*lead, area, dtype=input.dtype)
+        flat = flat.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1))
         return flat.reshape(*lead, *size)
 
     unpool.__doc__ = (
@@ -222,7 +225,8 @@ def _fractional_max_pool(n: int) -> Tuple[Any, Any]:
         samples = rustorch.rand(B, C, n, dtype=input.dtype) if _random_samples is None else _random_samples
         if tuple(samples.shape) != (B, C, n) or samples.dtype != input.dtype:
             raise rustorch.ShapeError(
-                f"{name}: _random_samples must be {input.dtype} of shape {(B, C, n)}, not {samples.dtype} {tuple(samples.shape)}"
+                f"{name}: _random_samples must be {input.dtype} of shape {(B, C, n)}, not {samples.dtype} of "
+                f"{tuple(samples.shape)}"
             )
         # position = Σ (begin of the window + place in it) · stride, over (B, C, out…, kernel…)
         position, stride = rustorch.zeros(1, dtype=rustorch.int64), 1

@@ -1,7 +1,7 @@
 """All layers, one file a kind."""
 
 from rustorch.nn.modules import activation, container, conv, dropout, lazy, linear, loss, norm, padding, pooling, sparse
-from rustorch.nn.modules import spatial, sync_norm
+from rustorch.nn.modules import batchnorm, instancenorm, spatial, sync_norm  # noqa: F401
 from rustorch.nn.modules.activation import *  # noqa: F401,F403
 from rustorch.nn.modules.container import *  # noqa: F401,F403
 from rustorch.nn.modules.conv import *  # noqa: F401,F403
