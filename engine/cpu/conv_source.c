@@ -40,7 +40,11 @@ static void fill_row(const Source *s, const char *row, int64_t phase, size_t siz
     if (begin < end) {
         const char *from = row + (begin * s->step[1] + shift) * (int64_t)rt_dtype_bytes(s->dtype);
         char *at = to + (size_t)begin * size;
-        if (s->step[1] != 1)
+        if (s->step[1] != 1 &&
+            s->dtype == RT_F32) { // rows are short: a call costs more than they do
+            for (int64_t i = 0; i < end - begin; i++)
+                memcpy(at + i * 4, from + i * s->step[1] * 4, 4);
+        } else if (s->step[1] != 1)
             convert_gather(at, s->work, from, s->dtype, s->step[1], end - begin);
         else if (s->dtype == s->work)
             memcpy(at, from, (size_t)(end - begin) * size);

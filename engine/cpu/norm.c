@@ -1,70 +1,19 @@
 // batch_norm and layer_norm. B, C, S: batch, channels, everything behind the channels; M, N: lines
 // of layer_norm and the elements of one. Statistics and the gradients of weights have the type of
 // computation: float, for double input double.
-#include "cpu/norm.h"
+#include "cpu/norm_work.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "cpu/backend.h"
-#include "cpu/convert.h"
 #include "cpu/copy.h"
 #include "cpu/parallel.h"
 #include "cpu/reduce.h"
 #include "tensor/storage.h"
 
-#define RUN 512       // elements that pass through a buffer at a time
 #define MOST_PARTS 16 // of the batch, for sums over it
 #define FRESH_ROWS 16 // rows summed in the element type before they are added to the doubles
-
-typedef struct Element {
-    RtDtype dtype, work;
-    int64_t bytes, work_bytes;
-    bool direct; // dtype is work: no buffers
-    const NormLoops *loops;
-} Element;
-
-static Element element_of(const RtTensor *x) {
-    Element e = {.dtype = (RtDtype)x->dtype};
-    e.work = e.dtype == RT_F64 ? RT_F64 : RT_F32;
-    e.bytes = (int64_t)rt_dtype_bytes(e.dtype);
-    e.work_bytes = (int64_t)rt_dtype_bytes(e.work);
-    e.direct = e.dtype == e.work;
-    e.loops = &ISA_PICK(norm_table)->of[e.work == RT_F64];
-    return e;
-}
-
-static double number_at(RtDtype dtype, const void *values, int64_t i) {
-    return dtype == RT_F64 ? ((const double *)values)[i] : (double)((const float *)values)[i];
-}
-static void set_number(RtDtype dtype, void *values, int64_t i, double value) {
-    if (dtype == RT_F64)
-        ((double *)values)[i] = value;
-    else
-        ((float *)values)[i] = (float)value;
-}
-
-// The values of a weight (contiguous, or a vector) in the type of computation: its own memory, or a
-// copy in `room`. NULL if it is absent.
-static const void *values_of(const RtTensor *tensor, RtDtype work, void *room) {
-    if (!PRESENT(tensor)) return NULL;
-    if (tensor->dtype == (int8_t)work && rt_tensor_is_contiguous(tensor))
-        return rt_tensor_data(tensor);
-    convert_gather(room, work, rt_tensor_data(tensor), (RtDtype)tensor->dtype,
-                   tensor->stride[tensor->ndim - 1], tensor->numel);
-    return room;
-}
-
-static const char *at_byte(const RtTensor *tensor, int64_t element, int64_t bytes) {
-    return (const char *)rt_tensor_data(tensor) + element * bytes;
-}
-
-// n elements as the loops want them: where they are, or in `room`.
-static const void *load(const Element *e, const void *from, int64_t n, void *room) {
-    if (e->direct) return from;
-    convert_run(room, e->work, from, e->dtype, n);
-    return room;
-}
 
 // layer_norm --------------------------------------------------------------------------------------
 
@@ -74,6 +23,7 @@ typedef struct Layer {
     const RtTensor *g, *x, *out, *mean, *rstd;
     const void *weight, *bias;
     double eps;
+    bool rms;   // the mean is taken as 0
     char *rows; // each chunk's buffers: 2 rows forward, 5 backward
     int64_t parts;
     double *sums; // a part's 2·N sums, or NULL
@@ -90,6 +40,10 @@ static void layer_lines(void *context, int64_t begin, int64_t end, int chunk) {
              *y = e.direct ? to : room + row_bytes;
         double mean, squares;
         e.loops->moments(x, N, &mean, &squares);
+        if (layer->rms) {
+            squares += (double)N * mean * mean;
+            mean = 0;
+        }
         double rstd = 1 / sqrt(squares / (double)N + layer->eps);
         e.loops->normalize(x, y, N, mean, rstd, layer->weight, layer->bias);
         if (!e.direct) convert_run(to, e.dtype, y, e.work, N);
@@ -114,7 +68,8 @@ Status cpu_layer_norm(OpCall *call) {
                    .out = call->out[0],
                    .mean = call->out[1],
                    .rstd = call->out[2],
-                   .eps = attrs->eps};
+                   .eps = attrs->eps,
+                   .rms = attrs->rms};
     layer.M = x->numel / layer.N;
     int64_t grain = PARALLEL_GRAIN / layer.N + 1, row_bytes = layer.N * layer.e.work_bytes;
     int chunks = parallel_chunks(layer.M, grain);
@@ -149,8 +104,8 @@ static void layer_backward_parts(void *context, int64_t begin, int64_t end, int 
             double mean = number_at(e.work, rt_tensor_data(layer->mean), m);
             double rstd = number_at(e.work, rt_tensor_data(layer->rstd), m), s, sx;
             e.loops->sums(g, x, layer->weight, N, mean, &s, &sx);
-            e.loops->layer_grad(g, x, layer->weight, out, N, mean, rstd, s / (double)N,
-                                sx * rstd * rstd / (double)N, fresh,
+            e.loops->layer_grad(g, x, layer->weight, out, N, mean, rstd,
+                                layer->rms ? 0 : s / (double)N, sx * rstd * rstd / (double)N, fresh,
                                 fresh ? fresh + row_bytes : NULL);
             if (sums && (m == last - 1 || (m - first) % FRESH_ROWS == FRESH_ROWS - 1))
                 e.loops->flush(fresh, sums, 2 * N);
@@ -176,7 +131,8 @@ Status cpu_layer_norm_backward(OpCall *call) {
                    .x = x,
                    .out = call->out[0],
                    .mean = call->in[3],
-                   .rstd = call->in[4]};
+                   .rstd = call->in[4],
+                   .rms = attrs->rms};
     layer.M = x->numel / layer.N;
     // Few parts, so that their sums stay small beside the input.
     layer.parts = x->numel / PARALLEL_GRAIN + 1;

@@ -25,10 +25,17 @@ static Normal normal_of(RtTensor *x, const RtInts *dims, double eps) {
     return (Normal){rt_mul(centred, rstd), rstd};
 }
 
-// rstd (h - mean(h) - x̂ mean(h x̂)) with h = g w
-static RtTensor *through_normal(RtTensor *h, Normal normal, const RtInts *dims) {
+// The same where the mean is taken as 0.
+static Normal rms_of(RtTensor *x, const RtInts *dims, double eps) {
+    RtTensor *squares = mean_over(rt_square(x), dims);
+    RtTensor *rstd = rt_rsqrt(squares ? plus(squares, grad_number(eps, squares)) : NULL);
+    return (Normal){rt_mul(x, rstd), rstd};
+}
+
+// rstd (h - mean(h) - x̂ mean(h x̂)) with h = g w; mean(h) stays away where the mean of x does.
+static RtTensor *through_normal(RtTensor *h, Normal normal, const RtInts *dims, bool rms) {
     RtTensor *along = rt_mul(normal.xhat, mean_over(rt_mul(h, normal.xhat), dims));
-    return rt_mul(normal.rstd, minus(minus(h, mean_over(h, dims)), along));
+    return rt_mul(normal.rstd, minus(rms ? h : minus(h, mean_over(h, dims)), along));
 }
 
 static RtTensor *sum_over(RtTensor *x, const RtInts *dims) {
@@ -83,7 +90,7 @@ GRAD(batch_norm) {
     if (HAS_G(0)) {
         h = g = as_dtype(g, Y_DTYPE(1));
         if (X(1)) h = rt_mul(g, per_channel(as_dtype(X(1), Y_DTYPE(1)), ndim));
-        dx = attrs->training ? through_normal(h, normal, &dims) : rt_mul(h, normal.rstd);
+        dx = attrs->training ? through_normal(h, normal, &dims, false) : rt_mul(h, normal.rstd);
         GIVE(1, sum_over(rt_mul(g, normal.xhat), &dims));
         GIVE(2, sum_over(g, &dims));
     }
@@ -118,15 +125,55 @@ GRAD(layer_norm) {
     RtTensor *x = as_dtype(X(0), Y_DTYPE(1)), *g = G(0), *h, *dx = RT_NONE;
     double n = 1;
     for (int i = 0; i < attrs->normalized_shape.n; i++) n *= (double)attrs->normalized_shape.v[i];
-    Normal normal = normal_of(x, &dims, attrs->eps);
+    Normal normal = attrs->rms ? rms_of(x, &dims, attrs->eps) : normal_of(x, &dims, attrs->eps);
     if (HAS_G(0)) {
         h = g = as_dtype(g, Y_DTYPE(1));
         if (X(1)) h = rt_mul(g, as_dtype(X(1), Y_DTYPE(1)));
-        dx = through_normal(h, normal, &dims);
+        dx = through_normal(h, normal, &dims, attrs->rms);
         GIVE(1, sum_over(rt_mul(g, normal.xhat), &lines));
         GIVE(2, sum_over(g, &lines));
     }
-    GIVE(0, through_statistics(dx, normal, G(1), G(2), n));
+    GIVE(0, through_statistics(dx, normal, attrs->rms ? RT_NONE : G(1), G(2), n));
+    return OK;
+}
+
+GRAD(group_norm) {
+    const RtAttrs_norm *attrs = A(norm);
+    RtAttrs_norm back = *attrs;
+    back.affine = WANT(1) || WANT(2);
+    if (!rt_grad_enabled() && HAS_G(0) && !HAS_G(1) && !HAS_G(2)) {
+        RtTensor *dx, *dweight, *dbias;
+        TRY(rt_group_norm_backward(G(0), X(0), optional(X(1)), Y(1), Y(2), back, &dx, &dweight,
+                                   &dbias));
+        GIVE(0, dx);
+        GIVE(1, dweight);
+        GIVE(2, dbias);
+        return OK;
+    }
+    // As lines (B, G, L), each of which is normalised.
+    const RtShape *shape = X_SHAPE(0);
+    int64_t lines = shape->dim[0] * attrs->num_groups, L = lines ? shape_numel(shape) / lines : 0;
+    const RtInts dims = RT_INTS(2);
+    RtAttrs_shape flat = {.shape = RT_INTS(shape->dim[0], attrs->num_groups, L)},
+                  one = {.shape = RT_INTS(shape->dim[0], attrs->num_groups, 1)}, whole = {0};
+    RtInts others = {.n = 0};
+    whole.shape.n = shape->n;
+    for (int i = 0; i < shape->n; i++) {
+        whole.shape.v[i] = shape->dim[i];
+        if (i != 1) others.v[others.n++] = i;
+    }
+    RtTensor *x = as_dtype(X(0), Y_DTYPE(1)), *g, *h, *dx = RT_NONE;
+    Normal normal = normal_of(rt_reshape(x, flat), &dims, attrs->eps);
+    if (HAS_G(0)) {
+        h = g = as_dtype(G(0), Y_DTYPE(1));
+        if (X(1)) h = rt_mul(g, per_channel(as_dtype(X(1), Y_DTYPE(1)), shape->n));
+        dx = through_normal(rt_reshape(h, flat), normal, &dims, false);
+        GIVE(1, sum_over(rt_mul(g, rt_reshape(normal.xhat, whole)), &others));
+        GIVE(2, sum_over(g, &others));
+    }
+    dx = through_statistics(dx, normal, HAS_G(1) ? rt_reshape(G(1), one) : RT_NONE,
+                            HAS_G(2) ? rt_reshape(G(2), one) : RT_NONE, (double)L);
+    GIVE(0, rt_reshape(dx, whole));
     return OK;
 }
 

@@ -128,6 +128,57 @@ Status infer_NORM_BACKWARD(OpCall *call) {
     return OK;
 }
 
+// (N, C, …) in groups: one statistic for each of N · num_groups lines.
+static Status take_groups(const OpCall *call, const RtTensor *x) {
+    int64_t groups = ATTRS_OF(call, norm)->num_groups;
+    if (x->ndim < 2)
+        return call_fail(
+            call, ERR_SHAPE,
+            "the input has shape (%s), at least 2 dimensions are needed: batch and channels",
+            shape_words(x));
+    if (groups < 1 || x->shape[1] % groups)
+        return call_fail(
+            call, ERR_VALUE,
+            "expected number of channels in input to be divisible by num_groups, but got input of "
+            "shape (%s) and num_groups=%lld",
+            shape_words(x), (long long)groups);
+    return OK;
+}
+
+Status infer_GROUP_NORM(OpCall *call) {
+    const RtTensor *x = call->in[0];
+    TRY(take_groups(call, x));
+    TRY(check_channels(call, 1, "weight", x->shape[1]));
+    TRY(check_channels(call, 2, "bias", x->shape[1]));
+    call->shape[0] = shape_of(x);
+    call->shape[1] = call->shape[2] =
+        (RtShape){.n = 2, .dim = {x->shape[0], ATTRS_OF(call, norm)->num_groups}};
+    return OK;
+}
+
+// Inputs: grad, input, weight, mean, rstd; outputs: the gradients of input, weight, bias.
+Status infer_GROUP_NORM_BACKWARD(OpCall *call) {
+    const RtAttrs_norm *attrs = ATTRS_OF(call, norm);
+    const RtTensor *g = call->in[0], *x = call->in[1], *weight = call->in[2];
+    TRY(take_groups(call, x));
+    int64_t lines = x->shape[0] * attrs->num_groups;
+    RtDtype dtype = x->dtype == RT_F64 ? RT_F64 : RT_F32;
+    if (!shape_same(g, x) || g->dtype != x->dtype)
+        return call_fail(call, ERR_SHAPE,
+                         "the gradient (%s) must have shape and dtype of the input (%s)",
+                         shape_words(g), shape_words(x));
+    for (int i = 3; i < 5; i++)
+        if (call->in[i]->numel != lines || call->in[i]->dtype != (int8_t)dtype)
+            return call_fail(call, ERR_SHAPE, "statistics (%s) must be %lld numbers of dtype %s",
+                             shape_words(call->in[i]), (long long)lines, rt_dtype_name(dtype));
+    if (PRESENT(weight) && weight->numel != x->shape[1])
+        return call_fail(call, ERR_SHAPE, "weight (%s) does not fit the input (%s)",
+                         shape_words(weight), shape_words(x));
+    call->shape[0] = shape_of(x);
+    call->shape[1] = call->shape[2] = (RtShape){.n = 1, .dim = {attrs->affine ? x->shape[1] : 0}};
+    return OK;
+}
+
 Status dtype_DROPOUT(OpCall *call) {
     RtDtype dtype = (RtDtype)call->in[0]->dtype;
     double p = ATTRS_OF(call, dropout)->p;

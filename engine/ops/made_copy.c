@@ -202,6 +202,16 @@ static RtTensor *pad_index(int mode, int64_t n, int64_t before, int64_t after, R
     return rt_sub(last, rt_abs(rt_sub(last, rt_abs(at), rt_defaults_alpha())), rt_defaults_alpha());
 }
 
+// resample has the faster gradient; integers have none.
+static RtTensor *pad_dim(RtTensor *x, int mode, int dim, int64_t before, int64_t after) {
+    int64_t length = x->shape[dim] + before + after;
+    if (rt_dtype_kind((RtDtype)x->dtype) == RT_KIND_FLOAT && length > 0 && x->numel)
+        return rt_resample(
+            x, WITH(resample, .dim = dim, .length = length, .mode = mode + 3, .before = before));
+    RtTensor *index = pad_index(mode, x->shape[dim], before, after, x->device);
+    return rt_index_select(x, index, WITH(gather, .dim = dim));
+}
+
 Status made_pad(OpCall *call) {
     RtTensor *x = call->in[0];
     const RtAttrs_pad *a = ATTRS_OF(call, pad);
@@ -220,8 +230,7 @@ Status made_pad(OpCall *call) {
                 call, ERR_SHAPE,
                 "padding (%lld, %lld) does not fit dimension %d with size %lld in mode \"%s\"",
                 (long long)before, (long long)after, dim, (long long)n, words[a->mode]);
-        RtTensor *index = pad_index(a->mode, n, before, after, x->device);
-        x = rt_index_select(x, index, WITH(gather, .dim = dim));
+        x = pad_dim(x, a->mode, dim, before, after);
     }
     return give(call, x == call->in[0] ? rt_clone(x) : x);
 }

@@ -8,53 +8,25 @@ static Status give(OpCall *call, RtTensor *result) {
     return result ? OK : error_code();
 }
 
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
+// torch.finfo(dtype).eps
+static double epsilon_of(RtDtype dtype) {
+    switch (dtype) {
+    case RT_F64: return 0x1p-52;
+    case RT_F16: return 0x1p-10;
+    case RT_BF16: return 0x1p-7;
+    default: return 0x1p-23;
+    }
 }
 
-Status made_group_norm(OpCall *call) {
-    const RtAttrs_norm *attrs = ATTRS_OF(call, norm);
-    RtTensor *x = call->in[0];
-    if (x->ndim < 2)
-        return call_fail(
-            call, ERR_SHAPE,
-            "the input has shape (%s), at least 2 dimensions are needed: batch and channels",
-            shape_words(x));
-    int64_t channels = x->shape[1], groups = attrs->num_groups;
-    if (groups < 1 || channels % groups)
-        return call_fail(
-            call, ERR_VALUE,
-            "expected number of channels in input to be divisible by num_groups, but got input of "
-            "shape (%s) and num_groups=%lld",
-            shape_words(x), (long long)groups);
-    RtShape whole = shape_of(x);
-    RtInts shape = {.n = whole.n}, each = {.n = whole.n};
-    int64_t inner = 1;
-    for (int i = 0; i < whole.n; i++) {
-        shape.v[i] = whole.dim[i];
-        each.v[i] = i == 1 ? channels : 1;
-        if (i > 0) inner *= whole.dim[i];
-    }
-    if (x->numel == 0) return give(call, rt_clone(x));
-    RtTensor *lines = shaped(x, RT_INTS(x->shape[0] * groups, inner / groups));
-    RtTensor *y, *mean, *rstd;
-    TRY(rt_layer_norm(lines, RT_NONE, RT_NONE,
-                      WITH(norm, .normalized_shape = RT_INTS(inner / groups), .eps = attrs->eps),
-                      &y, &mean, &rstd));
-    y = shaped(y, shape);
-    for (int i = 1; i < 3; i++) {
-        RtTensor *param = call->in[i];
-        if (!PRESENT(param)) continue;
-        if (param->ndim != 1 || param->numel != channels)
-            return call_fail(
-                call, ERR_SHAPE,
-                "%s has shape (%s), the input (%s) has %lld channels: shape (%lld,) is needed",
-                i == 1 ? "weight" : "bias", shape_words(param), shape_words(x), (long long)channels,
-                (long long)channels);
-        param = shaped(param, each);
-        y = i == 1 ? rt_mul(y, param) : rt_add(y, param, rt_defaults_alpha());
-    }
-    return give(call, y);
+Status made_rms_norm(OpCall *call) {
+    const RtAttrs_rms *attrs = ATTRS_OF(call, rms);
+    RtTensor *x = call->in[0], *mean, *rstd;
+    double eps = attrs->eps.kind == RT_SCALAR_NONE ? epsilon_of((RtDtype)x->dtype)
+                                                   : rt_scalar_double(attrs->eps);
+    return rt_layer_norm(
+        x, call->in[1], RT_NONE,
+        WITH(norm, .normalized_shape = attrs->normalized_shape, .eps = eps, .rms = true),
+        &call->out[0], &mean, &rstd);
 }
 
 static Status check_probability(const RtAttrs_dropout *attrs) {
@@ -73,44 +45,58 @@ Status made_dropout(OpCall *call) {
     return rt_native_dropout(call->in[0], *attrs, &call->out[0], &mask);
 }
 
-// For each of the first two dimensions 1 / (1 - p) or 0, to be multiplied with x.
-static RtTensor *channel_noise(RtTensor *x, const RtAttrs_dropout *attrs) {
+// Ones, one for each position of the first two dimensions.
+static RtTensor *one_a_channel(RtTensor *x) {
     RtInts size = {.n = x->ndim};
     for (int i = 0; i < x->ndim; i++) size.v[i] = i < 2 ? x->shape[i] : 1;
-    RtTensor *ones = rt_ones(
-                 WITH(factory, .size = size, .dtype = (RtDtype)x->dtype, .device = x->device)),
-             *noise, *mask;
-    if (!ones || rt_native_dropout(ones, *attrs, &noise, &mask) < 0) return NULL;
-    return noise;
+    return rt_ones(WITH(factory, .size = size, .dtype = (RtDtype)x->dtype, .device = x->device));
+}
+
+static Status need_channels(const OpCall *call) {
+    if (call->in[0]->ndim >= 2) return OK;
+    return call_fail(call, ERR_SHAPE, "the input has shape (%s), at least 2 dimensions are needed",
+                     shape_words(call->in[0]));
 }
 
 Status made_feature_dropout(OpCall *call) {
     const RtAttrs_dropout *attrs = ATTRS_OF(call, dropout);
-    RtTensor *x = call->in[0];
+    RtTensor *x = call->in[0], *noise, *mask;
     TRY(check_probability(attrs));
-    if (x->ndim < 2)
-        return call_fail(call, ERR_SHAPE,
-                         "the input has shape (%s), at least 2 dimensions are needed",
-                         shape_words(x));
+    TRY(need_channels(call));
     call->out[0] = x;
-    return is_identity(attrs) ? OK : give(call, rt_mul(x, channel_noise(x, attrs)));
+    if (is_identity(attrs)) return OK;
+    TRY(rt_native_dropout(one_a_channel(x), *attrs, &noise, &mask)); // 1 / (1 - p) or 0
+    return give(call, rt_mul(x, noise));
 }
 
 // Klambauer et al. (2017): dropped elements become -λα, then a x + b restores mean 0 and
-// variance 1.
-Status made_alpha_dropout(OpCall *call) {
+// variance 1. What `drawn` has is what is dropped together.
+static Status drop_alpha(OpCall *call, RtTensor *drawn) {
     const RtAttrs_dropout *attrs = ATTRS_OF(call, dropout);
     const double low = -1.7580993408473766;
     RtTensor *x = call->in[0], *zeros, *mask;
-    double keep = 1 - attrs->p;
-    TRY(check_probability(attrs));
-    call->out[0] = x;
-    if (is_identity(attrs)) return OK;
     RtDtype dtype = (RtDtype)x->dtype;
+    double keep = 1 - attrs->p;
     if (keep == 0) return give(call, rt_mul(x, rt_tensor_scalar(rt_int(0), dtype, true)));
-    TRY(rt_native_dropout(rt_zeros_like(x, rt_defaults_factory()), *attrs, &zeros, &mask));
+    TRY(rt_native_dropout(drawn, *attrs, &zeros, &mask));
     double a = 1 / sqrt(keep * (1 + attrs->p * low * low)), b = -a * low * attrs->p;
     RtTensor *kept = rt_where(mask, x, rt_tensor_scalar(rt_float(low), dtype, true));
     return give(call, rt_add(rt_mul(kept, rt_tensor_scalar(rt_float(a), dtype, true)),
                              rt_tensor_scalar(rt_float(b), dtype, true), rt_defaults_alpha()));
+}
+
+Status made_alpha_dropout(OpCall *call) {
+    const RtAttrs_dropout *attrs = ATTRS_OF(call, dropout);
+    TRY(check_probability(attrs));
+    call->out[0] = call->in[0];
+    if (is_identity(attrs)) return OK;
+    return drop_alpha(call, rt_zeros_like(call->in[0], rt_defaults_factory()));
+}
+
+Status made_feature_alpha_dropout(OpCall *call) {
+    const RtAttrs_dropout *attrs = ATTRS_OF(call, dropout);
+    TRY(check_probability(attrs));
+    TRY(need_channels(call));
+    call->out[0] = call->in[0];
+    return is_identity(attrs) ? OK : drop_alpha(call, one_a_channel(call->in[0]));
 }

@@ -204,38 +204,80 @@ const OpCase case_layer_norm_backward = {.make = make_layer_norm_backward,
                                          .tolerance = 4};
 
 // group_norm: groups of consecutive channels.
+static const struct {
+    int ndim;
+    int64_t shape[4], groups;
+    int params;
+} grouped[] = {{4, {2, 6, 3, 2}, 3, 3}, {2, {3, 4}, 2, 1},        {3, {2, 4, 5}, 1, 0},
+               {3, {2, 3, 5}, 3, 2},    {4, {1, 4, 9, 70}, 2, 3}, {3, {0, 4, 3}, 2, 3}};
+
 static bool make_group_norm(Sample *s, int k) {
-    static const struct {
-        int ndim;
-        int64_t shape[4], groups;
-        int params;
-    } cases[] = {
-        {4, {2, 6, 3, 2}, 3, 3}, {2, {3, 4}, 2, 1}, {3, {2, 4, 5}, 1, 0}, {3, {2, 3, 5}, 3, 2}};
-    if (k >= (int)(sizeof cases / sizeof *cases)) return false;
-    sample_input(s, -2, 3, cases[k].ndim, cases[k].shape);
-    add_params(s, 0, &cases[k].shape[1], 1, cases[k].params);
-    SAMPLE_ATTRS(s, norm, .num_groups = cases[k].groups, .eps = 1e-3);
+    if (k >= (int)(sizeof grouped / sizeof *grouped)) return false;
+    sample_input(s, -2, 3, grouped[k].ndim, grouped[k].shape);
+    add_params(s, 0, &grouped[k].shape[1], 1, grouped[k].params);
+    SAMPLE_ATTRS(s, norm, .num_groups = grouped[k].groups, .eps = 1e-3);
     return true;
 }
 static void truth_group_norm(Sample *s) {
     const RtAttrs_norm *attrs = s->attrs;
     int64_t B = s->shape[0][0], C = s->shape[0][1],
             S = sample_numel(s->ndim[0] - 2, s->shape[0] + 2);
-    int64_t lines = B * attrs->num_groups, n = B * C * S / lines,
-            *at = calloc((size_t)n, sizeof *at);
-    double *y = sample_output(s, 0, s->ndim[0], s->shape[0]), mean, rstd;
+    int64_t lines = B * attrs->num_groups, n = C * S / attrs->num_groups,
+            *at = calloc((size_t)n, sizeof *at), stats[] = {B, attrs->num_groups};
+    double *y = sample_output(s, 0, s->ndim[0], s->shape[0]),
+           *means = sample_output(s, 1, 2, stats), *rstds = sample_output(s, 2, 2, stats);
     for (int64_t line = 0; line < lines; line++) {
         for (int64_t i = 0; i < n; i++) at[i] = line * n + i;
-        normal_of(s->x[0], at, n, attrs->eps, &mean, &rstd);
+        normal_of(s->x[0], at, n, attrs->eps, &means[line], &rstds[line]);
         for (int64_t i = 0; i < n; i++) {
             int64_t c = at[i] / S % C;
-            y[at[i]] = (s->x[0][at[i]] - mean) * rstd * param(s, 1, c, 1) + param(s, 2, c, 0);
+            y[at[i]] = (s->x[0][at[i]] - means[line]) * rstds[line] * param(s, 1, c, 1) +
+                       param(s, 2, c, 0);
         }
     }
     free(at);
 }
 const OpCase case_group_norm = {
     .make = make_group_norm, .truth = truth_group_norm, .dtypes = ON_FLOATS, .tolerance = 3};
+
+// Inputs grad, input, weight, mean, rstd, of which the last two are given as any constants.
+static bool make_group_norm_backward(Sample *s, int k) {
+    if (k >= (int)(sizeof grouped / sizeof *grouped)) return false;
+    int64_t stats[] = {grouped[k].shape[0], grouped[k].groups};
+    sample_input(s, -1, 1, grouped[k].ndim, grouped[k].shape);
+    sample_input(s, -2, 3, grouped[k].ndim, grouped[k].shape);
+    add_params(s, 0, &grouped[k].shape[1], 1, grouped[k].params & 1);
+    s->nin--;
+    sample_kind_input(s, SAMPLE_CONSTANT, -1, 1, 2, stats);
+    sample_kind_input(s, SAMPLE_CONSTANT, 0.5, 2, 2, stats);
+    SAMPLE_ATTRS(s, norm, .num_groups = grouped[k].groups);
+    return true;
+}
+static void truth_group_norm_backward(Sample *s) {
+    const RtAttrs_norm *attrs = s->attrs;
+    int64_t B = s->shape[1][0], C = s->shape[1][1],
+            S = sample_numel(s->ndim[1] - 2, s->shape[1] + 2), n = C * S / attrs->num_groups;
+    double *dx = sample_output(s, 0, s->ndim[1], s->shape[1]), *dw = sample_output(s, 1, 1, &C),
+           *db = sample_output(s, 2, 1, &C);
+    for (int64_t line = 0; line < B * attrs->num_groups; line++) {
+        double mean = s->x[3][line], rstd = s->x[4][line], sum = 0, along = 0;
+        for (int64_t i = line * n; i < (line + 1) * n; i++) {
+            int64_t c = i / S % C;
+            double g = s->x[0][i], xhat = (s->x[1][i] - mean) * rstd;
+            dw[c] += g * xhat;
+            db[c] += g;
+            sum += g * param(s, 2, c, 1);
+            along += g * param(s, 2, c, 1) * xhat;
+        }
+        for (int64_t i = line * n; i < (line + 1) * n; i++)
+            dx[i] = rstd * (s->x[0][i] * param(s, 2, i / S % C, 1) - sum / (double)n -
+                            (s->x[1][i] - mean) * rstd * along / (double)n);
+    }
+}
+const OpCase case_group_norm_backward = {.make = make_group_norm_backward,
+                                         .truth = truth_group_norm_backward,
+                                         .dtypes = ON_F64 | 1 << RT_F32,
+                                         .tolerance = 4};
 
 // Dropout -----------------------------------------------------------------------------------------
 
@@ -353,3 +395,46 @@ static void own_alpha_dropout(void) { // mean 0 and variance 1 stay
 const OpCase case_dropout = {.own = own_dropout};
 const OpCase case_feature_dropout = {.own = own_feature_dropout};
 const OpCase case_alpha_dropout = {.own = own_alpha_dropout};
+
+// As alpha_dropout, with whole channels dropped.
+static void own_feature_alpha_dropout(void) {
+    const double low = -1.7580993408473766, a = 1 / sqrt(0.5 * (1 + 0.5 * low * low)),
+                 b = -a * low * 0.5;
+    check_dropout(rt_feature_alpha_dropout, a + b, a * low + b);
+    RtScope scope;
+    CHECK_OK(rt_scope_open(&scope));
+    RtTensor *y =
+        rt_feature_alpha_dropout(ones(3, (int64_t[]){20, 10, 7}, RT_F64), WITH(dropout, .p = 0.5));
+    CHECK_MADE(y);
+    for (int64_t i = 0; i < y->numel; i++) assert_true(item(y, i) == item(y, i / 7 * 7));
+    rt_scope_close(scope);
+}
+const OpCase case_feature_alpha_dropout = {.own = own_feature_alpha_dropout};
+
+// rms_norm: M lines of N.
+static bool make_rms_norm(Sample *s, int k) {
+    if (k >= (int)(sizeof layers / sizeof *layers)) return false;
+    int outer = layers[k].ndim - layers[k].normal;
+    sample_input(s, -2, 3, layers[k].ndim, layers[k].shape);
+    add_params(s, 0, layers[k].shape + outer, layers[k].normal, layers[k].params & 1);
+    s->nin--;
+    RtInts normal = {.n = layers[k].normal};
+    memcpy(normal.v, layers[k].shape + outer, (size_t)normal.n * sizeof(int64_t));
+    SAMPLE_ATTRS(s, rms, .normalized_shape = normal, .eps = rt_float(1e-3));
+    return true;
+}
+static void truth_rms_norm(Sample *s) {
+    const RtAttrs_rms *attrs = s->attrs;
+    int64_t N = sample_numel(attrs->normalized_shape.n, attrs->normalized_shape.v);
+    int64_t M = sample_numel(s->ndim[0], s->shape[0]) / N;
+    double *y = sample_output(s, 0, s->ndim[0], s->shape[0]);
+    for (int64_t m = 0; m < M; m++) {
+        double squares = 0;
+        for (int64_t i = 0; i < N; i++) squares += s->x[0][m * N + i] * s->x[0][m * N + i];
+        double rstd = 1 / sqrt(squares / (double)N + 1e-3);
+        for (int64_t i = 0; i < N; i++)
+            y[m * N + i] = s->x[0][m * N + i] * rstd * param(s, 1, i, 1);
+    }
+}
+const OpCase case_rms_norm = {
+    .make = make_rms_norm, .truth = truth_rms_norm, .dtypes = ON_FLOATS, .tolerance = 3};

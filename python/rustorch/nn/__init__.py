@@ -5,9 +5,11 @@ from typing import Any, List
 from rustorch.nn.modules import *  # noqa: F401,F403
 from rustorch.nn import attention, functional, init, modules, utils
 from rustorch.nn.modules import __all__ as _layers
-from rustorch.nn.parameter import Parameter
+from rustorch.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["Parameter", "functional", "init", "modules", "utils", "parallel", "attention"] + _layers
+__all__ = [
+    "Parameter", "UninitializedParameter", "UninitializedBuffer", "functional", "init", "modules", "utils", "parallel", "attention"
+] + _layers
 
 
 def __getattr__(name: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import rustorch
 from rustorch import Tensor, _C
 from rustorch._C import ArgumentTypeError
 
-__all__ = ["Parameter"]
+__all__ = ["Parameter", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
 
 
 class _ParameterMeta(type(Tensor)):
@@ -63,3 +63,81 @@ def _rebuild_parameter(data: Tensor, requires_grad: bool) -> Parameter:
     return Parameter(data, requires_grad)
 
 
+class _Uninitialized:
+    """A tensor that has a dtype but no shape yet; it holds none of its elements."""
+
+    _becomes: type
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
+        )
+
+    def materialize(self: Any, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
+        """Take the given shape, with memory that is not set; from then on this is an ordinary parameter or buffer."""
+        held = self.data
+        self.data = rustorch.empty(tuple(shape), device=device or held.device, dtype=dtype or held.dtype)
+        self.__class__ = self._becomes
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A parameter whose shape is not known yet: see the lazy modules.
+
+    Example
+    -------
+    >>> from rustorch import nn
+    >>> p = nn.UninitializedParameter()
+    >>> p.materialize((2, 3))
+    >>> p.shape
+    rustorch.Size([2, 3])
+    """
+
+    _becomes = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> "UninitializedParameter":
+        return _C._make_parameter(rustorch.empty(0, device=device, dtype=dtype), requires_grad, cls)
+
+    def __deepcopy__(self, memo: dict) -> "UninitializedParameter":
+        if id(self) not in memo:
+            held = self.data
+            memo[id(self)] = type(self)(self.requires_grad, held.device, held.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (self.requires_grad, str(self.data.device), self.data.dtype)
+
+
+class Buffer(Tensor):
+    """What an :class:`UninitializedBuffer` becomes."""
+
+
+class UninitializedBuffer(_Uninitialized, Tensor):
+    """A buffer whose shape is not known yet: see the lazy modules."""
+
+    _becomes = Buffer
+
+    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None) -> "UninitializedBuffer":
+        return Tensor._make_subclass(cls, rustorch.empty(0, device=device, dtype=dtype), requires_grad)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __deepcopy__(self, memo: dict) -> "UninitializedBuffer":
+        if id(self) not in memo:
+            held = self.data
+            memo[id(self)] = type(self)(False, held.device, held.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return type(self), (False, str(self.data.device), self.data.dtype)
+
+
+def is_lazy(param: Any) -> bool:
+    """Is this a parameter or buffer without a shape?"""
+    return isinstance(param, _Uninitialized)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import rustorch
 from rustorch import Tensor
@@ -13,11 +13,15 @@ from rustorch.nn import init
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
 
-__all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 
 def _tuple(value: Any, n: int) -> Tuple[int, ...]:
     return (value,) * n if isinstance(value, int) else tuple(value)
+
+
+_CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
+_TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 
 
 class _Conv(Module):
@@ -82,7 +86,7 @@ class _Conv(Module):
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         if isinstance(self.padding, str) or any(self.padding):
-            text += f", padding={self.padding!r}" if isinstance(self.padding, str) else f", padding={self.padding}"
+            text += f", padding={self.padding}"
         if any(d != 1 for d in self.dilation):
             text += f", dilation={self.dilation}"
         if any(self.output_padding):
@@ -107,7 +111,7 @@ class _ConvN(_Conv):
 
     def forward(self, input: Tensor) -> Tensor:
         input, padding = self._pad_by_mode(input)
-        convolve = F.conv2d if self._n == 2 else F.conv1d
+        convolve = _CONVOLUTIONS[self._n - 1]
         return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
 
@@ -138,6 +142,12 @@ class Conv2d(_ConvN):
     _n = 2
 
 
+class Conv3d(_ConvN):
+    """Convolution of volumes (B, C, D, H, W): see :class:`Conv2d` and :func:`rustorch.nn.functional.conv3d`."""
+
+    _n = 3
+
+
 class _ConvTransposeN(_Conv):
     _transposed = True
 
@@ -153,11 +163,34 @@ class _ConvTransposeN(_Conv):
             device, dtype,
         )
 
-    def forward(self, input: Tensor) -> Tensor:
-        convolve = F.conv_transpose2d if self._n == 2 else F.conv_transpose1d
-        return convolve(
-            input, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
-        )
+    def forward(self, input: Tensor, output_size: Optional[Sequence[int]] = None) -> Tensor:
+        """``output_size`` (spatial, or whole) chooses between the sizes that the convolution would give this input's."""
+        extra = self.output_padding if output_size is None else self._extra_for(input, list(output_size))
+        convolve = _TRANSPOSED[self._n - 1]
+        return convolve(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+
+    def _extra_for(self, input: Tensor, size: List[int]) -> List[int]:
+        """The output padding that gives this size."""
+        n = self._n
+        batched = input.dim() == n + 2
+        if len(size) == n + (2 if batched else 1):
+            size = size[-n:]
+        if len(size) != n:
+            raise ValueError(
+                f"ConvTranspose{n}d: for {input.dim()}D input, output_size must have {n} or {n + (2 if batched else 1)} "
+                f"elements (got {len(size)})"
+            )
+        extra = []
+        for i in range(n):
+            low = (input.shape[i - n] - 1) * self.stride[i] - 2 * self.padding[i]
+            low += self.dilation[i] * (self.kernel_size[i] - 1) + 1
+            if not low <= size[i] < low + self.stride[i]:
+                raise ValueError(
+                    f"requested an output size of {size}, but dimension {i} must be between {low} and "
+                    f"{low + self.stride[i] - 1} for an input of {tuple(input.shape[-n:])}"
+                )
+            extra.append(size[i] - low)
+        return extra
 
 
 class ConvTranspose1d(_ConvTransposeN):
@@ -170,3 +203,9 @@ class ConvTranspose2d(_ConvTransposeN):
     """The gradient of :class:`Conv2d` with respect to its input, as a layer ("deconvolution")."""
 
     _n = 2
+
+
+class ConvTranspose3d(_ConvTransposeN):
+    """The gradient of :class:`Conv3d` with respect to its input, as a layer."""
+
+    _n = 3

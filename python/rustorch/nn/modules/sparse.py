@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import rustorch
 from rustorch import Tensor
-from rustorch._C import ArgumentValueError, UnsupportedError
+from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module

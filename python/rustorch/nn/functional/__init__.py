@@ -1,32 +1,31 @@
 """Functions of layers and losses, under PyTorch's names and with its arguments.
 
 Most are ops of the table as they are; what stands here as Python adds the old spellings (``inplace``,
-``size_average``), padding by word, and results of several shapes.
+``size_average``), padding by word, and results of several shapes. Convolution, pooling, normalisation with dropout, and
+what resamples images have files of their own.
 """
 
 from __future__ import annotations
 
 import warnings
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, Optional
 
 import rustorch
 from rustorch import Tensor, _C
-from rustorch._C import ArgumentValueError, RusTorchError, UnsupportedError
+from rustorch._C import ArgumentValueError
 from rustorch.nn._attention import (  # noqa: F401  (the last two: subclasses of PyTorch's layers call them)
     multi_head_attention_forward, scaled_dot_product_attention, _canonical_mask, _none_or_dtype,
 )  # fmt: skip
 from rustorch.nn._embedding import _check_sparse, _renorm, embedding_bag
+from rustorch.nn.functional.conv import *  # noqa: F401,F403
+from rustorch.nn.functional.norm import *  # noqa: F401,F403
+from rustorch.nn.functional.pool import *  # noqa: F401,F403
+from rustorch.nn.functional.spatial import *  # noqa: F401,F403
 
 _ops = _C._ops
-_Ints = Union[int, Sequence[int]]
 
 # Ops that need nothing around them.
 linear = _ops.linear
-conv_transpose1d = _ops.conv_transpose1d
-conv_transpose2d = _ops.conv_transpose2d
-avg_pool1d = _ops.avg_pool1d
-avg_pool2d = _ops.avg_pool2d
-adaptive_avg_pool1d = _ops.adaptive_avg_pool1d
 gelu = _ops.gelu
 logsigmoid = _ops.logsigmoid
 softsign = _ops.softsign
@@ -36,8 +35,6 @@ hardshrink = _ops.hardshrink
 softplus = _ops.softplus
 tanh = _ops.tanh
 sigmoid = _ops.sigmoid
-layer_norm = _ops.layer_norm
-group_norm = _ops.group_norm
 one_hot = _ops.one_hot
 pdist = _ops.pdist
 
@@ -170,182 +167,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Optional[Tens
     return result if bias is None else result + bias
 
 
-# ---------------------------------------------------------------------------------------------- convolution
-
-
-def _pair(value: _Ints, n: int) -> List[int]:
-    return [value] * n if isinstance(value, int) else list(value)
-
-
-def _resolve_padding(input: Tensor, weight: Tensor, padding: Any, stride: Any, dilation: Any, n: int) -> Tuple[Tensor, Any]:
-    """``"same"`` and ``"valid"`` as numbers; an uneven "same" pads the input first."""
-    if not isinstance(padding, str):
-        return input, padding
-    if padding == "valid":
-        return input, 0
-    if padding != "same":
-        raise ArgumentValueError(f"padding must be a number, numbers, 'same' or 'valid', not '{padding}'")
-    if any(step != 1 for step in _pair(stride, n)):
-        raise RusTorchError("padding='same' is not supported for strided convolutions")
-    totals = [d * (k - 1) for d, k in zip(_pair(dilation, n), weight.shape[-n:])]
-    if all(total % 2 == 0 for total in totals):
-        return input, [total // 2 for total in totals]
-    sides: List[int] = []
-    for total in reversed(totals):  # the last dimension comes first
-        sides += [total // 2, total - total // 2]
-    return pad(input, sides), 0
-
-
-def conv1d(
-    input: Tensor, weight: Tensor, bias: Optional[Tensor] = None, stride: _Ints = 1, padding: Any = 0,
-    dilation: _Ints = 1, groups: int = 1,
-) -> Tensor:
-    """Convolution of signals: input (B, C, T) or (C, T), weight (K, C / groups, k)."""
-    input, padding = _resolve_padding(input, weight, padding, stride, dilation, 1)
-    return _ops.conv1d(input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Tensor, weight: Tensor, bias: Optional[Tensor] = None, stride: _Ints = 1, padding: Any = 0,
-    dilation: _Ints = 1, groups: int = 1,
-) -> Tensor:
-    """Convolution of images.
-
-    Parameters
-    ----------
-    input : (B, C, H, W) or (C, H, W)
-    weight : (K, C / groups, kh, kw)
-    bias : (K,), optional
-    stride, dilation : int or pair, default 1
-    padding : int, pair, ``"same"`` or ``"valid"``, default 0
-    groups : int, default 1
-
-    Returns
-    -------
-    (B, K, H', W') with H' = (H + 2·padding − dilation·(kh − 1) − 1) // stride + 1, W' likewise.
-
-    Example
-    -------
-    >>> import rustorch as torch
-    >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2)).shape
-    rustorch.Size([1, 1, 2, 2])
-    """
-    if isinstance(padding, str):
-        input, padding = _resolve_padding(input, weight, padding, stride, dilation, 2)
-    return _ops.conv2d(input, weight, bias, stride, padding, dilation, groups)
-
-
-# ---------------------------------------------------------------------------------------------- pooling
-
-
-def max_pool1d(
-    input: Tensor, kernel_size: _Ints, stride: Optional[_Ints] = None, padding: _Ints = 0, dilation: _Ints = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:
-    """The largest element of each window of a signal; with ``return_indices`` also where it was."""
-    op = _ops.max_pool1d_with_indices if return_indices else _ops.max_pool1d
-    return op(input, kernel_size, stride, padding, dilation, ceil_mode)
-
-
-def max_pool2d(
-    input: Tensor, kernel_size: _Ints, stride: Optional[_Ints] = None, padding: _Ints = 0, dilation: _Ints = 1,
-    ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:
-    """The largest element of each window of an image; with ``return_indices`` also where it was."""
-    op = _ops.max_pool2d_with_indices if return_indices else _ops.max_pool2d
-    return op(input, kernel_size, stride, padding, dilation, ceil_mode)
-
-
-def _full_size(output_size: Any, input: Tensor, n: int) -> List[int]:
-    """None in an output size keeps the input's."""
-    sizes = [output_size] * n if output_size is None or isinstance(output_size, int) else list(output_size)
-    return [input.shape[i - n] if size is None else size for i, size in enumerate(sizes)]
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over windows chosen so that the result has the given height and width (None keeps the input's)."""
-    return _ops.adaptive_avg_pool2d(input, _full_size(output_size, input, 2))
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Largest elements of windows chosen so that the result has the given height and width."""
-    op = _ops.adaptive_max_pool2d_with_indices if return_indices else _ops.adaptive_max_pool2d
-    return op(input, _full_size(output_size, input, 2))
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Largest elements of windows chosen so that the result has the given length."""
-    op = _ops.adaptive_max_pool1d_with_indices if return_indices else _ops.adaptive_max_pool1d
-    return op(input, _full_size(output_size, input, 1))
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Optional[float] = None) -> Tensor:
-    """Add elements at the borders: ``pad`` is (left, right, top, bottom, …), the last dimension first.
-
-    ``mode`` is ``"constant"`` (``value``, 0 by default), ``"reflect"``, ``"replicate"`` or ``"circular"``.
-    """
-    if value is not None and mode != "constant" and value != 0:
-        raise ArgumentValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    return _ops.pad(input, pad, mode, 0 if value is None else value)
-
-
-# ---------------------------------------------------------------------------------------------- normalisation, dropout
-
-
-def batch_norm(
-    input: Tensor, running_mean: Optional[Tensor], running_var: Optional[Tensor], weight: Optional[Tensor] = None,
-    bias: Optional[Tensor] = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
-) -> Tensor:
-    """Each channel (dimension 1) to mean 0 and variance 1, by the batch's statistics in training, else the running ones.
-
-    In training ``running_mean`` and ``running_var`` are updated: (1 − momentum) · old + momentum · batch's.
-
-    Source: Ioffe and Szegedy, ICML 2015.
-    """
-    if training:
-        per_channel = input.numel() // input.shape[1] if input.dim() > 1 and input.shape[1] else 0
-        if per_channel == 1:
-            raise ArgumentValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-    return _ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
-
-
-def instance_norm(
-    input: Tensor, running_mean: Optional[Tensor] = None, running_var: Optional[Tensor] = None,
-    weight: Optional[Tensor] = None, bias: Optional[Tensor] = None, use_input_stats: bool = True, momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """Each channel of each sample to mean 0 and variance 1. Source: Ulyanov et al., arXiv 1607.08022."""
-    if not use_input_stats or running_mean is not None or running_var is not None:
-        raise UnsupportedError("instance_norm: running statistics are not supported, only those of the input")
-    return _ops.group_norm(input, input.shape[1], weight, bias, eps)
-
-
-def _dropout(name: str, op: Any, input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
-    if not 0.0 <= p <= 1.0:
-        raise ArgumentValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    result = op(input, p, training)
-    return input.copy_(result) if inplace else result
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training, each element is zero with probability ``p``, the others are scaled by 1 / (1 − p).
-
-    Source: Hinton et al., arXiv 1207.0580.
-    """
-    return _dropout("dropout", _ops.dropout, input, p, training, inplace)
-
-
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """:func:`dropout` of whole channels of (B, C, T)."""
-    return _dropout("dropout1d", _ops.feature_dropout, input, p, training, inplace)
-
-
-dropout2d = feature_dropout = dropout1d
-
-
-def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """Dropout that keeps mean and variance of self-normalising networks. Source: Klambauer et al., NeurIPS 2017."""
-    return _dropout("alpha_dropout", _ops.alpha_dropout, input, p, training, inplace)
+# ---------------------------------------------------------------------------------------------- embedding
 
 
 def embedding(
@@ -500,5 +322,5 @@ def kl_div(
 __all__ = sorted(
     name
     for name, value in list(globals().items())
-    if callable(value) and not name.startswith("_") and name not in ("Tensor", "Any", "List", "Optional", "Sequence", "Tuple", "Union")
+    if callable(value) and not name.startswith("_") and name not in ("Tensor", "Any", "Optional")
 )
