@@ -131,8 +131,8 @@ class LBFGS(Optimizer):
     ...     return loss
     >>> optimizer.step(closure).item()
     5.0
-    >>> x
-    tensor([ 1., -2.], requires_grad=True)
+    >>> [round(value, 4) for value in x.tolist()]
+    [1.0, -2.0]
     """
 
     def __init__(
