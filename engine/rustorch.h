@@ -243,11 +243,13 @@ typedef struct RtOptim {
 #undef OPTION_FLAG
 } RtOptim;
 
-// One step for n parameters: params[i] is written, its states[k][i] (RT_NONE where the options need none), and its
-// scalars[k][i]: tensors of one element, f32 or f64, the first of which counts the steps taken. A parameter whose
-// grads[i] is RT_NONE is left out. On failure nothing has been written.
-RT_API Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params,
-                            RtTensor *const *grads, RtTensor *const *states[RT_OPTIM_STATES],
+// One step for n parameters: params[i] is written, its states[k][i] (RT_NONE where the options need
+// none), and its scalars[k][i]: tensors of one element, f32 or f64, the first of which counts the
+// steps taken. A parameter whose grads[i] is RT_NONE is left out. On failure nothing has been
+// written.
+RT_API Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n,
+                            RtTensor *const *params, RtTensor *const *grads,
+                            RtTensor *const *states[RT_OPTIM_STATES],
                             RtTensor *const *scalars[RT_OPTIM_SCALARS]);
 // The 2-norm of n tensors taken together, in double; the same bits for the same tensors whatever the thread count.
 RT_API Status rt_norm_together(int n, RtTensor *const *tensors, double *out);

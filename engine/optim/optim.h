@@ -1,17 +1,18 @@
 // optim.h: update rules over lists of tensors, one pass over memory a step.
 //
-// A step walks all parameters of a group as one range of blocks, so that many small tensors cost no more than one large
-// one; threads take contiguous parts of that range. The arithmetic of a rule is in cpu/isa/optim.inc, what it needs to
-// know about the step in optim/rules.c. Options that a rule does not have are ignored by it: the Python classes offer
-// each only its own.
+// A step walks all parameters of a group as one range of blocks, so that many small tensors cost no
+// more than one large one; threads take contiguous parts of that range. The arithmetic of a rule is
+// in cpu/isa/optim.inc, what it needs to know about the step in optim/rules.c. Options that a rule
+// does not have are ignored by it: the Python classes offer each only its own.
 #pragma once
 
 #include "rustorch.h"
 
 // The numbers a rule's loop uses, worked out in double and rounded once: lr_f is (float)lr.
 #define OPTIM_NUMBERS(X_)                                                                          \
-    X_(lr) X_(decay) X_(momentum) X_(keep) X_(beta1) X_(beta2) X_(rest1) X_(rest2) X_(eps)         \
-    X_(scale) X_(carry) X_(root) X_(low) X_(high)
+    X_(lr)                                                                                         \
+    X_(decay) X_(momentum) X_(keep) X_(beta1) X_(beta2) X_(rest1) X_(rest2) X_(eps) X_(scale)      \
+        X_(carry) X_(root) X_(low) X_(high)
 
 typedef struct OptimStep { // one parameter at one step
 #define NUMBER_FIELDS(name_)                                                                       \
@@ -33,9 +34,11 @@ typedef struct OptimLoops {
     double (*squares_f64)(int64_t n, const double *x);
 } OptimLoops;
 
-extern const int optim_states[RT_OPTIM_COUNT], optim_scalars[RT_OPTIM_COUNT]; // the columns of the table
+extern const int optim_states[RT_OPTIM_COUNT],
+    optim_scalars[RT_OPTIM_COUNT]; // the columns of the table
 
 // Must parameter states hold state k under these options?
 bool optim_needs_state(RtOptimRule rule, const RtOptim *options, int k);
-// What the loops need for the step after the one that left scalars (step count first), which move on to this step.
+// What the loops need for the step after the one that left scalars (step count first), which move
+// on to this step.
 OptimStep optim_prepare(RtOptimRule rule, const RtOptim *options, double scalars[RT_OPTIM_SCALARS]);

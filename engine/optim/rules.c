@@ -1,5 +1,5 @@
-// What each rule works out once a step and parameter, in double. Formulas as in PyTorch's single-tensor steps; sources
-// beside the loops in cpu/isa/optim.inc.
+// What each rule works out once a step and parameter, in double. Formulas as in PyTorch's
+// single-tensor steps; sources beside the loops in cpu/isa/optim.inc.
 #include "optim/optim.h"
 
 #include <math.h>
@@ -26,7 +26,8 @@ bool optim_needs_state(RtOptimRule rule, const RtOptim *options, int k) {
     }
 }
 
-// Rectified Adam: the ratio of the variance of the adaptive step at step t to its limit, 0 while it is not finite.
+// Rectified Adam: the ratio of the variance of the adaptive step at step t to its limit, 0 while it
+// is not finite.
 static double rectification(double beta2, double t, double bias2) {
     double limit = 2 / (1 - beta2) - 1, length = limit - 2 * t * pow(beta2, t) / bias2;
     if (length <= 5) return 0;
@@ -50,14 +51,26 @@ static void prepare_asgd(OptimStep *s, const RtOptim *options, double t, double 
     *mu = 1 / fmax(1, t - options->t0);
 }
 
-OptimStep optim_prepare(RtOptimRule rule, const RtOptim *options, double scalars[RT_OPTIM_SCALARS]) {
-    OptimStep s = {.lr = options->lr, .decay = options->weight_decay, .momentum = options->momentum,
-                   .keep = 1 - options->dampening, .beta1 = options->beta1, .beta2 = options->beta2,
-                   .rest1 = 1 - options->beta1, .rest2 = 1 - options->beta2, .eps = options->eps,
-                   .first = options->first, .nesterov = options->nesterov, .maximize = options->maximize,
-                   .amsgrad = options->amsgrad, .decoupled = options->decoupled, .centered = options->centered,
+OptimStep optim_prepare(RtOptimRule rule, const RtOptim *options,
+                        double scalars[RT_OPTIM_SCALARS]) {
+    OptimStep s = {.lr = options->lr,
+                   .decay = options->weight_decay,
+                   .momentum = options->momentum,
+                   .keep = 1 - options->dampening,
+                   .beta1 = options->beta1,
+                   .beta2 = options->beta2,
+                   .rest1 = 1 - options->beta1,
+                   .rest2 = 1 - options->beta2,
+                   .eps = options->eps,
+                   .first = options->first,
+                   .nesterov = options->nesterov,
+                   .maximize = options->maximize,
+                   .amsgrad = options->amsgrad,
+                   .decoupled = options->decoupled,
+                   .centered = options->centered,
                    .has_momentum = options->momentum != 0};
-    double t = scalars[0] += 1, bias1 = 1 - pow(options->beta1, t), bias2 = 1 - pow(options->beta2, t);
+    double t = scalars[0] += 1, bias1 = 1 - pow(options->beta1, t),
+           bias2 = 1 - pow(options->beta2, t);
     s.scale = options->lr / bias1;
     s.root = 1 / sqrt(bias2);
     if (s.decoupled) s.decay = options->lr * options->weight_decay;

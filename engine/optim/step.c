@@ -96,24 +96,31 @@ static Status take_states(Work *work, RtOptimRule rule, const RtOptim *options, 
     return OK;
 }
 
-static Status take_scalars(Work *work, RtOptimRule rule, RtTensor *const *scalars[RT_OPTIM_SCALARS], int i) {
+static Status take_scalars(Work *work, RtOptimRule rule, RtTensor *const *scalars[RT_OPTIM_SCALARS],
+                           int i) {
     for (int k = 0; k < optim_scalars[rule]; k++) {
         RtTensor *scalar = scalars[k] ? scalars[k][i] : RT_NONE;
-        if (!PRESENT(scalar) || scalar->numel != 1 || (scalar->dtype != RT_F32 && scalar->dtype != RT_F64))
-            return fail(ERR_VALUE, "optimizer: number %d of parameter %d (the first counts steps) must be a tensor of one "
-                                   "element, float32 or float64", k, i);
+        if (!PRESENT(scalar) || scalar->numel != 1 ||
+            (scalar->dtype != RT_F32 && scalar->dtype != RT_F64))
+            return fail(ERR_VALUE,
+                        "optimizer: number %d of parameter %d (the first counts steps) must be a "
+                        "tensor of one "
+                        "element, float32 or float64",
+                        k, i);
         const void *data = rt_tensor_data(scalar);
         work->scalars[k] = scalar;
         work->values[k] = scalar->dtype == RT_F64 ? *(const double *)data : *(const float *)data;
     }
     if (optim_scalars[rule] && work->values[0] < 0)
-        return fail(ERR_VALUE, "optimizer: the step count %g of parameter %d is negative", work->values[0], i);
+        return fail(ERR_VALUE, "optimizer: the step count %g of parameter %d is negative",
+                    work->values[0], i);
     return OK;
 }
 
 // Fills one work; strided tensors are stepped as contiguous copies and written back.
-static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, RtTensor *p, RtTensor *g,
-                        RtTensor *const *states[RT_OPTIM_STATES], RtTensor *const *scalars[RT_OPTIM_SCALARS], int i) {
+static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, RtTensor *p,
+                        RtTensor *g, RtTensor *const *states[RT_OPTIM_STATES],
+                        RtTensor *const *scalars[RT_OPTIM_SCALARS], int i) {
     *work = (Work){0};
     if (rt_dtype_kind((RtDtype)p->dtype) != RT_KIND_FLOAT)
         return fail(ERR_DTYPE, "optimizer: parameter %d has dtype %s, a floating-point dtype is needed", i,
@@ -130,8 +137,10 @@ static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, Rt
 static void write_scalars(const Work *work) {
     for (int k = 0; k < RT_OPTIM_SCALARS && work->scalars[k]; k++) {
         void *data = rt_tensor_data(work->scalars[k]);
-        if (work->scalars[k]->dtype == RT_F64) *(double *)data = work->values[k];
-        else *(float *)data = (float)work->values[k];
+        if (work->scalars[k]->dtype == RT_F64)
+            *(double *)data = work->values[k];
+        else
+            *(float *)data = (float)work->values[k];
         rt_tensor_written(work->scalars[k]);
     }
 }
@@ -146,8 +155,9 @@ static Status write_back(RtTensor *target, RtTensor *stepped) {
     return OK;
 }
 
-static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const *params, RtTensor *const *grads,
-                       RtTensor *const *states[RT_OPTIM_STATES], RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
+static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const *params,
+                       RtTensor *const *grads, RtTensor *const *states[RT_OPTIM_STATES],
+                       RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
     int64_t blocks = 0;
     for (int i = 0; i < n; i++) {
         if (!PRESENT(grads[i])) continue;
@@ -168,8 +178,9 @@ static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const 
     return OK;
 }
 
-Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params, RtTensor *const *grads,
-                     RtTensor *const *states[RT_OPTIM_STATES], RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
+Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params,
+                     RtTensor *const *grads, RtTensor *const *states[RT_OPTIM_STATES],
+                     RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
     Job job = {.loops = ISA_PICK(optim_loops), .rule = rule};
     job.works = mem_alloc(MEM_GENERAL, (size_t)(n ? n : 1) * sizeof *job.works);
     if (!job.works) return ERR_MEMORY;

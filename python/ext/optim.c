@@ -42,7 +42,8 @@ static const Option option_table[] = {
 static int read_option(RtOptim *options, PyObject *key, PyObject *value) {
     for (size_t k = 0; k < sizeof option_table / sizeof *option_table; k++) {
         const Option *option = &option_table[k];
-        if (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, option->name) != 0) continue;
+        if (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, option->name) != 0)
+            continue;
         char *field = (char *)options + option->offset;
         if (option->is_flag) {
             int truth = PyObject_IsTrue(value);
@@ -65,9 +66,11 @@ static int read_options(PyObject *dict, RtOptim *options) {
 }
 
 // A tuple of lists, each n long or None, into lists and items.
-static int read_lists(PyObject *tuple, int n, int most, TensorList *lists, RtTensor *const **items) {
+static int read_lists(PyObject *tuple, int n, int most, TensorList *lists,
+                      RtTensor *const **items) {
     if (PyTuple_GET_SIZE(tuple) > most) {
-        PyErr_Format(PyExc_ValueError, "_optim_step: %zd lists, at most %d are taken", PyTuple_GET_SIZE(tuple), most);
+        PyErr_Format(PyExc_ValueError, "_optim_step: %zd lists, at most %d are taken",
+                     PyTuple_GET_SIZE(tuple), most);
         return -1;
     }
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(tuple); k++) {
@@ -88,15 +91,18 @@ static PyObject *optim_step(PyObject *module, PyObject *args) {
     PyObject *params, *grads, *states, *scalars, *dict;
     RtOptim options = {0};
     (void)module;
-    if (!PyArg_ParseTuple(args, "sOOO!O!O!:_optim_step", &rule_name, &params, &grads, &PyTuple_Type, &states, &PyTuple_Type,
-                          &scalars, &PyDict_Type, &dict))
+    if (!PyArg_ParseTuple(args, "sOOO!O!O!:_optim_step", &rule_name, &params, &grads, &PyTuple_Type,
+                          &states, &PyTuple_Type, &scalars, &PyDict_Type, &dict))
         return NULL;
     int rule = find_rule(rule_name);
     if (rule < 0 || read_options(dict, &options) < 0) return NULL;
     TensorList p = {0}, g = {0}, s[RT_OPTIM_STATES] = {{0}}, c[RT_OPTIM_SCALARS] = {{0}};
-    RtTensor *const *state_items[RT_OPTIM_STATES] = {NULL}, *const *scalar_items[RT_OPTIM_SCALARS] = {NULL};
+    RtTensor *const *state_items[RT_OPTIM_STATES] = {NULL}, *const *
+                                                                scalar_items[RT_OPTIM_SCALARS] = {
+                                                                NULL};
     PyObject *result = NULL;
-    if (ext_tensor_list(params, &p.items, &p.n, &p.owner) < 0 || ext_tensor_list(grads, &g.items, &g.n, &g.owner) < 0 ||
+    if (ext_tensor_list(params, &p.items, &p.n, &p.owner) < 0 ||
+        ext_tensor_list(grads, &g.items, &g.n, &g.owner) < 0 ||
         read_lists(states, p.n, RT_OPTIM_STATES, s, state_items) < 0 ||
         read_lists(scalars, p.n, RT_OPTIM_SCALARS, c, scalar_items) < 0)
         goto out;
@@ -105,7 +111,8 @@ static PyObject *optim_step(PyObject *module, PyObject *args) {
         goto out;
     }
     Status status;
-    EXT_UNLOCKED(status = rt_optim_step((RtOptimRule)rule, &options, p.n, p.items, g.items, state_items, scalar_items));
+    EXT_UNLOCKED(status = rt_optim_step((RtOptimRule)rule, &options, p.n, p.items, g.items,
+                                        state_items, scalar_items));
     if (ext_status(status) == 0) result = Py_NewRef(Py_None);
 out:
     list_clear(&p);
@@ -128,8 +135,10 @@ static PyObject *norm_together(PyObject *module, PyObject *tensors) {
 
 static PyMethodDef methods[] = {
     {"_optim_step", optim_step, METH_VARARGS,
-     "_optim_step(rule, params, grads, states, scalars, options): one step of an update rule, see rustorch.optim."},
-    {"_norm_together", norm_together, METH_O, "The 2-norm of all the tensors of a sequence taken together, as a float."},
+     "_optim_step(rule, params, grads, states, scalars, options): one step of an update rule, see "
+     "rustorch.optim."},
+    {"_norm_together", norm_together, METH_O,
+     "The 2-norm of all the tensors of a sequence taken together, as a float."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -25,7 +25,8 @@
 
 extern const OptimLoops ISA_NAME(optim_loops);
 const OptimLoops ISA_NAME(optim_loops) = {
-#define OPTIMIZER(name_, states_, scalars_, words_) .f32[RT_OPTIM_##name_] = name_##_f32, .f64[RT_OPTIM_##name_] = name_##_f64,
+#define OPTIMIZER(name_, states_, scalars_, words_)                                                \
+    .f32[RT_OPTIM_##name_] = name_##_f32, .f64[RT_OPTIM_##name_] = name_##_f64,
 #include "optim/optim.def"
 #undef OPTIMIZER
     .squares_f32 = squares_f32,

@@ -15,7 +15,10 @@ _Point = Tuple[float, float, Tensor, float]  # step length, loss, gradient, slop
 
 
 def _cubic_minimum(a: Tuple[float, float, float], b: Tuple[float, float, float], bounds: Tuple[float, float]) -> float:
-    """The minimum of the cubic through two points (position, value, slope), within bounds (Nocedal and Wright, eq. 3.59)."""
+    """The minimum of the cubic through two points (position, value, slope), within bounds.
+
+    Source: Nocedal and Wright, Numerical Optimization, 2nd edition, eq. 3.59.
+    """
     (x1, f1, g1), (x2, f2, g2) = (a, b) if a[0] <= b[0] else (b, a)
     low, high = bounds
     d1 = g1 + g2 - 3 * (f1 - f2) / (x1 - x2)

@@ -1,8 +1,8 @@
 """Parameters that are computed from others: any module can stand between what is trained and what is used.
 
-``register_parametrization(layer, "weight", Symmetric())`` makes ``layer.weight`` the value of ``Symmetric()`` for the trained
-tensor, which moves to ``layer.parametrizations.weight.original``. The layer gets a class of its own, in which the name is
-a property.
+``register_parametrization(layer, "weight", Symmetric())`` makes ``layer.weight`` the value of ``Symmetric()`` for the
+trained tensor, which moves to ``layer.parametrizations.weight.original``. The layer gets a class of its own, in which the
+name is a property.
 """
 
 from __future__ import annotations
@@ -143,7 +143,9 @@ class ParametrizationList(ModuleList):
         for i, (own, tensor) in enumerate(zip(self._originals(), new)):
             if not isinstance(tensor, Tensor) or tensor.dtype != own.dtype:
                 got = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
-                raise ValueError(f"Tensor {i} returned by `right_inverse` has dtype {got} while the original has {own.dtype}")
+                raise ValueError(
+                    f"Tensor {i} returned by `right_inverse` has dtype {got} while the original has dtype {own.dtype}"
+                )
             own.data = tensor.detach()
 
     def forward(self) -> Tensor:
@@ -316,7 +318,9 @@ def type_before_parametrizations(module: Module) -> type:
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
-def transfer_parametrizations_and_params(from_module: Module, to_module: Module, tensor_name: Optional[str] = None) -> Module:
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: Optional[str] = None
+) -> Module:
     """Give ``to_module`` the parametrizations of ``from_module`` (all, or of one tensor), with what is trained.
 
     Returns
