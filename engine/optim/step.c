@@ -29,7 +29,8 @@ typedef struct Job {
 
 static void *at(RtTensor *tensor, int64_t element) {
     if (!PRESENT(tensor)) return NULL;
-    return (char *)rt_tensor_data(tensor) + element * (int64_t)rt_dtype_bytes((RtDtype)tensor->dtype);
+    return (char *)rt_tensor_data(tensor) +
+           element * (int64_t)rt_dtype_bytes((RtDtype)tensor->dtype);
 }
 
 // f16 and bf16 are computed in f32, a tile at a time.
@@ -39,11 +40,15 @@ static void step_low(const Job *job, const Work *work, int64_t begin, int64_t n)
     for (int64_t i = 0; i < n; i += 256) {
         int64_t m = n - i < 256 ? n - i : 256;
         for (int k = 0; k < 2 + RT_OPTIM_STATES; k++)
-            if (PRESENT(tensors[k])) convert_run(tiles[k], RT_F32, at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, m);
-        job->loops->f32[job->rule](m, tiles[0], tiles[1], tiles[2], tiles[3], tiles[4], &work->step);
+            if (PRESENT(tensors[k]))
+                convert_run(tiles[k], RT_F32, at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype,
+                            m);
+        job->loops->f32[job->rule](m, tiles[0], tiles[1], tiles[2], tiles[3], tiles[4],
+                                   &work->step);
         for (int k = 0; k < 2 + RT_OPTIM_STATES; k++)
             if (k != 1 && PRESENT(tensors[k]))
-                convert_run(at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, tiles[k], RT_F32, m);
+                convert_run(at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, tiles[k], RT_F32,
+                            m);
     }
 }
 
@@ -77,7 +82,9 @@ static void step_blocks(void *context, int64_t begin, int64_t end, int chunk) {
 
 static Status check_state(const RtTensor *p, const RtTensor *x, const char *what, int i) {
     if (x->dtype != p->dtype || x->numel != p->numel)
-        return fail(ERR_SHAPE, "optimizer: the %s of parameter %d has shape (%s) and dtype %s, the parameter (%s) and %s",
+        return fail(ERR_SHAPE,
+                    "optimizer: the %s of parameter %d has shape (%s) and dtype %s, the parameter "
+                    "(%s) and %s",
                     what, i, shape_words(x), rt_dtype_name((RtDtype)x->dtype), shape_words(p),
                     rt_dtype_name((RtDtype)p->dtype));
     return OK;
@@ -123,7 +130,8 @@ static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, Rt
                         RtTensor *const *scalars[RT_OPTIM_SCALARS], int i) {
     *work = (Work){0};
     if (rt_dtype_kind((RtDtype)p->dtype) != RT_KIND_FLOAT)
-        return fail(ERR_DTYPE, "optimizer: parameter %d has dtype %s, a floating-point dtype is needed", i,
+        return fail(ERR_DTYPE,
+                    "optimizer: parameter %d has dtype %s, a floating-point dtype is needed", i,
                     rt_dtype_name((RtDtype)p->dtype));
     TRY(check_state(p, g, "gradient", i));
     TRY(take_states(work, rule, options, p, states, i));
@@ -197,7 +205,8 @@ Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *
     return status;
 }
 
-// Blocks are summed each by itself and then in order, so that the result does not depend on the threads.
+// Blocks are summed each by itself and then in order, so that the result does not depend on the
+// threads.
 typedef struct NormJob {
     const OptimLoops *loops;
     RtTensor *x;
@@ -208,7 +217,8 @@ static void norm_blocks(void *context, int64_t begin, int64_t end, int chunk) {
     const NormJob *job = context;
     (void)chunk;
     for (int64_t block = begin; block < end; block++) {
-        int64_t from = block * BLOCK, n = job->x->numel - from < BLOCK ? job->x->numel - from : BLOCK;
+        int64_t from = block * BLOCK,
+                n = job->x->numel - from < BLOCK ? job->x->numel - from : BLOCK;
         if (job->x->dtype == RT_F64) {
             job->sums[block] = job->loops->squares_f64(n, at(job->x, from));
         } else if (job->x->dtype == RT_F32) {
@@ -225,8 +235,8 @@ Status rt_norm_together(int n, RtTensor *const *tensors, double *out) {
     double total = 0;
     for (int i = 0; i < n; i++) {
         if (rt_dtype_kind((RtDtype)tensors[i]->dtype) != RT_KIND_FLOAT)
-            return fail(ERR_DTYPE, "norm: tensor %d has dtype %s, a floating-point dtype is needed", i,
-                        rt_dtype_name((RtDtype)tensors[i]->dtype));
+            return fail(ERR_DTYPE, "norm: tensor %d has dtype %s, a floating-point dtype is needed",
+                        i, rt_dtype_name((RtDtype)tensors[i]->dtype));
         RtScope scope;
         TRY(rt_scope_open(&scope));
         RtTensor *x = rt_contiguous(tensors[i]);

@@ -69,6 +69,6 @@ def modules():
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_examples(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
