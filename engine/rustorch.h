@@ -283,28 +283,33 @@ RT_API Status rt_autocast_set(RtAutocast mode, bool forget); // forget: let go o
 // ---------------------------------------------------------------------------------------------- optimisers
 
 typedef enum RtOptimRule {
-#define OPTIMIZER(name_, states_, words_) RT_OPTIM_##name_,
+#define OPTIMIZER(name_, states_, scalars_, words_) RT_OPTIM_##name_,
 #include "optim/optim.def"
 #undef OPTIMIZER
     RT_OPTIM_COUNT
 } RtOptimRule;
 
 #define RT_OPTIM_STATES 3
+#define RT_OPTIM_SCALARS 3
 
-// Options of all rules; a rule reads its own (adadelta's rho is beta1).
+// Options of all rules; a rule reads its own (see optim/options.def).
 typedef struct RtOptim {
-    double lr, weight_decay, momentum, dampening, beta1, beta2, eps;
-    bool nesterov, maximize, amsgrad, decoupled;
+#define OPTION_NUMBER(name_) double name_;
+#define OPTION_FLAG(name_) bool name_;
+#include "optim/options.def"
+#undef OPTION_NUMBER
+#undef OPTION_FLAG
 } RtOptim;
 
-// One step for n parameters: params[i] is written, and its states[k][i] (RT_NONE where the options
-// need none). steps[i] counts from 1: the number of this step for that parameter. A parameter whose
-// grads[i] is RT_NONE is left out.
+// One step for n parameters: params[i] is written, its states[k][i] (RT_NONE where the options need
+// none), and its scalars[k][i]: tensors of one element, f32 or f64, the first of which counts the
+// steps taken. A parameter whose grads[i] is RT_NONE is left out. On failure nothing has been
+// written.
 RT_API Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n,
                             RtTensor *const *params, RtTensor *const *grads,
-                            RtTensor *const *states[RT_OPTIM_STATES], const int64_t *steps);
-// The 2-norm of n tensors taken together, in double; the same bits for the same tensors whatever
-// the thread count.
+                            RtTensor *const *states[RT_OPTIM_STATES],
+                            RtTensor *const *scalars[RT_OPTIM_SCALARS]);
+// The 2-norm of n tensors taken together, in double; the same bits for the same tensors whatever the thread count.
 RT_API Status rt_norm_together(int n, RtTensor *const *tensors, double *out);
 
 // ----------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 #include "optim/optim.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/memory.h"
 #include "cpu/convert.h"
@@ -15,7 +14,9 @@ ISA_DECLARE(OptimLoops, optim_loops);
 
 typedef struct Work { // one parameter
     RtTensor *p, *g, *s[RT_OPTIM_STATES];
-    int64_t first_block; // in the range of all blocks
+    RtTensor *scalars[RT_OPTIM_SCALARS];
+    double values[RT_OPTIM_SCALARS]; // of the scalars after this step
+    int64_t first_block;             // in the range of all blocks
     OptimStep step;
 } Work;
 
@@ -26,25 +27,10 @@ typedef struct Job {
     int n;
 } Job;
 
-static OptimStep step_options(RtOptimRule rule, const RtOptim *options, int64_t step) {
-    OptimStep s = {.lr = options->lr, .decay = options->weight_decay, .momentum = options->momentum,
-                   .keep = 1 - options->dampening, .beta1 = options->beta1, .beta2 = options->beta2, .eps = options->eps,
-                   .first = step == 1, .nesterov = options->nesterov, .maximize = options->maximize,
-                   .amsgrad = options->amsgrad, .decoupled = options->decoupled, .has_momentum = options->momentum != 0};
-    if (rule == RT_OPTIM_adam) {
-        s.scale = options->lr / (1 - pow(options->beta1, (double)step));
-        s.root = 1 / sqrt(1 - pow(options->beta2, (double)step));
-        if (s.decoupled) s.decay = options->lr * options->weight_decay;
-    }
-    s.lr_f = (float)s.lr, s.decay_f = (float)s.decay, s.momentum_f = (float)s.momentum, s.keep_f = (float)s.keep;
-    s.beta1_f = (float)s.beta1, s.beta2_f = (float)s.beta2, s.eps_f = (float)s.eps;
-    s.scale_f = (float)s.scale, s.root_f = (float)s.root;
-    return s;
-}
-
 static void *at(RtTensor *tensor, int64_t element) {
     if (!PRESENT(tensor)) return NULL;
-    return (char *)rt_tensor_data(tensor) + element * (int64_t)rt_dtype_bytes((RtDtype)tensor->dtype);
+    return (char *)rt_tensor_data(tensor) +
+           element * (int64_t)rt_dtype_bytes((RtDtype)tensor->dtype);
 }
 
 // f16 and bf16 are computed in f32, a tile at a time.
@@ -54,11 +40,15 @@ static void step_low(const Job *job, const Work *work, int64_t begin, int64_t n)
     for (int64_t i = 0; i < n; i += 256) {
         int64_t m = n - i < 256 ? n - i : 256;
         for (int k = 0; k < 2 + RT_OPTIM_STATES; k++)
-            if (PRESENT(tensors[k])) convert_run(tiles[k], RT_F32, at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, m);
-        job->loops->f32[job->rule](m, tiles[0], tiles[1], tiles[2], tiles[3], tiles[4], &work->step);
+            if (PRESENT(tensors[k]))
+                convert_run(tiles[k], RT_F32, at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype,
+                            m);
+        job->loops->f32[job->rule](m, tiles[0], tiles[1], tiles[2], tiles[3], tiles[4],
+                                   &work->step);
         for (int k = 0; k < 2 + RT_OPTIM_STATES; k++)
             if (k != 1 && PRESENT(tensors[k]))
-                convert_run(at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, tiles[k], RT_F32, m);
+                convert_run(at(tensors[k], begin + i), (RtDtype)tensors[k]->dtype, tiles[k], RT_F32,
+                            m);
     }
 }
 
@@ -92,30 +82,75 @@ static void step_blocks(void *context, int64_t begin, int64_t end, int chunk) {
 
 static Status check_state(const RtTensor *p, const RtTensor *x, const char *what, int i) {
     if (x->dtype != p->dtype || x->numel != p->numel)
-        return fail(ERR_SHAPE, "optimizer: the %s of parameter %d has shape (%s) and dtype %s, the parameter (%s) and %s",
+        return fail(ERR_SHAPE,
+                    "optimizer: the %s of parameter %d has shape (%s) and dtype %s, the parameter "
+                    "(%s) and %s",
                     what, i, shape_words(x), rt_dtype_name((RtDtype)x->dtype), shape_words(p),
                     rt_dtype_name((RtDtype)p->dtype));
     return OK;
 }
 
-// Fills one work; strided tensors are stepped as contiguous copies and written back by finish_work.
-static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, RtTensor *p, RtTensor *g,
-                        RtTensor *const *states[RT_OPTIM_STATES], int i, int64_t step) {
-    if (rt_dtype_kind((RtDtype)p->dtype) != RT_KIND_FLOAT)
-        return fail(ERR_DTYPE, "optimizer: parameter %d has dtype %s, a floating-point dtype is needed", i,
-                    rt_dtype_name((RtDtype)p->dtype));
-    TRY(check_state(p, g, "gradient", i));
-    if (step < 1) return fail(ERR_VALUE, "optimizer: step %lld of parameter %d: steps count from 1", (long long)step, i);
-    work->p = rt_contiguous(p);
-    work->g = rt_contiguous(g);
-    work->step = step_options(rule, options, step);
+static Status take_states(Work *work, RtOptimRule rule, const RtOptim *options, RtTensor *p,
+                          RtTensor *const *states[RT_OPTIM_STATES], int i) {
     for (int k = 0; k < RT_OPTIM_STATES; k++) {
         RtTensor *state = states[k] ? states[k][i] : RT_NONE;
+        if (!PRESENT(state) && optim_needs_state(rule, options, k))
+            return fail(ERR_VALUE, "optimizer: state %d of parameter %d is missing", k, i);
         if (PRESENT(state)) TRY(check_state(p, state, "state", i));
         work->s[k] = PRESENT(state) ? rt_contiguous(state) : RT_NONE;
         if (!work->s[k]) return error_code();
     }
+    return OK;
+}
+
+static Status take_scalars(Work *work, RtOptimRule rule, RtTensor *const *scalars[RT_OPTIM_SCALARS],
+                           int i) {
+    for (int k = 0; k < optim_scalars[rule]; k++) {
+        RtTensor *scalar = scalars[k] ? scalars[k][i] : RT_NONE;
+        if (!PRESENT(scalar) || scalar->numel != 1 ||
+            (scalar->dtype != RT_F32 && scalar->dtype != RT_F64))
+            return fail(ERR_VALUE,
+                        "optimizer: number %d of parameter %d (the first counts steps) must be a "
+                        "tensor of one "
+                        "element, float32 or float64",
+                        k, i);
+        const void *data = rt_tensor_data(scalar);
+        work->scalars[k] = scalar;
+        work->values[k] = scalar->dtype == RT_F64 ? *(const double *)data : *(const float *)data;
+    }
+    if (optim_scalars[rule] && work->values[0] < 0)
+        return fail(ERR_VALUE, "optimizer: the step count %g of parameter %d is negative",
+                    work->values[0], i);
+    return OK;
+}
+
+// Fills one work; strided tensors are stepped as contiguous copies and written back.
+static Status make_work(Work *work, RtOptimRule rule, const RtOptim *options, RtTensor *p,
+                        RtTensor *g, RtTensor *const *states[RT_OPTIM_STATES],
+                        RtTensor *const *scalars[RT_OPTIM_SCALARS], int i) {
+    *work = (Work){0};
+    if (rt_dtype_kind((RtDtype)p->dtype) != RT_KIND_FLOAT)
+        return fail(ERR_DTYPE,
+                    "optimizer: parameter %d has dtype %s, a floating-point dtype is needed", i,
+                    rt_dtype_name((RtDtype)p->dtype));
+    TRY(check_state(p, g, "gradient", i));
+    TRY(take_states(work, rule, options, p, states, i));
+    TRY(take_scalars(work, rule, scalars, i));
+    work->p = rt_contiguous(p);
+    work->g = rt_contiguous(g);
+    work->step = optim_prepare(rule, options, work->values);
     return work->p && work->g ? OK : error_code();
+}
+
+static void write_scalars(const Work *work) {
+    for (int k = 0; k < RT_OPTIM_SCALARS && work->scalars[k]; k++) {
+        void *data = rt_tensor_data(work->scalars[k]);
+        if (work->scalars[k]->dtype == RT_F64)
+            *(double *)data = work->values[k];
+        else
+            *(float *)data = (float)work->values[k];
+        rt_tensor_written(work->scalars[k]);
+    }
 }
 
 static Status write_back(RtTensor *target, RtTensor *stepped) {
@@ -128,43 +163,32 @@ static Status write_back(RtTensor *target, RtTensor *stepped) {
     return OK;
 }
 
-static const bool needs_state[RT_OPTIM_COUNT][RT_OPTIM_STATES] = {
-    [RT_OPTIM_adam] = {true, true, false}, [RT_OPTIM_adadelta] = {true, true, false}};
-
-static Status check_states(RtOptimRule rule, const RtOptim *options, RtTensor *const *states[RT_OPTIM_STATES], int i) {
-    for (int k = 0; k < RT_OPTIM_STATES; k++) {
-        bool needed = needs_state[rule][k] || (rule == RT_OPTIM_sgd && k == 0 && options->momentum != 0) ||
-                      (rule == RT_OPTIM_adam && k == 2 && options->amsgrad);
-        if (needed && !(states[k] && PRESENT(states[k][i])))
-            return fail(ERR_VALUE, "optimizer: state %d of parameter %d is missing", k, i);
-    }
-    return OK;
-}
-
-static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const *params, RtTensor *const *grads,
-                       RtTensor *const *states[RT_OPTIM_STATES], const int64_t *steps) {
+static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const *params,
+                       RtTensor *const *grads, RtTensor *const *states[RT_OPTIM_STATES],
+                       RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
     int64_t blocks = 0;
     for (int i = 0; i < n; i++) {
-        if (!PRESENT(grads[i]) || params[i]->numel == 0) continue;
-        TRY(check_states(job->rule, options, states, i));
+        if (!PRESENT(grads[i])) continue;
         Work *work = &job->works[job->n++];
-        TRY(make_work(work, job->rule, options, params[i], grads[i], states, i, steps[i]));
+        TRY(make_work(work, job->rule, options, params[i], grads[i], states, scalars, i));
         work->first_block = blocks;
         blocks += (params[i]->numel + BLOCK - 1) / BLOCK;
     }
     parallel_run(blocks, 4, step_blocks, job);
     for (int i = 0, w = 0; i < n; i++) {
-        if (!PRESENT(grads[i]) || params[i]->numel == 0) continue;
+        if (!PRESENT(grads[i])) continue;
         Work *work = &job->works[w++];
         TRY(write_back(params[i], work->p));
         for (int k = 0; k < RT_OPTIM_STATES; k++)
             if (states[k]) TRY(write_back(states[k][i], work->s[k]));
+        write_scalars(work);
     }
     return OK;
 }
 
-Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params, RtTensor *const *grads,
-                     RtTensor *const *states[RT_OPTIM_STATES], const int64_t *steps) {
+Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params,
+                     RtTensor *const *grads, RtTensor *const *states[RT_OPTIM_STATES],
+                     RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
     Job job = {.loops = ISA_PICK(optim_loops), .rule = rule};
     job.works = mem_alloc(MEM_GENERAL, (size_t)(n ? n : 1) * sizeof *job.works);
     if (!job.works) return ERR_MEMORY;
@@ -173,7 +197,7 @@ Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *
     RtScope scope;
     Status status = rt_scope_open(&scope);
     if (status >= 0) {
-        status = step_all(&job, options, n, params, grads, states, steps);
+        status = step_all(&job, options, n, params, grads, states, scalars);
         rt_scope_close(scope);
     }
     rt_set_grad_enabled(mode);
@@ -181,7 +205,8 @@ Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *
     return status;
 }
 
-// Blocks are summed each by itself and then in order, so that the result does not depend on the threads.
+// Blocks are summed each by itself and then in order, so that the result does not depend on the
+// threads.
 typedef struct NormJob {
     const OptimLoops *loops;
     RtTensor *x;
@@ -192,7 +217,8 @@ static void norm_blocks(void *context, int64_t begin, int64_t end, int chunk) {
     const NormJob *job = context;
     (void)chunk;
     for (int64_t block = begin; block < end; block++) {
-        int64_t from = block * BLOCK, n = job->x->numel - from < BLOCK ? job->x->numel - from : BLOCK;
+        int64_t from = block * BLOCK,
+                n = job->x->numel - from < BLOCK ? job->x->numel - from : BLOCK;
         if (job->x->dtype == RT_F64) {
             job->sums[block] = job->loops->squares_f64(n, at(job->x, from));
         } else if (job->x->dtype == RT_F32) {
@@ -209,8 +235,8 @@ Status rt_norm_together(int n, RtTensor *const *tensors, double *out) {
     double total = 0;
     for (int i = 0; i < n; i++) {
         if (rt_dtype_kind((RtDtype)tensors[i]->dtype) != RT_KIND_FLOAT)
-            return fail(ERR_DTYPE, "norm: tensor %d has dtype %s, a floating-point dtype is needed", i,
-                        rt_dtype_name((RtDtype)tensors[i]->dtype));
+            return fail(ERR_DTYPE, "norm: tensor %d has dtype %s, a floating-point dtype is needed",
+                        i, rt_dtype_name((RtDtype)tensors[i]->dtype));
         RtScope scope;
         TRY(rt_scope_open(&scope));
         RtTensor *x = rt_contiguous(tensors[i]);

@@ -2,7 +2,7 @@
 #include "ext/ext.h"
 
 static const char *const rule_names[RT_OPTIM_COUNT] = {
-#define OPTIMIZER(name_, states_, words_) [RT_OPTIM_##name_] = #name_,
+#define OPTIMIZER(name_, states_, scalars_, words_) [RT_OPTIM_##name_] = #name_,
 #include "optim/optim.def"
 #undef OPTIMIZER
 };
@@ -25,58 +25,100 @@ static void list_clear(TensorList *list) {
     Py_XDECREF(list->owner);
 }
 
-static PyObject *optim_step(PyObject *module, PyObject *args, PyObject *keywords) {
-    static char *names[] = {"rule", "params", "grads", "states", "steps", "lr", "weight_decay", "momentum", "dampening", "beta1",
-                            "beta2", "eps", "nesterov", "maximize", "amsgrad", "decoupled", NULL};
-    const char *rule_name;
-    PyObject *params, *grads, *states, *steps;
-    RtOptim options = {0};
-    int nesterov = 0, maximize = 0, amsgrad = 0, decoupled = 0;
-    (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sOOO!O!d|ddddddpppp:_optim_step", names, &rule_name, &params, &grads,
-                                     &PyTuple_Type, &states, &PyList_Type, &steps, &options.lr, &options.weight_decay,
-                                     &options.momentum, &options.dampening, &options.beta1, &options.beta2, &options.eps,
-                                     &nesterov, &maximize, &amsgrad, &decoupled))
-        return NULL;
-    options.nesterov = nesterov;
-    options.maximize = maximize;
-    options.amsgrad = amsgrad;
-    options.decoupled = decoupled;
-    int rule = find_rule(rule_name);
-    if (rule < 0) return NULL;
-    TensorList p = {0}, g = {0}, s[RT_OPTIM_STATES] = {{0}};
-    RtTensor *const *state_items[RT_OPTIM_STATES] = {NULL};
-    int64_t *counts = NULL;
-    PyObject *result = NULL;
-    if (ext_tensor_list(params, &p.items, &p.n, &p.owner) < 0 || ext_tensor_list(grads, &g.items, &g.n, &g.owner) < 0) goto out;
-    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(states) && k < RT_OPTIM_STATES; k++) {
-        if (PyTuple_GET_ITEM(states, k) == Py_None) continue;
-        if (ext_tensor_list(PyTuple_GET_ITEM(states, k), &s[k].items, &s[k].n, &s[k].owner) < 0) goto out;
-        state_items[k] = s[k].items;
-        if (s[k].n != p.n) {
+typedef struct Option {
+    const char *name;
+    size_t offset;
+    bool is_flag;
+} Option;
+
+static const Option option_table[] = {
+#define OPTION_NUMBER(name_) {#name_, offsetof(RtOptim, name_), false},
+#define OPTION_FLAG(name_) {#name_, offsetof(RtOptim, name_), true},
+#include "optim/options.def"
+#undef OPTION_NUMBER
+#undef OPTION_FLAG
+};
+
+static int read_option(RtOptim *options, PyObject *key, PyObject *value) {
+    for (size_t k = 0; k < sizeof option_table / sizeof *option_table; k++) {
+        const Option *option = &option_table[k];
+        if (!PyUnicode_Check(key) || PyUnicode_CompareWithASCIIString(key, option->name) != 0)
+            continue;
+        char *field = (char *)options + option->offset;
+        if (option->is_flag) {
+            int truth = PyObject_IsTrue(value);
+            *(bool *)field = truth > 0;
+            return truth < 0 ? -1 : 0;
+        }
+        *(double *)field = PyFloat_AsDouble(value);
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    PyErr_Format(PyExc_TypeError, "_optim_step: there is no option %R", key);
+    return -1;
+}
+
+static int read_options(PyObject *dict, RtOptim *options) {
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    while (PyDict_Next(dict, &at, &key, &value))
+        if (read_option(options, key, value) < 0) return -1;
+    return 0;
+}
+
+// A tuple of lists, each n long or None, into lists and items.
+static int read_lists(PyObject *tuple, int n, int most, TensorList *lists,
+                      RtTensor *const **items) {
+    if (PyTuple_GET_SIZE(tuple) > most) {
+        PyErr_Format(PyExc_ValueError, "_optim_step: %zd lists, at most %d are taken",
+                     PyTuple_GET_SIZE(tuple), most);
+        return -1;
+    }
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(tuple); k++) {
+        PyObject *list = PyTuple_GET_ITEM(tuple, k);
+        if (list == Py_None) continue;
+        if (ext_tensor_list(list, &lists[k].items, &lists[k].n, &lists[k].owner) < 0) return -1;
+        items[k] = lists[k].items;
+        if (lists[k].n != n) {
             PyErr_SetString(PyExc_ValueError, "_optim_step: lists of different lengths");
-            goto out;
+            return -1;
         }
     }
-    if (g.n != p.n || PyList_GET_SIZE(steps) != p.n) {
+    return 0;
+}
+
+static PyObject *optim_step(PyObject *module, PyObject *args) {
+    const char *rule_name;
+    PyObject *params, *grads, *states, *scalars, *dict;
+    RtOptim options = {0};
+    (void)module;
+    if (!PyArg_ParseTuple(args, "sOOO!O!O!:_optim_step", &rule_name, &params, &grads, &PyTuple_Type,
+                          &states, &PyTuple_Type, &scalars, &PyDict_Type, &dict))
+        return NULL;
+    int rule = find_rule(rule_name);
+    if (rule < 0 || read_options(dict, &options) < 0) return NULL;
+    TensorList p = {0}, g = {0}, s[RT_OPTIM_STATES] = {{0}}, c[RT_OPTIM_SCALARS] = {{0}};
+    RtTensor *const *state_items[RT_OPTIM_STATES] = {NULL}, *const *
+                                                                scalar_items[RT_OPTIM_SCALARS] = {
+                                                                NULL};
+    PyObject *result = NULL;
+    if (ext_tensor_list(params, &p.items, &p.n, &p.owner) < 0 ||
+        ext_tensor_list(grads, &g.items, &g.n, &g.owner) < 0 ||
+        read_lists(states, p.n, RT_OPTIM_STATES, s, state_items) < 0 ||
+        read_lists(scalars, p.n, RT_OPTIM_SCALARS, c, scalar_items) < 0)
+        goto out;
+    if (g.n != p.n) {
         PyErr_SetString(PyExc_ValueError, "_optim_step: lists of different lengths");
         goto out;
     }
-    counts = PyMem_Malloc((size_t)(p.n + 1) * sizeof *counts);
-    if (!counts) {
-        PyErr_NoMemory();
-        goto out;
-    }
-    for (int i = 0; i < p.n; i++) counts[i] = PyLong_AsLongLong(PyList_GET_ITEM(steps, i));
-    if (PyErr_Occurred()) goto out;
     Status status;
-    EXT_UNLOCKED(status = rt_optim_step((RtOptimRule)rule, &options, p.n, p.items, g.items, state_items, counts));
+    EXT_UNLOCKED(status = rt_optim_step((RtOptimRule)rule, &options, p.n, p.items, g.items,
+                                        state_items, scalar_items));
     if (ext_status(status) == 0) result = Py_NewRef(Py_None);
 out:
-    PyMem_Free(counts);
     list_clear(&p);
     list_clear(&g);
     for (int k = 0; k < RT_OPTIM_STATES; k++) list_clear(&s[k]);
+    for (int k = 0; k < RT_OPTIM_SCALARS; k++) list_clear(&c[k]);
     return result;
 }
 
@@ -92,9 +134,11 @@ static PyObject *norm_together(PyObject *module, PyObject *tensors) {
 }
 
 static PyMethodDef methods[] = {
-    {"_optim_step", (PyCFunction)(void (*)(void))optim_step, METH_VARARGS | METH_KEYWORDS,
-     "One step of an update rule for lists of tensors: see rustorch.optim."},
-    {"_norm_together", norm_together, METH_O, "The 2-norm of all the tensors of a sequence taken together, as a float."},
+    {"_optim_step", optim_step, METH_VARARGS,
+     "_optim_step(rule, params, grads, states, scalars, options): one step of an update rule, see "
+     "rustorch.optim."},
+    {"_norm_together", norm_together, METH_O,
+     "The 2-norm of all the tensors of a sequence taken together, as a float."},
     {NULL, NULL, 0, NULL},
 };
 

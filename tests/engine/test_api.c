@@ -43,13 +43,15 @@ static void test_training(void **state) {
     RtTensor *x = matrix(4, 2, (float[]){0, 0, 0, 1, 1, 0, 1, 1}),
              *y = matrix(4, 1, (float[]){0, 1, 1, 0});
     RtTensor *params[N] = {parameter(8, 2), parameter(1, 8), parameter(1, 8), parameter(1, 1)};
-    RtTensor *grads[N], *first[N], *second[N], *third[N];
+    RtTensor *grads[N], *first[N], *second[N], *third[N], *steps[N];
     for (int i = 0; i < N; i++) {
         NEED(first[i] = rt_zeros_like(params[i], rt_defaults_factory()));
         NEED(second[i] = rt_zeros_like(params[i], rt_defaults_factory()));
         third[i] = RT_NONE;
+        NEED(steps[i] = rt_tensor_scalar(rt_float(0), RT_F32, false));
     }
     RtTensor *const *states[RT_OPTIM_STATES] = {first, second, third};
+    RtTensor *const *scalars[RT_OPTIM_SCALARS] = {steps};
     RtOptim adam = {.lr = 0.05, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8};
     double loss = 1;
     for (int64_t step = 1; step <= 300; step++) {
@@ -63,12 +65,8 @@ static void test_training(void **state) {
         NEED(error); // one check for the whole expression
         loss = rt_scalar_double(rt_tensor_item(error, 0));
         NEED(rt_backward(&error, (RtTensor *[]){RT_NONE}, 1, NULL, 0, false, false) >= 0);
-        int64_t steps[N];
-        for (int i = 0; i < N; i++) {
-            grads[i] = rt_grad_of(params[i]);
-            steps[i] = step;
-        }
-        NEED(rt_optim_step(RT_OPTIM_adam, &adam, N, params, grads, states, steps) >= 0);
+        for (int i = 0; i < N; i++) grads[i] = rt_grad_of(params[i]);
+        NEED(rt_optim_step(RT_OPTIM_adam, &adam, N, params, grads, states, scalars) >= 0);
         for (int i = 0; i < N; i++) NEED(rt_set_grad(params[i], RT_NONE) >= 0);
         rt_scope_close(scope);
     }

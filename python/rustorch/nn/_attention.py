@@ -8,6 +8,7 @@ from typing import Any, List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import RusTorchError
 
 _ops = _C._ops
 
@@ -63,7 +64,7 @@ def scaled_dot_product_attention(
     elif "MATH" in allowed:
         op = _ops._scaled_dot_product_attention_math
     else:
-        raise RuntimeError(
+        raise RusTorchError(
             f"No available kernel. Aborting execution. On the CPU there are FLASH_ATTENTION, EFFICIENT_ATTENTION (the same) and "
             f"MATH; sdpa_kernel allows only {', '.join(allowed) or 'none'}."
         )
@@ -234,7 +235,7 @@ def multi_head_attention_forward(
     src_len = key.shape[0]
     key_padding_mask = _canonical_mask(key_padding_mask, "key_padding_mask", _none_or_dtype(attn_mask), "attn_mask", query.dtype)
     if is_causal and attn_mask is None:
-        raise RuntimeError(
+        raise RusTorchError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
             "`generate_square_subsequent_mask` to create this mask."
         )
@@ -267,7 +268,7 @@ def multi_head_attention_forward(
     if attn_mask is not None:
         full = (tgt_len, src_len) if attn_mask.dim() == 2 else (bsz * num_heads, tgt_len, src_len)
         if tuple(attn_mask.shape) != full:
-            raise RuntimeError(
+            raise RusTorchError(
                 f"The shape of the {attn_mask.dim()}D attn_mask is {tuple(attn_mask.shape)}, but should be {full}."
             )
         attn_mask = attn_mask.unsqueeze(0) if attn_mask.dim() == 2 else attn_mask

@@ -7,6 +7,7 @@ from typing import List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentValueError, RusTorchError, UnsupportedError
 
 _ops = _C._ops
 
@@ -22,7 +23,7 @@ def _renorm(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) ->
 
 def _check_sparse(sparse: bool) -> None:
     if sparse:
-        raise NotImplementedError("sparse=True asks for a sparse gradient: there are only dense ones. Pass sparse=False")
+        raise UnsupportedError("sparse=True asks for a sparse gradient: there are only dense ones. Pass sparse=False")
 
 
 def _bag_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tuple[Tensor, int]:
@@ -31,17 +32,17 @@ def _bag_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tuple[
     n = input.shape[0]
     if include_last_offset:
         if not starts:
-            raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+            raise RusTorchError("include_last_offset: number of offsets should be at least 1")
         ends = starts[1:]
         starts = starts[:-1]
         if (ends[-1] if ends else n) != n:
-            raise RuntimeError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1]}")
+            raise RusTorchError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1]}")
     else:
         ends = starts[1:] + [n]
     if starts and starts[0] != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
+        raise RusTorchError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
     if any(start > end for start, end in zip(starts, ends)):
-        raise RuntimeError(f"offsets must ascend and be at most the number of indices, {n}; got {offsets.tolist()}")
+        raise RusTorchError(f"offsets must ascend and be at most the number of indices, {n}; got {offsets.tolist()}")
     counts = rustorch.tensor([end - start for start, end in zip(starts, ends)], dtype=rustorch.int64)
     return rustorch.arange(len(starts)).repeat_interleave(counts).to(input.device), len(starts)
 
@@ -109,15 +110,15 @@ def embedding_bag(
         )
         weight, input = input, weight
     if per_sample_weights is not None and input.shape != per_sample_weights.shape:
-        raise ValueError(
+        raise ArgumentValueError(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape "
             f"as the input ({input.shape})"
         )
     if weight.dim() != 2:
-        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}")
+        raise ArgumentValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}")
     if input.dim() == 2:
         if offsets is not None:
-            raise ValueError(
+            raise ArgumentValueError(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
                 f"However, found offsets of type {type(offsets)}"
             )
@@ -127,21 +128,21 @@ def embedding_bag(
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     elif input.dim() == 1:
         if offsets is None:
-            raise ValueError("offsets has to be a 1D Tensor but got None")
+            raise ArgumentValueError("offsets has to be a 1D Tensor but got None")
         if offsets.dim() != 1:
-            raise ValueError("offsets has to be a 1D Tensor")
+            raise ArgumentValueError("offsets has to be a 1D Tensor")
         bag, bags = _bag_of(input, offsets, include_last_offset)
     else:
-        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+        raise ArgumentValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
     if mode not in ("sum", "mean", "max"):
-        raise ValueError("mode has to be one of sum, mean or max")
+        raise ArgumentValueError("mode has to be one of sum, mean or max")
     if mode == "max" and scale_grad_by_freq:
-        raise ValueError("max mode does not support scaling the gradient by the frequency")
+        raise ArgumentValueError("max mode does not support scaling the gradient by the frequency")
     if mode == "max" and sparse:
-        raise ValueError("max mode does not support sparse weights")
+        raise ArgumentValueError("max mode does not support sparse weights")
     _check_sparse(sparse)
     if per_sample_weights is not None and mode != "sum":
-        raise NotImplementedError(
+        raise UnsupportedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
             f"(got mode='{mode}')."
         )
@@ -149,7 +150,7 @@ def embedding_bag(
         _renorm(weight, input, max_norm, norm_type)
     if padding_idx is not None:
         if not -weight.shape[0] <= padding_idx < weight.shape[0]:
-            raise RuntimeError(f"padding_idx must be within the number of embeddings, 0 through {weight.shape[0] - 1}, but got {padding_idx}")
+            raise RusTorchError(f"padding_idx must be within the number of embeddings, 0 through {weight.shape[0] - 1}, but got {padding_idx}")
         counts = input != padding_idx % weight.shape[0]
         input, bag = input[counts], bag[counts]
         per_sample_weights = None if per_sample_weights is None else per_sample_weights[counts]
@@ -158,7 +159,7 @@ def embedding_bag(
         return _largest(rows, bag, bags)
     if per_sample_weights is not None:
         if per_sample_weights.dtype != weight.dtype:
-            raise RuntimeError(
+            raise RusTorchError(
                 f"expected weight and per_sample_weights to have the same dtype, got {weight.dtype} and {per_sample_weights.dtype}"
             )
         rows = rows * per_sample_weights.unsqueeze(1)

@@ -5,14 +5,44 @@ All functions write in place, without recording gradients, and return the tensor
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
-from typing import Optional, Tuple, Union
+import threading
+import warnings
+from typing import Any, Callable, Iterator, Optional, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentValueError
 
 _Generator = Optional["rustorch.Generator"]
+
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def _skipped() -> Iterator[None]:
+    """Within the block, on this thread, nothing here writes: see :func:`rustorch.nn.utils.skip_init`."""
+    before = getattr(_local, "skip", False)
+    _local.skip = True
+    try:
+        yield
+    finally:
+        _local.skip = before
+
+
+def _filler(fill: Callable) -> Callable:
+    """A function that fills a tensor: without recording, and not at all while :func:`_skipped`."""
+
+    @functools.wraps(fill)
+    def wrapper(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if getattr(_local, "skip", False):
+            return tensor
+        with rustorch.no_grad():
+            return fill(tensor, *args, **kwargs)
+
+    return wrapper
 
 
 def calculate_gain(nonlinearity: str, param: Optional[Union[int, float]] = None) -> float:
@@ -49,68 +79,77 @@ def _fans(tensor: Tensor) -> Tuple[int, int]:
 _calculate_fan_in_and_fan_out = _fans
 
 
+@_filler
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: _Generator = None) -> Tensor:
     """Uniform values in [a, b)."""
-    with rustorch.no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+    return tensor.uniform_(a, b, generator=generator)
 
 
+@_filler
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: _Generator = None) -> Tensor:
     """Normal values."""
-    with rustorch.no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+    return tensor.normal_(mean, std, generator=generator)
 
 
+@_filler
 def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: _Generator = None
 ) -> Tensor:
-    """Normal values cut off outside [a, b], by inverting the cumulative distribution."""
+    """Normal values cut off outside [a, b], by inverting the cumulative distribution.
+
+    Parameters
+    ----------
+    tensor : Tensor
+    mean, std : float, defaults 0 and 1
+        Of the distribution that is cut.
+    a, b : float, defaults −2 and 2
+        The bounds themselves, not numbers of deviations.
+    generator : Generator, optional
+    """
 
     def below(x: float) -> float:
         return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
-    with rustorch.no_grad():
-        low, high = below((a - mean) / std), below((b - mean) / std)
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-        tensor.copy_(_erfinv(tensor))
-        return tensor.mul_(std * math.sqrt(2.0)).add_(mean).clamp_(a, b)
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            stacklevel=3,
+        )
+    low, high = below((a - mean) / std), below((b - mean) / std)
+    # f16 and bf16 are too coarse for the uniform values
+    wide = tensor if tensor.dtype in (rustorch.float32, rustorch.float64) else tensor.float()
+    wide.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
+    wide.erfinv_().mul_(std * math.sqrt(2.0)).add_(mean).clamp_(a, b)
+    return tensor if wide is tensor else tensor.copy_(wide).clamp_(a, b)
 
 
-def _erfinv(y: Tensor) -> Tensor:
-    """The inverse error function: a starting value (Winitzki, 2008) and three Newton steps."""
-    y = y.double().clamp(-1 + 1e-15, 1 - 1e-15)
-    log = (1 - y * y).log()
-    middle = 2 / (math.pi * 0.147) + log / 2
-    x = y.sign() * ((middle * middle - log / 0.147).sqrt() - middle).sqrt()
-    for _ in range(3):
-        x = x - (x.erf() - y) / (2 / math.sqrt(math.pi) * (-x * x).exp())
-    return x
-
-
+@_filler
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """One value everywhere."""
-    with rustorch.no_grad():
-        return tensor.fill_(val)
+    return tensor.fill_(val)
 
 
+@_filler
 def ones_(tensor: Tensor) -> Tensor:
     """Ones."""
     return constant_(tensor, 1.0)
 
 
+@_filler
 def zeros_(tensor: Tensor) -> Tensor:
     """Zeros."""
     return constant_(tensor, 0.0)
 
 
+@_filler
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix."""
     if tensor.dim() != 2:
         raise ArgumentValueError("Only tensors with 2 dimensions are supported")
-    with rustorch.no_grad():
-        return tensor.copy_(rustorch.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype))
+    return tensor.copy_(rustorch.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype))
 
 
+@_filler
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Convolution weights (3, 4 or 5 dimensions) that pass on as many input channels as possible."""
     if tensor.dim() not in (3, 4, 5):
@@ -119,14 +158,14 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         raise ArgumentValueError("dim 0 must be divisible by groups")
     per_group = tensor.shape[0] // groups
     centre = tuple(size // 2 for size in tensor.shape[2:])
-    with rustorch.no_grad():
-        tensor.zero_()
-        for group in range(groups):
-            for channel in range(min(per_group, tensor.shape[1])):
-                tensor[(group * per_group + channel, channel) + centre] = 1.0
+    tensor.zero_()
+    for group in range(groups):
+        for channel in range(min(per_group, tensor.shape[1])):
+            tensor[(group * per_group + channel, channel) + centre] = 1.0
     return tensor
 
 
+@_filler
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: _Generator = None) -> Tensor:
     """Uniform in ±gain·√(6 / (fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010."""
     fan_in, fan_out = _fans(tensor)
@@ -134,6 +173,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: _Generator = N
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_filler
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: _Generator = None) -> Tensor:
     """Normal with deviation gain·√(2 / (fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010."""
     fan_in, fan_out = _fans(tensor)
@@ -147,33 +187,125 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[mode == "fan_out"]
 
 
+@_filler
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: _Generator = None
 ) -> Tensor:
     """Uniform in ±gain·√(3 / fan). Source: He et al., ICCV 2015."""
     if 0 in tensor.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_filler
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: _Generator = None
 ) -> Tensor:
     """Normal with deviation gain / √fan. Source: He et al., ICCV 2015."""
     if 0 in tensor.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator)
 
 
+@_filler
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: _Generator = None) -> Tensor:
     """Normal values of which each column has a share of ``sparsity`` zeros. Source: Martens, ICML 2010."""
     if tensor.dim() != 2:
         raise ArgumentValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
-    with rustorch.no_grad():
-        tensor.normal_(0, std, generator=generator)
-        for column in range(columns):
-            tensor[rustorch.randperm(rows, generator=generator)[:zeros], column] = 0
+    tensor.normal_(0, std, generator=generator)
+    for column in range(columns):
+        tensor[rustorch.randperm(rows, generator=generator)[:zeros], column] = 0
     return tensor
+
+
+def _orthonormal(matrix: Tensor) -> Tensor:
+    """The Q of a tall matrix's QR decomposition with a positive diagonal in R, in double precision.
+
+    Gram-Schmidt in blocks of columns, most of it matrix products; each column is orthogonalised twice, which is enough
+    (Giraud, Langou and Rozložník, 2005).
+    """
+    q = matrix.double().t().contiguous()  # rows are what is orthogonalised: they lie together
+    block = 32
+    for begin in range(0, q.shape[0], block):
+        done, rows = q[:begin], q[begin : begin + block]
+        for _ in range(2 if begin else 0):
+            rows.sub_(rows.mm(done.t()).mm(done))
+        for i in range(rows.shape[0]):
+            row, before = rows[i], rows[:i]
+            for _ in range(2 if i else 0):
+                row.sub_(before.t().mv(before.mv(row)))
+            if i and begin:  # what the division below would magnify of the earlier blocks
+                row.sub_(done.t().mv(done.mv(row)))
+            row.div_(row.dot(row).sqrt())
+    return q.t()
+
+
+@_filler
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: _Generator = None) -> Tensor:
+    """A random (semi-)orthogonal matrix times ``gain``; dimensions after the first count as one.
+
+    Rows are orthonormal if there are no more of them than columns, else columns are.
+
+    Parameters
+    ----------
+    tensor : Tensor of at least 2 dimensions
+    gain : float, default 1
+    generator : Generator, optional
+
+    Source: Saxe et al., ICLR 2014; the uniform distribution: Mezzadri, Notices of the AMS 54, 2007.
+
+    Example
+    -------
+    >>> import rustorch as torch
+    >>> w = torch.nn.init.orthogonal_(torch.empty(3, 5))
+    >>> bool(((w @ w.t() - torch.eye(3)).abs() < 1e-6).all())
+    True
+    """
+    if tensor.dim() < 2:
+        raise ArgumentValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    tall = rustorch.empty(max(rows, columns), min(rows, columns), dtype=rustorch.float64).normal_(generator=generator)
+    q = _orthonormal(tall)
+    return tensor.copy_((q if rows >= columns else q.t()).reshape(tensor.shape).mul(gain))
+
+
+def _old_name(new: Callable) -> Callable:
+    name = new.__name__[:-1]
+
+    @functools.wraps(new)
+    def old(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2
+        )
+        return new(*args, **kwargs)
+
+    old.__name__ = old.__qualname__ = name
+    old.__doc__ = f"The deprecated name of :func:`{name}_`."
+    return old
+
+
+uniform = _old_name(uniform_)
+normal = _old_name(normal_)
+constant = _old_name(constant_)
+eye = _old_name(eye_)
+dirac = _old_name(dirac_)
+xavier_uniform = _old_name(xavier_uniform_)
+xavier_normal = _old_name(xavier_normal_)
+kaiming_uniform = _old_name(kaiming_uniform_)
+kaiming_normal = _old_name(kaiming_normal_)
+orthogonal = _old_name(orthogonal_)
+sparse = _old_name(sparse_)
+
+__all__ = [
+    "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
+    "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal", "orthogonal_", "sparse", "sparse_",
+    "trunc_normal_", "uniform", "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_",
+]  # fmt: skip

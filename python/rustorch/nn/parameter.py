@@ -6,7 +6,7 @@ from typing import Any, Optional, Sequence
 
 import rustorch
 from rustorch import Tensor, _C
-from rustorch._C import ArgumentTypeError
+from rustorch._C import ArgumentTypeError, RusTorchError
 
 __all__ = ["Parameter", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
 
@@ -70,7 +70,7 @@ class _Uninitialized:
 
     @property
     def shape(self) -> Any:
-        raise RuntimeError(
+        raise RusTorchError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
             "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
             "initialize the parameters before accessing their attributes."

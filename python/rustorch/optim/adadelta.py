@@ -21,29 +21,28 @@ class Adadelta(FusedOptimizer):
     eps : float, default 1e-6
     weight_decay : float, default 0
     maximize : bool, default False
-    foreach, capturable, differentiable : accepted as PyTorch has them
-        The step is always one fused pass; ``differentiable=True`` is an error.
+    foreach, capturable, differentiable : see :class:`FusedOptimizer`
 
     Source: Zeiler, arXiv 1212.5701.
     """
 
     _rule = "adadelta"
     _states = ("square_avg", "acc_delta")
+    _passed = ("eps", "weight_decay", "maximize")
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
         foreach: Any = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
     ) -> None:
-        if differentiable:
-            raise UnsupportedError("Adadelta: differentiable=True is not supported")
-        super().__init__(params, {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize})
+        defaults = {
+            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize, "capturable": capturable,
+            "foreach": foreach, "differentiable": differentiable,
+        }  # fmt: skip
+        super().__init__(params, defaults)
 
     def _check_group(self, group: Dict[str, Any]) -> None:
-        check_range("learning rate", group["lr"])
+        super()._check_group(group)
         check_range("rho value", group["rho"], 0, 1)
-        check_range("epsilon value", group["eps"])
-        check_range("weight_decay value", group["weight_decay"])
 
     def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        names = ("eps", "weight_decay", "maximize")
-        return {"lr": float(group["lr"]), "beta1": group["rho"], **{name: group[name] for name in names}}
+        return {**super()._options(group), "beta1": group["rho"]}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, Tuple
 
-from rustorch._C import UnsupportedError
-from rustorch.optim.optimizer import FusedOptimizer, check_range
+from rustorch.optim.optimizer import FusedOptimizer
 
 __all__ = ["Adam", "AdamW"]
 
@@ -24,8 +23,9 @@ class Adam(FusedOptimizer):
     amsgrad : bool, default False
         Divide by the largest second moment so far.
     maximize : bool, default False
-    foreach, capturable, differentiable, fused : accepted as PyTorch has them
-        The step is always one fused pass; ``differentiable=True`` is an error.
+    decoupled_weight_decay : bool, default False
+        Apply ``weight_decay`` to the parameters instead, as :class:`AdamW` does.
+    foreach, capturable, differentiable, fused : see :class:`FusedOptimizer`
 
     Source: Kingma and Ba, ICLR 2015; AMSGrad: Reddi et al., ICLR 2018.
 
@@ -42,37 +42,26 @@ class Adam(FusedOptimizer):
 
     _rule = "adam"
     _states = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-    _decoupled = False
+    _passed = ("eps", "weight_decay", "amsgrad", "maximize")
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, betas: Tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0, amsgrad: bool = False, *, foreach: Any = None, maximize: bool = False,
-        capturable: bool = False, differentiable: bool = False, fused: Any = None,
+        capturable: bool = False, differentiable: bool = False, fused: Any = None, decoupled_weight_decay: bool = False,
     ) -> None:
-        if differentiable:
-            raise UnsupportedError(f"{type(self).__name__}: differentiable=True is not supported")
         defaults = {
-            "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
-            "maximize": maximize,
+            "lr": lr, "betas": tuple(map(float, betas)), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,
+            "fused": fused, "decoupled_weight_decay": decoupled_weight_decay,
         }  # fmt: skip
         super().__init__(params, defaults)
-
-    def _check_group(self, group: Dict[str, Any]) -> None:
-        check_range("learning rate", group["lr"])
-        check_range("epsilon value", group["eps"])
-        check_range("beta parameter at index 0", group["betas"][0], 0, 1, open_high=True)
-        check_range("beta parameter at index 1", group["betas"][1], 0, 1, open_high=True)
-        check_range("weight_decay value", group["weight_decay"])
 
     def _wanted_states(self, group: Dict[str, Any]) -> Tuple[bool, ...]:
         return True, True, bool(group["amsgrad"])
 
     def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        return {
-            "lr": float(group["lr"]), "beta1": group["betas"][0], "beta2": group["betas"][1], "eps": group["eps"],
-            "weight_decay": group["weight_decay"], "amsgrad": group["amsgrad"], "maximize": group["maximize"],
-            "decoupled": self._decoupled,
-        }  # fmt: skip
+        beta1, beta2 = group["betas"]
+        return {**super()._options(group), "beta1": beta1, "beta2": beta2, "decoupled": group["decoupled_weight_decay"]}
 
 
 class AdamW(Adam):
@@ -81,8 +70,6 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter, ICLR 2019.
     """
 
-    _decoupled = True
-
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, betas: Tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: Any = None,
@@ -90,5 +77,10 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(
             params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize, capturable=capturable,
-            differentiable=differentiable, fused=fused,
+            differentiable=differentiable, fused=fused, decoupled_weight_decay=True,
         )
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:  # whatever Adam's state was loaded
+            group["decoupled_weight_decay"] = True

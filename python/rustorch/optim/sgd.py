@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
-from rustorch._C import ArgumentValueError, UnsupportedError
+import rustorch
+from rustorch import Tensor
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["SGD"]
@@ -24,8 +25,7 @@ class SGD(FusedOptimizer):
         L2 penalty.
     nesterov : bool, default False
     maximize : bool, default False
-    foreach, differentiable, fused : accepted as PyTorch has them
-        The step is always one fused pass; ``differentiable=True`` is an error.
+    foreach, differentiable, fused : see :class:`FusedOptimizer`
 
     Source: Sutskever et al., ICML 2013, for momentum and Nesterov's form of it.
 
@@ -42,29 +42,41 @@ class SGD(FusedOptimizer):
 
     _rule = "sgd"
     _states = ("momentum_buffer",)
+    _scalars = ()
+    _passed = ("momentum", "dampening", "weight_decay", "nesterov", "maximize")
 
     def __init__(
         self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
         nesterov: bool = False, *, maximize: bool = False, foreach: Any = None, differentiable: bool = False, fused: Any = None,
     ) -> None:
-        if differentiable:
-            raise UnsupportedError("SGD: differentiable=True is not supported")
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
-            "maximize": maximize,
+            "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused,
         }  # fmt: skip
         super().__init__(params, defaults)
 
     def _check_group(self, group: Dict[str, Any]) -> None:
-        check_range("learning rate", group["lr"])
+        super()._check_group(group)
         check_range("momentum value", group["momentum"])
-        check_range("weight_decay value", group["weight_decay"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentValueError("Nesterov momentum requires a momentum and zero dampening")
 
     def _wanted_states(self, group: Dict[str, Any]) -> Tuple[bool, ...]:
         return (group["momentum"] != 0,)
 
-    def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        names = ("momentum", "dampening", "weight_decay", "nesterov", "maximize")
-        return {"lr": float(group["lr"]), **{name: group[name] for name in names}}
+    def _new_state(self, name: str, p: Tensor, group: Dict[str, Any]) -> Tensor:
+        return rustorch.empty_like(p.detach())
+
+    def _step_group(self, group: Dict[str, Any], params: List[Tensor]) -> None:
+        options = self._options(group)
+        if group["momentum"] == 0:
+            self._run(group, params, options)
+            return
+        # A buffer starts as the gradient itself, without the dampening.
+        new = [p for p in params if self.state[p].get("momentum_buffer") is None]
+        if new:
+            fresh = {id(p) for p in new}
+            params = [p for p in params if id(p) not in fresh]
+            self._run(group, new, {**options, "first": True})
+        if params:
+            self._run(group, params, options)

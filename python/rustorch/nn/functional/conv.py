@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentValueError, RusTorchError
 
 _ops = _C._ops
 _Ints = Union[int, Sequence[int]]
@@ -27,9 +28,9 @@ def _resolve_padding(
     if padding == "valid":
         return input, 0
     if padding != "same":
-        raise ValueError(f"padding must be a number, numbers, 'same' or 'valid', not '{padding}'")
+        raise ArgumentValueError(f"padding must be a number, numbers, 'same' or 'valid', not '{padding}'")
     if any(step != 1 for step in _each(stride, n)):
-        raise RuntimeError("padding='same' is not supported for strided convolutions")
+        raise RusTorchError("padding='same' is not supported for strided convolutions")
     totals = [d * (k - 1) for d, k in zip(_each(dilation, n), weight.shape[-n:])]
     if all(total % 2 == 0 for total in totals):
         return input, [total // 2 for total in totals]

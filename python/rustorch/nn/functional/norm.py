@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentValueError, RusTorchError
 
 _ops = _C._ops
 
@@ -32,7 +33,7 @@ def batch_norm(
     if training:
         per_channel = input.numel() // input.shape[1] if input.dim() > 1 and input.shape[1] else 0
         if per_channel == 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+            raise ArgumentValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     return _ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
 
@@ -66,11 +67,11 @@ def instance_norm(
         raise rustorch.ShapeError(f"instance_norm: input has shape {tuple(input.shape)}, (B, C, ...) is needed")
     B, C = input.shape[:2]
     if use_input_stats and input.numel() == B * C:
-        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+        raise ArgumentValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     if (running_mean is None) != (running_var is None):
-        raise ValueError("instance_norm: running_mean and running_var must both be given, or none of them")
+        raise ArgumentValueError("instance_norm: running_mean and running_var must both be given, or none of them")
     if not use_input_stats and running_mean is None:
-        raise ValueError("Expected running_mean and running_var to be defined when use_input_stats=False")
+        raise ArgumentValueError("Expected running_mean and running_var to be defined when use_input_stats=False")
     each = [None if value is None else value.repeat(B) for value in (running_mean, running_var)]
     parameters = [None if value is None else value.repeat(B) for value in (weight, bias)]
     flat = input.reshape(1, B * C, *input.shape[2:])
@@ -106,7 +107,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     ``input`` is (B, C, …). Source: Krizhevsky et al., NeurIPS 2012.
     """
     if input.dim() < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
+        raise ArgumentValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
     if input.numel() == 0:
         return input
     squares = (input * input).reshape(input.shape[0], 1, input.shape[1], -1)
@@ -120,7 +121,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
 
 def _dropout(op: Any, input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
     if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise ArgumentValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     result = op(input, p, training)
     return input.copy_(result) if inplace else result
 
@@ -154,7 +155,7 @@ def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, bat
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """:func:`dropout` of whole channels of (B, C, T) or (C, T)."""
     if input.dim() not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input.")
+        raise RusTorchError(f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input.")
     return _channel_dropout(input, p, training, inplace, input.dim() == 3)
 
 

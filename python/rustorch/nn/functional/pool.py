@@ -6,6 +6,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentValueError
 
 _ops = _C._ops
 _Ints = Union[int, Sequence[int]]
@@ -79,12 +80,12 @@ def _unpool_size(
         return plain
     sizes = list(output_size)[-n:] if len(output_size) == n + 2 else list(output_size)
     if len(sizes) != n:
-        raise ValueError(
+        raise ArgumentValueError(
             f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(sizes)}'"
         )
     for i in range(n):
         if not plain[i] - steps[i] < sizes[i] < plain[i] + steps[i]:
-            raise ValueError(
+            raise ArgumentValueError(
                 f'invalid output_size "{sizes}" (dim {i} must be between {plain[i] - steps[i]} and {plain[i] + steps[i]})'
             )
     return sizes
@@ -205,14 +206,14 @@ def _fractional_max_pool(n: int) -> Tuple[Any, Any]:
     ) -> Tuple[Tensor, Tensor]:
         name = f"fractional_max_pool{n}d"
         if output_size is None and output_ratio is None:
-            raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+            raise ArgumentValueError(f"{name} requires specifying either an output_size or an output_ratio")
         if input.dim() not in (n + 1, n + 2):
             raise rustorch.ShapeError(f"{name}: input {tuple(input.shape)} must have {n + 1} or {n + 2} dimensions")
         spatial, kernel = list(input.shape[-n:]), _each(kernel_size, n)
         if output_size is None:
             ratios = [output_ratio] * n if isinstance(output_ratio, float) else list(output_ratio)
             if any(not 0 < ratio < 1 for ratio in ratios):
-                raise ValueError(f"{name}: output_ratio must be between 0 and 1, got {output_ratio}")
+                raise ArgumentValueError(f"{name}: output_ratio must be between 0 and 1, got {output_ratio}")
             output_size = [int(size * ratio) for size, ratio in zip(spatial, ratios)]
         out = _each(output_size, n)
         for i in range(n):

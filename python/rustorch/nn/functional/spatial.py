@@ -8,6 +8,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentValueError, UnsupportedError
 from rustorch.autograd import Function
 
 _ops = _C._ops
@@ -46,7 +47,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: Option
     tensor([[3, 2, 1, 2, 3, 2]])
     """
     if value is not None and mode != "constant" and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise ArgumentValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     return _ops.pad(input, pad, mode, 0 if value is None else value)
 
 
@@ -62,7 +63,7 @@ def _sizes(value: Any, n: int, name: str, shape: Any) -> List[Any]:
     if not isinstance(value, (list, tuple)):
         return [value] * n
     if len(value) != n:
-        raise ValueError(
+        raise ArgumentValueError(
             f"Input and {name} must have the same number of spatial dimensions, but got input with spatial dimensions of "
             f"{list(shape[2:])} and {name} of {list(value)}."
         )
@@ -106,24 +107,24 @@ def interpolate(
     """
     n = input.dim() - 2
     if mode not in _KERNELS or not 1 <= n <= 3 or _KERNELS[mode][1] not in (0, n):
-        raise NotImplementedError(
+        raise UnsupportedError(
             "Input Error: Only 3D, 4D and 5D input Tensors supported"
             f" (got {input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | nearest-exact"
             f" (got {mode})"
         )
     kernel = _KERNELS[mode][0]
     if kernel not in ("linear", "cubic") and align_corners is not None:
-        raise ValueError(
+        raise ArgumentValueError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
         )
     if antialias and not (mode in ("bilinear", "bicubic") and n == 2):
-        raise ValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+        raise ArgumentValueError("Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
     if size is not None and scale_factor is not None:
-        raise ValueError("only one of size or scale_factor should be defined")
+        raise ArgumentValueError("only one of size or scale_factor should be defined")
     scales: List[float] = [0.0] * n
     if size is not None:
         if recompute_scale_factor:
-            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+            raise ArgumentValueError("recompute_scale_factor is not meaningful with an explicit size.")
         size = [int(length) for length in _sizes(size, n, "output_size", input.shape)]
     elif scale_factor is not None:
         factors = [float(factor) for factor in _sizes(scale_factor, n, "scale_factor", input.shape)]
@@ -131,7 +132,7 @@ def interpolate(
         if not recompute_scale_factor and kernel != "area":
             scales = factors
     else:
-        raise ValueError("either size or scale_factor should be defined")
+        raise ArgumentValueError("either size or scale_factor should be defined")
     if kernel == "area":
         return getattr(_ops, f"adaptive_avg_pool{n}d")(input, size)
     return _ops.interpolate(input, size, kernel, bool(align_corners), antialias, *[0.0] * (3 - n), *scales)
@@ -271,11 +272,11 @@ def grid_sample(
     """
     n = input.dim() - 2
     if mode not in ("bilinear", "nearest", "bicubic"):
-        raise ValueError(
+        raise ArgumentValueError(
             f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(
+        raise ArgumentValueError(
             "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
             f"'{padding_mode}'"
         )
@@ -292,7 +293,7 @@ def grid_sample(
             "(B, C, H, W) and (B, H', W', 2), or (B, C, D, H, W) and (B, D', H', W', 3) are needed"
         )
     if mode == "bicubic" and n == 3:
-        raise NotImplementedError("grid_sample: bicubic interpolation only supports 4D input")
+        raise UnsupportedError("grid_sample: bicubic interpolation only supports 4D input")
     if 0 in input.shape[2:]:
         raise rustorch.ShapeError(f"grid_sample: input {tuple(input.shape)} has no pixels")
     if input.dtype != grid.dtype:
@@ -334,19 +335,19 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: Optional[bool
         )
         align_corners = False
     if not theta.is_floating_point():
-        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+        raise ArgumentValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     size = [int(length) for length in size]
     n = len(size) - 2
     if n not in (2, 3):
-        raise NotImplementedError(
+        raise UnsupportedError(
             f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {size}"
         )
     if theta.dim() != 3 or tuple(theta.shape[1:]) != (n, n + 1):
-        raise ValueError(
+        raise ArgumentValueError(
             f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {size}. Got {tuple(theta.shape)}."
         )
     if min(size) <= 0:
-        raise ValueError(f"Expected non-zero, positive output size. Got {size}")
+        raise ArgumentValueError(f"Expected non-zero, positive output size. Got {size}")
     lines = []
     for length in size[2:]:
         line = rustorch.linspace(-1, 1, length, dtype=theta.dtype) if length > 1 else rustorch.zeros(1, dtype=theta.dtype)

@@ -176,7 +176,7 @@ class _ConvTransposeN(_Conv):
         if len(size) == n + (2 if batched else 1):
             size = size[-n:]
         if len(size) != n:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"ConvTranspose{n}d: for {input.dim()}D input, output_size must have {n} or {n + (2 if batched else 1)} "
                 f"elements (got {len(size)})"
             )
@@ -185,7 +185,7 @@ class _ConvTransposeN(_Conv):
             low = (input.shape[i - n] - 1) * self.stride[i] - 2 * self.padding[i]
             low += self.dilation[i] * (self.kernel_size[i] - 1) + 1
             if not low <= size[i] < low + self.stride[i]:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"requested an output size of {size}, but dimension {i} must be between {low} and "
                     f"{low + self.stride[i] - 1} for an input of {tuple(input.shape[-n:])}"
                 )

@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional, Tuple, Type
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError, RusTorchError, UnsupportedError
 from rustorch.nn.modules import conv, linear, norm
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
@@ -36,7 +37,7 @@ class LazyModuleMixin:
 
     def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
         """Give the uninitialised parameters their shapes, from the inputs of the first call."""
-        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+        raise UnsupportedError(f"initialize_parameters is not implemented for {type(self).__name__}")
 
     def has_uninitialized_params(self) -> bool:
         """Is there still a parameter or buffer without a shape?"""
@@ -63,7 +64,7 @@ class LazyModuleMixin:
         if is_lazy(own) and is_lazy(given):  # nothing is known on either side
             return
         if is_lazy(given):
-            raise RuntimeError(f"{key} has a shape here, but is uninitialized in the given state")
+            raise RusTorchError(f"{key} has a shape here, but is uninitialized in the given state")
         super()._take(table, name, key, own, given, *rest)  # type: ignore[misc]
 
 
@@ -71,7 +72,7 @@ def _initialize(module: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> N
     if module.has_uninitialized_params():
         module.initialize_parameters(*args, **kwargs)
     if module.has_uninitialized_params():
-        raise RuntimeError(f"module {module._get_name()} has not been fully initialized")
+        raise RusTorchError(f"module {module._get_name()} has not been fully initialized")
     # found by what they are: a copy of the module has them under the same ids, but not the handles
     for table in (module._forward_pre_hooks, module._state_dict_hooks):
         for key in [key for key, hook in table.items() if hook in (_initialize, _keep_uninitialized)]:
@@ -128,7 +129,7 @@ class _LazyConv(LazyModuleMixin):
 
     def _become_lazy(self: Any, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         if out_channels % self.groups:
-            raise ValueError("out_channels must be divisible by groups")
+            raise ArgumentValueError("out_channels must be divisible by groups")
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
         if bias:
@@ -140,13 +141,13 @@ class _LazyConv(LazyModuleMixin):
 
     def initialize_parameters(self: Any, input: Tensor, *args: Any, **kwargs: Any) -> None:
         if input.dim() not in (self._n + 1, self._n + 2):
-            raise RuntimeError(
+            raise RusTorchError(
                 f"Expected {self._n + 1}D (unbatched) or {self._n + 2}D (batched) input to {type(self).__name__}, but got "
                 f"input of size: {tuple(input.shape)}"
             )
         self.in_channels = input.shape[-self._n - 1]
         if self.in_channels % self.groups:
-            raise ValueError("in_channels must be divisible by groups")
+            raise ArgumentValueError("in_channels must be divisible by groups")
         first, second = self.out_channels, self.in_channels
         if self._transposed:
             first, second = second, first

@@ -136,11 +136,11 @@ class _InstanceNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         n = self._n
         if input.dim() not in (n + 1, n + 2):
-            raise ValueError(f"expected {n + 1}D or {n + 2}D input (got {input.dim()}D input)")
+            raise ArgumentValueError(f"expected {n + 1}D or {n + 2}D input (got {input.dim()}D input)")
         batch = input if input.dim() == n + 2 else input.unsqueeze(0)
         if batch.shape[1] != self.num_features:
             if self.affine:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"expected input's size at dim={input.dim() - n - 1} to match num_features ({self.num_features}), "
                     f"but got: {batch.shape[1]}."
                 )

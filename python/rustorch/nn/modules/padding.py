@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Sequence, Tuple, Union
 
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 
@@ -27,13 +28,13 @@ class _Pad(Module):
         super().__init__()
         self.padding = (padding,) * (2 * self._n) if isinstance(padding, int) else tuple(padding)
         if len(self.padding) != 2 * self._n:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"{type(self).__name__}: padding must be one int or {2 * self._n}, not {len(self.padding)} of them"
             )
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (self._n + 1, self._n + 2) and self._mode != "constant":
-            raise ValueError(f"expected {self._n + 1}D or {self._n + 2}D input (got {input.dim()}D input)")
+            raise ArgumentValueError(f"expected {self._n + 1}D or {self._n + 2}D input (got {input.dim()}D input)")
         return F.pad(input, self.padding, self._mode)
 
     def extra_repr(self) -> str:

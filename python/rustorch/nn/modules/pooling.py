@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
 
@@ -154,7 +155,7 @@ class _FractionalMaxPool(Module):
     ) -> None:
         super().__init__()
         if (output_size is None) == (output_ratio is None):
-            raise ValueError(f"{type(self).__name__} requires either output_size or output_ratio, and only one of them")
+            raise ArgumentValueError(f"{type(self).__name__} requires either output_size or output_ratio, and only one of them")
         self.kernel_size = kernel_size
         self.output_size = output_size
         self.output_ratio = output_ratio

@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn.modules.module import Module
@@ -39,7 +40,7 @@ class RNNBase(Module):
     ) -> None:
         super().__init__()
         if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
+            raise ArgumentValueError("dropout should be a number in range [0, 1] representing the probability of an element being zeroed")
         if dropout > 0 and num_layers == 1:
             warnings.warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers "
@@ -48,20 +49,20 @@ class RNNBase(Module):
             )
         for name, value in (("bias", bias), ("batch_first", batch_first)):
             if not isinstance(value, bool):
-                raise TypeError(f"{name} should be of type bool, got: {type(value).__name__}")
+                raise ArgumentTypeError(f"{name} should be of type bool, got: {type(value).__name__}")
         for name, value in (("input_size", input_size), ("hidden_size", hidden_size)):
             if not isinstance(value, int):
-                raise TypeError(f"{name} should be of type int, got: {type(value).__name__}")
+                raise ArgumentTypeError(f"{name} should be of type int, got: {type(value).__name__}")
             if value <= 0:
-                raise ValueError(f"{name} must be greater than zero")
+                raise ArgumentValueError(f"{name} must be greater than zero")
         if num_layers <= 0:
-            raise ValueError("num_layers must be greater than zero")
+            raise ArgumentValueError("num_layers must be greater than zero")
         if proj_size < 0:
-            raise ValueError("proj_size should be a positive integer or zero to disable projections")
+            raise ArgumentValueError("proj_size should be a positive integer or zero to disable projections")
         if proj_size >= hidden_size:
-            raise ValueError("proj_size has to be smaller than hidden_size")
+            raise ArgumentValueError("proj_size has to be smaller than hidden_size")
         if mode not in _GATES:
-            raise ValueError("Unrecognized RNN mode: " + mode)
+            raise ArgumentValueError("Unrecognized RNN mode: " + mode)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -113,15 +114,15 @@ class RNNBase(Module):
         """Raises where the input's dtype or shape does not fit the layer."""
         dtype = self.weight_ih_l0.dtype
         if input.dtype != dtype:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). Convert input: input.to({dtype}), "
                 f"or convert model: model.to({input.dtype})"
             )
         expected = 2 if batch_sizes is not None else 3
         if input.dim() != expected:
-            raise RuntimeError(f"input must have {expected} dimensions, got {input.dim()}")
+            raise RusTorchError(f"input must have {expected} dimensions, got {input.dim()}")
         if self.input_size != input.size(-1):
-            raise RuntimeError(
+            raise RusTorchError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.size(-1)}"
             )
 
@@ -136,7 +137,7 @@ class RNNBase(Module):
     def check_hidden_size(self, hx: Tensor, expected_hidden_size: Tuple[int, int, int], msg: str = "Expected hidden size {}, got {}") -> None:
         """Raises where a state does not have the expected shape."""
         if tuple(hx.size()) != expected_hidden_size:
-            raise RuntimeError(msg.format(expected_hidden_size, list(hx.size())))
+            raise RusTorchError(msg.format(expected_hidden_size, list(hx.size())))
 
     def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Optional[Tensor]) -> None:
         """Raises where input or states do not fit the layer."""
@@ -158,9 +159,9 @@ class RNNBase(Module):
         kind, dims = ("batched 3-D", 3) if batched else ("unbatched 2-D", 2)
         if self.mode != "LSTM":
             if hx.dim() != dims:
-                raise RuntimeError(f"For {kind} input, hx should also be {dims}-D but got {hx.dim()}-D tensor")
+                raise RusTorchError(f"For {kind} input, hx should also be {dims}-D but got {hx.dim()}-D tensor")
         elif hx[0].dim() != dims or hx[1].dim() != dims:
-            raise RuntimeError(
+            raise RusTorchError(
                 f"For {kind} input, hx and cx should also be {dims}-D but got ({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
             )
 
@@ -201,7 +202,7 @@ class RNNBase(Module):
             input, batch_sizes, sorted_indices, unsorted_indices = input
         else:
             if input.dim() not in (2, 3):
-                raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
+                raise ArgumentValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
             batched = input.dim() == 3
             if hx is not None:
                 self._check_hidden_dims(hx, batched)
@@ -220,7 +221,7 @@ class RNNBase(Module):
         self.check_forward_args(input, hx, batch_sizes)
         turned = self.batch_first and not packed
         if not packed and input.shape[1 if turned else 0] == 0:
-            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+            raise RusTorchError("Expected sequence length to be larger than 0 in RNN")
         h, c = hx if lstm else (hx, None)
         output, h, c = self._run(input.transpose(0, 1) if turned else input, batch_sizes, h, c)
         if turned:
@@ -278,13 +279,13 @@ class RNN(RNNBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+            raise ArgumentValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         if len(args) > 3:
             nonlinearity, args = args[3], args[:3] + args[4:]
         else:
             nonlinearity = kwargs.pop("nonlinearity", "tanh")
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+            raise ArgumentValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
         self.nonlinearity = nonlinearity
 
@@ -337,7 +338,7 @@ class GRU(RNNBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
-            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+            raise ArgumentValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)
 
 
@@ -370,10 +371,10 @@ class RNNCellBase(Module):
         """One step of `mode` from the states (None: zeros): the new states."""
         kind = type(self).__name__
         if input.dim() not in (1, 2):
-            raise ValueError(f"{kind}: Expected input to be 1D or 2D, got {input.dim()}D instead")
+            raise ArgumentValueError(f"{kind}: Expected input to be 1D or 2D, got {input.dim()}D instead")
         for name, state in zip(names, states or ()):
             if state.dim() not in (1, 2):
-                raise ValueError(f"{kind}: Expected {name} to be 1D or 2D, got {state.dim()}D instead")
+                raise ArgumentValueError(f"{kind}: Expected {name} to be 1D or 2D, got {state.dim()}D instead")
         batched = input.dim() == 2
         if not batched:
             input = input.unsqueeze(0)
@@ -415,7 +416,7 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Optional[Tensor] = None) -> Tensor:
         if self.nonlinearity not in ("tanh", "relu"):
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
+            raise RusTorchError(f"Unknown nonlinearity: {self.nonlinearity}")
         return self._step(f"rnn_{self.nonlinearity}", input, None if hx is None else [hx], ("hidden",))[0]
 
 

@@ -6,6 +6,7 @@ from typing import Any, List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.autograd import Function
 from rustorch.autograd.function import once_differentiable
 from rustorch.nn import functional as F
@@ -43,7 +44,7 @@ class _SyncNormalize(Function):
         sums = _all_sum(rustorch.cat([wide.sum(dims), rustorch.full((1,), n, dtype=dtype)]), group)
         total = float(sums[C])
         if total <= 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {tuple(input.shape)}")
+            raise ArgumentValueError(f"Expected more than 1 value per channel when training, got input size {tuple(input.shape)}")
         mean = sums[:C] / total
         # squares of what is left, in a second round: the difference of two large sums would lose them
         var = _all_sum((wide - _per_channel(mean, input)).square().sum(dims), group) / total
@@ -101,7 +102,7 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input(self, input: Tensor) -> None:
         if input.dim() < 2:
-            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+            raise ArgumentValueError(f"expected at least 2D input (got {input.dim()}D input)")
 
     def _is_alone(self) -> bool:
         from rustorch import distributed

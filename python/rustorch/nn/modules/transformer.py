@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError, RusTorchError
 from rustorch.nn import functional as F
 from rustorch.nn import init
 from rustorch.nn._attention import _canonical_mask, _none_or_dtype
@@ -60,7 +61,7 @@ class MultiheadAttention(Module):
         device: Any = None, dtype: Any = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead"
             )
         super().__init__()
@@ -133,7 +134,7 @@ def _activation_of(activation: _Activation) -> Callable[[Tensor], Tensor]:
         return activation
     if activation in ("relu", "gelu"):
         return getattr(F, activation)
-    raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+    raise RusTorchError(f"activation should be relu/gelu, not {activation}")
 
 
 class TransformerEncoderLayer(Module):
@@ -401,9 +402,9 @@ class Transformer(Module):
     ) -> Tensor:
         batch_dim = 0 if self.batch_first else 1
         if src.dim() == 3 and src.shape[batch_dim] != tgt.shape[batch_dim]:
-            raise RuntimeError("the batch number of src and tgt must be equal")
+            raise RusTorchError("the batch number of src and tgt must be equal")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise RuntimeError("the feature number of src and tgt must be equal to d_model")
+            raise RusTorchError("the feature number of src and tgt must be equal to d_model")
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,

@@ -6,6 +6,7 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple, U
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError, RusTorchError
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pad_packed_sequence", "pad_sequence", "unpad_sequence",
@@ -53,7 +54,7 @@ class PackedSequence(_Packed):
                 raise AssertionError("Expected data to be a list or tuple of length 2")
             data, batch_sizes = data
         if batch_sizes.device.type != "cpu":
-            raise ValueError(
+            raise ArgumentValueError(
                 "batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. They "
                 "should be instantiated by functions like pack_sequence and pack_padded_sequences in nn.utils.rnn."
             )
@@ -168,9 +169,9 @@ def pack_padded_sequence(
     else:
         lengths = rustorch.tensor(list(lengths), dtype=rustorch.int64)
     if lengths.device.type != "cpu":
-        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D {lengths.device} tensor")
+        raise RusTorchError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D {lengths.device} tensor")
     if lengths.dim() != 1:
-        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D cpu Long tensor")
+        raise RusTorchError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.dim()}D cpu Long tensor")
     sorted_indices = None
     batch_dim = 0 if batch_first else 1
     if not enforce_sorted:
@@ -178,25 +179,25 @@ def pack_padded_sequence(
         sorted_indices = sorted_indices.to(input.device)
         input = input.index_select(batch_dim, sorted_indices)
     if input.numel() == 0:
-        raise RuntimeError("Cannot pack empty tensors.")
+        raise RusTorchError("Cannot pack empty tensors.")
     if batch_first:
         input = input.transpose(0, 1)
     steps, batch = input.shape[0], input.shape[1]
     numbers = lengths.tolist()
     if len(numbers) != batch:
-        raise RuntimeError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(numbers)} (batch_size={batch})")
+        raise RusTorchError(f"Expected `len(lengths)` to be equal to batch_size, but got {len(numbers)} (batch_size={batch})")
     if any(a < b for a, b in zip(numbers, numbers[1:])):
-        raise RuntimeError(
+        raise RusTorchError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not "
             "need ONNX exportability."
         )
     if numbers[-1] <= 0:
-        raise RuntimeError(
+        raise RusTorchError(
             "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
         )
     if numbers[0] > steps:
-        raise RuntimeError(f"Expected `lengths` of at most {steps}, the padded length, but got {numbers[0]}")
+        raise RusTorchError(f"Expected `lengths` of at most {steps}, the padded length, but got {numbers[0]}")
     sizes = _steps(numbers)
     if numbers[-1] == numbers[0]:
         data = input[: numbers[0]].reshape(-1, *input.shape[2:])
@@ -225,7 +226,7 @@ def pad_packed_sequence(
     steps = len(sizes)
     if total_length is not None:
         if total_length < steps:
-            raise ValueError(
+            raise ArgumentValueError(
                 "Expected total_length to be at least the length of the longest sequence in input, but got "
                 f"total_length={total_length} and max sequence length being {steps}"
             )
@@ -261,12 +262,12 @@ def pad_sequence(
             [3, 0]])
     """
     if not isinstance(sequences, Iterable):
-        raise RuntimeError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}")
+        raise RusTorchError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}")
     if padding_side not in ("left", "right"):
-        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
+        raise RusTorchError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
     parts = list(sequences)
     if not parts:
-        raise RuntimeError("received an empty list of sequences")
+        raise RusTorchError("received an empty list of sequences")
     longest = max(part.shape[0] for part in parts)
     padded = []
     for part in parts:
@@ -284,7 +285,7 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
         padded_sequences = padded_sequences.transpose(0, 1)
     numbers = [int(n) for n in lengths]
     if len(numbers) != padded_sequences.shape[0]:
-        raise ValueError(f"{len(numbers)} lengths were given for {padded_sequences.shape[0]} sequences")
+        raise ArgumentValueError(f"{len(numbers)} lengths were given for {padded_sequences.shape[0]} sequences")
     return [sequence[:n] for sequence, n in zip(padded_sequences, numbers)]
 
 
