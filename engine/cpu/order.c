@@ -187,12 +187,50 @@ static void extreme_row(const Extremes *e, int64_t at, int64_t d, int64_t n) {
     }
 }
 
+// A single line: the extreme stays in a register.
+#define EXTREME_LINE(type_, value_)                                                                \
+    {                                                                                              \
+        const type_ *x = (const type_ *)e->x + o * e->D;                                           \
+        type_ *y = (type_ *)e->y + o * e->D, best = x[0];                                          \
+        int64_t *index = e->index + o * e->D, at = 0;                                              \
+        for (int64_t d = 0; d < e->D; d++) {                                                       \
+            type_ u = x[d];                                                                        \
+            if (value_(u) != value_(u) ||                                                          \
+                (e->smallest ? value_(u) <= value_(best) : value_(u) >= value_(best))) {           \
+                best = u;                                                                          \
+                at = d;                                                                            \
+            }                                                                                      \
+            y[d] = best;                                                                           \
+            index[d] = at;                                                                         \
+        }                                                                                          \
+        break;                                                                                     \
+    }
+
+static void extreme_line(const Extremes *e, int64_t o) {
+    switch (e->dtype) {
+    case RT_BOOL:
+    case RT_U8: EXTREME_LINE(uint8_t, ITSELF)
+    case RT_I8: EXTREME_LINE(int8_t, ITSELF)
+    case RT_I16: EXTREME_LINE(int16_t, ITSELF)
+    case RT_I32: EXTREME_LINE(int32_t, ITSELF)
+    case RT_I64: EXTREME_LINE(int64_t, ITSELF)
+    case RT_F16: EXTREME_LINE(RtF16, f32_of_f16)
+    case RT_BF16: EXTREME_LINE(RtBf16, f32_of_bf16)
+    case RT_F32: EXTREME_LINE(float, ITSELF)
+    default: EXTREME_LINE(double, ITSELF)
+    }
+}
+
 static void extreme_tasks(void *context, int64_t begin, int64_t end, int chunk) {
     const Extremes *e = context;
     (void)chunk;
     for (int64_t task = begin; task < end; task++) {
         int64_t o = task / e->tiles, first = task % e->tiles * TILE;
         int64_t n = e->I - first < TILE ? e->I - first : TILE;
+        if (e->I == 1) {
+            extreme_line(e, o);
+            continue;
+        }
         for (int64_t d = 0; d < e->D; d++) extreme_row(e, (o * e->D + d) * e->I + first, d, n);
     }
 }

@@ -1,5 +1,5 @@
-// Special functions: scalar functions of doubles, whatever the dtype of the tensor; the loop
-// converts. They cost so much themselves that the conversion does not show.
+// Special functions: most are scalar functions of doubles, whatever the dtype of the tensor; the
+// loop converts. They cost so much themselves that the conversion does not show.
 #include "cpu/elementwise.h"
 
 #include <math.h>
@@ -87,7 +87,7 @@ static double unscaled(double value, double size) { // where e^size alone would 
 static double bessel_i0(double x) { return isinf(x) ? INFINITY : unscaled(bessel_i0e(x), fabs(x)); }
 static double bessel_i1(double x) { return isinf(x) ? x : unscaled(bessel_i1e(x), fabs(x)); }
 
-// ------------------------------------------------------------------------------ normal, sine
+// -------------------------------------------------------------------------------------- normal
 
 // e^(x²) erfc(x). x² is taken exactly, in two parts: its rounding would come out multiplied by x².
 static double scaled_erfc(double x) {
@@ -104,8 +104,6 @@ static double log_normal_below(double x) {
     if (x < -1) return log(scaled_erfc(-x * M_SQRT1_2) / 2) - x * x / 2;
     return log1p(-erfc(x * M_SQRT1_2) / 2);
 }
-
-static double sine_over(double x) { return x == 0 ? 1 : sin(M_PI * x) / (M_PI * x); }
 
 // -------------------------------------------------------------------------------------- kernels
 
@@ -144,9 +142,6 @@ DOUBLES(i1,       0, bessel_i1(A))
 DOUBLES(i1e,      0, bessel_i1e(A))
 DOUBLES(erfcx,    0, scaled_erfc(A))
 DOUBLES(log_ndtr, 0, log_normal_below(A))
-DOUBLES(sinc,     0, sine_over(A))
-DOUBLES(xlogy,    0, isnan(B) ? B : A == 0 ? 0 : A * log(B))
-DOUBLES(xlog1py,  0, isnan(B) ? B : A == 0 ? 0 : A * log1p(B))
 // clang-format on
 
 static void inner_polygamma(char *const *p, int64_t n, int64_t first, const void *context) {
@@ -168,6 +163,9 @@ static Status run_vector(OpCall *call, FloatLoop which) {
     loop_call(call, float_loop(which, work), work, &none, GRAIN_SLOW);
     return OK;
 }
+Status cpu_sinc(OpCall *call) { return run_vector(call, FLOAT_sinc); }
+Status cpu_xlogy(OpCall *call) { return run_vector(call, FLOAT_xlogy); }
+Status cpu_xlog1py(OpCall *call) { return run_vector(call, FLOAT_xlog1py); }
 Status cpu_logaddexp(OpCall *call) { return run_vector(call, FLOAT_logaddexp); }
 Status cpu_logaddexp2(OpCall *call) { return run_vector(call, FLOAT_logaddexp2); }
 

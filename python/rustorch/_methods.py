@@ -219,6 +219,16 @@ def is_inference(self: Tensor) -> bool:
     return False
 
 
+def prelu(self: Tensor, weight: Tensor) -> Tensor:
+    """As :func:`rustorch.nn.functional.prelu`."""
+    return rustorch.prelu(self, weight)
+
+
+def hardshrink(self: Tensor, lambd: float = 0.5) -> Tensor:
+    """x, and 0 within −lambd … lambd."""
+    return _ops.hardshrink(self, lambd)
+
+
 # Memory ------------------------------------------------------------------------------------------------------
 
 
@@ -279,11 +289,12 @@ def _in_place(name: Any) -> Any:
 
 
 _FUNCTIONS = """
-    corrcoef cov histc histogram matrix_power nanquantile nonzero quantile renorm unique unique_consecutive
+    cholesky corrcoef cov histc histogram matrix_power nanquantile nonzero pinverse qr quantile renorm svd unique
+    unique_consecutive
 """.split()
 _PLAIN = [
     squeeze_, unsqueeze_, transpose_, t_, as_strided_, resize_, resize_as_, set_, new, new_empty_strided, sum_to_size, narrow_copy,
-    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, pin_memory, is_pinned, share_memory_, is_shared,
+    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
 ]  # fmt: skip
 
 

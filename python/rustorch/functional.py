@@ -12,9 +12,9 @@ from rustorch._C import Tensor, _ops
 from rustorch._einsum import einsum
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "cartesian_prod", "chain_matmul",
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_shapes", "cartesian_prod", "chain_matmul", "cholesky",
     "combinations", "corrcoef", "cov", "cumulative_trapezoid", "einsum", "empty_strided", "histc", "histogram", "isin",
-    "matrix_power", "nanquantile", "nonzero", "quantile", "range", "renorm", "tensordot", "trapezoid", "trapz", "tril_indices",
+    "matrix_power", "nanquantile", "nonzero", "pinverse", "qr", "quantile", "range", "renorm", "svd", "tensordot", "trapezoid", "trapz", "tril_indices",
     "triu_indices", "unique", "unique_consecutive", "unravel_index", "vander",
 ]  # fmt: skip
 
@@ -302,6 +302,38 @@ def chain_matmul(*matrices: Any, out: Optional[Tensor] = None) -> Tensor:
         return matrices[i] if i == j else product(i, split[i][j]).mm(product(split[i][j] + 1, j))
 
     return _given(product(0, len(matrices) - 1), out)
+
+
+# Factorisations under their old names: see linalg.py.
+
+
+def cholesky(input: Tensor, upper: bool = False, *, out: Optional[Tensor] = None) -> Tensor:
+    """:func:`rustorch.linalg.cholesky`."""
+    return rustorch.linalg.cholesky(input, upper=upper, out=out)
+
+
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """:func:`rustorch.linalg.pinv`: singular values up to ``rcond`` times the largest count as 0."""
+    return rustorch.linalg.pinv(input, rtol=rcond)
+
+
+def qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
+    """:func:`rustorch.linalg.qr`, complete if not ``some``."""
+    return rustorch.linalg.qr(input, "reduced" if some else "complete", out=out)
+
+
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Tuple[Tensor, Tensor, Tensor]:
+    """U, S and V with U diag(S) Vᵀ = input; zeros for U and V if they are not to be computed.
+
+    :func:`rustorch.linalg.svd` gives Vᵀ in place of V.
+    """
+    U, S, Vh = rustorch.linalg.svd(input, full_matrices=not some)
+    if not compute_uv:
+        n, m = input.shape[-2:]
+        batch = list(input.shape[:-2])
+        U, Vh = input.new_zeros(batch + [n, n]), input.new_zeros(batch + [m, m])
+    found = (U, S, Vh.mT)
+    return found if out is None else tuple(_given(part, room) for part, room in zip(found, out))
 
 
 # Sets --------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def gradcheck(function, *inputs):
 
 
 @pytest.mark.parametrize(
-    "name", "functional special linalg _einsum _windows nn.functional nn.modules.loss nn.modules.distance nn.modules.activation".split()
+    "name", "functional special linalg _einsum _windows nn.functional nn.modules.loss nn.modules.distance nn.modules.activation nn.modules.adaptive".split()
 )
 def test_examples_in_docstrings(name):
     module = importlib.import_module("rustorch." + name)
@@ -515,3 +515,18 @@ def test_edges_of_special_functions():
             bad()
     assert torch.special.psi is torch.digamma and torch.special.expit(torch.zeros(1)).item() == 0.5
     assert torch.polygamma(1, torch.ones(1)).item() == pytest.approx(math.pi**2 / 6, rel=1e-6) and torch.ones(1).polygamma(0).item() == pytest.approx(-0.5772157)
+
+
+def test_two_results_written_to_given_tensors():
+    x, array = pair(4, 6)
+    for name, arguments in (
+        ("max", (1,)), ("min", (0, True)), ("sort", (0,)), ("topk", (2,)), ("kthvalue", (3,)), ("median", (1,)), ("nanmedian", (0,)), ("mode", (1,)),
+        ("cummax", (1,)), ("cummin", (0,)), ("frexp", ()), ("aminmax", ()),
+    ):  # fmt: skip
+        want = getattr(torch, name)(x, *arguments)
+        for strided in (False, True):
+            room = [torch.empty((2,) + tuple(part.shape[::-1]), dtype=part.dtype)[0] for part in want]
+            room = [r.permute(*reversed(range(r.dim()))) if strided else torch.empty(0, dtype=r.dtype) for r in room]
+            got = getattr(torch, name)(x, *arguments, out=tuple(room))
+            for given, back, part in zip(room, got, want):
+                assert back is given and torch.equal(given, part), (name, strided)

@@ -134,3 +134,16 @@ def test_products():
     for bad in (lambda: torch.linalg.cross(x[:, :2], y[:, :2]), lambda: torch.linalg.cross(x, y[0]), lambda: torch.linalg.multi_dot([x])):
         with pytest.raises(RuntimeError):
             bad()
+
+
+def test_old_names():
+    A, a = pair(4, 3)
+    U, S, V = torch.svd(A)
+    same((U * S) @ V.mT, a), same(V, torch.linalg.svd(A, False)[2].mT.numpy())
+    assert A.svd(some=False)[0].shape == (4, 4) and torch.svd(A, compute_uv=False)[2].abs().sum() == 0
+    Q, R = A.qr()
+    same(Q @ R, a)
+    assert torch.qr(A, some=False)[0].shape == (4, 4)
+    P = positive(3, 3)
+    same(torch.cholesky(P), np.linalg.cholesky(P.numpy())), same(P.cholesky(upper=True).mT, np.linalg.cholesky(P.numpy()))
+    same(A.pinverse(), np.linalg.pinv(a), 1e-8)

@@ -251,3 +251,26 @@ def test_bilinear():
     want = np.einsum("bn,onm,bm->bo", x, v, y) + z
     np.testing.assert_allclose(F.bilinear(a, b, w, c).numpy(), want)
     np.testing.assert_allclose(F.bilinear(a[None], b[None], w).numpy(), (want - z)[None])
+
+
+def test_adaptive_softmax():
+    torch.manual_seed(0)
+    layer = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 20, [4, 10], div_value=2.0, head_bias=True).double()
+    x, target = pair(7, 16)[0], torch.tensor([0, 3, 4, 9, 10, 19, 5])
+    all_of_them = layer.log_prob(x)
+    assert torch.allclose(all_of_them.exp().sum(1), torch.ones(7, dtype=torch.float64))
+    output, loss = layer(x, target)
+    assert torch.allclose(output, all_of_them[torch.arange(7), target]) and torch.allclose(loss, -output.mean())
+    assert torch.equal(layer.predict(x), all_of_them.argmax(1)) and layer(x[0], target[0]).output.shape == ()
+    assert [tuple(p.shape) for p in layer.tail.parameters()] == [(8, 16), (6, 8), (4, 16), (10, 4)]
+    leaf = x.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: layer(s, target).loss, (leaf,))
+    weight = layer.head.weight.detach().clone()
+    layer.reset_parameters()
+    assert not torch.equal(weight, layer.head.weight)
+    for cutoffs in ([], [5, 3], [0, 4], [4, 20], [4, 4]):
+        with pytest.raises(ValueError):
+            torch.nn.AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs)
+    for bad in (target[:3], torch.tensor([0, 3, 4, 9, 10, 20, 5]), target[None]):
+        with pytest.raises((RuntimeError, IndexError)):
+            layer(x, bad)

@@ -1,7 +1,8 @@
 """All layers, one file a kind."""
 
-from rustorch.nn.modules import activation, container, conv, distance, dropout, linear, loss, norm, pooling, sparse
+from rustorch.nn.modules import activation, adaptive, container, conv, distance, dropout, linear, loss, norm, pooling, sparse
 from rustorch.nn.modules.activation import *  # noqa: F401,F403
+from rustorch.nn.modules.adaptive import *  # noqa: F401,F403
 from rustorch.nn.modules.container import *  # noqa: F401,F403
 from rustorch.nn.modules.conv import *  # noqa: F401,F403
 from rustorch.nn.modules.distance import *  # noqa: F401,F403
@@ -15,6 +16,6 @@ from rustorch.nn.modules.sparse import *  # noqa: F401,F403
 
 __all__ = ["Module"] + [
     name
-    for part in (activation, container, conv, distance, dropout, linear, loss, norm, pooling, sparse)
+    for part in (activation, adaptive, container, conv, distance, dropout, linear, loss, norm, pooling, sparse)
     for name in part.__all__
 ]
