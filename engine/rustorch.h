@@ -184,6 +184,8 @@ RT_API RtTensor *rt_grad_of(const RtTensor *tensor);         // borrowed; RT_NON
 RT_API Status rt_set_grad(RtTensor *tensor, RtTensor *grad); // RT_NONE clears it
 RT_API RtTensor *rt_detach(RtTensor *tensor);
 RT_API Status rt_detach_in_place(RtTensor *tensor);
+// tensor itself gets the geometry, and the place in the graph, of a view of it (squeeze_, t_, …).
+RT_API Status rt_take_view(RtTensor *tensor, RtTensor *view);
 RT_API Status rt_retain_grad(RtTensor *tensor); // a computed tensor gets .grad as well
 RT_API bool rt_retains_grad(const RtTensor *tensor);
 RT_API int rt_output_index(const RtTensor *tensor); // which output of its node it is

@@ -498,3 +498,138 @@ Status cpu_multinomial(OpCall *call) {
     }
     return OK;
 }
+
+// ------------------------------------------------------------------------- counted events
+// One uniform number an element. Outcomes are tried from the most likely one outwards, each taking
+// its probability off the number, until nothing is left: exact, and some standard deviations of
+// steps.
+
+// The probability of k + 1 over that of k is up(k), of k - 1 over k is down(k).
+typedef struct Steps {
+    double rate;         // Poisson
+    double trials, odds; // binomial: odds = p / (1 - p)
+} Steps;
+
+static double step_up(const Steps *s, double k) {
+    return s->trials < 0 ? s->rate / (k + 1) : (s->trials - k) / (k + 1) * s->odds;
+}
+static double step_down(const Steps *s, double k) {
+    return s->trials < 0 ? k / s->rate : k / (s->trials - k + 1) / s->odds;
+}
+
+static double pick_outcome(const Steps *s, double most, double probability, double u) {
+    double high = most, low = most, p_high = probability, p_low = probability;
+    u -= probability;
+    while (u >= 0 && (p_high > 0 || p_low > 0)) {
+        double next_high = p_high * step_up(s, high),
+               next_low = low > 0 ? p_low * step_down(s, low) : 0;
+        p_high = next_high;
+        p_low = next_low;
+        u -= p_high;
+        high += 1;
+        if (u < 0) return high;
+        if (p_low <= 0) continue;
+        u -= p_low;
+        low -= 1;
+        if (u < 0) return low;
+    }
+    return most; // what rounding left over
+}
+
+static double log_factorial(double n) {
+    int sign;
+    return lgamma_r(n + 1, &sign);
+}
+
+static double poisson_at(double rate, double u) {
+    if (rate == 0) return 0;
+    Steps steps = {.rate = rate, .trials = -1};
+    double most = floor(rate);
+    return pick_outcome(&steps, most, exp(most * log(rate) - rate - log_factorial(most)), u);
+}
+
+static double binomial_at(double trials, double p, double u) {
+    if (p == 0 || trials == 0) return 0;
+    if (p == 1) return trials;
+    Steps steps = {.trials = trials, .odds = p / (1 - p)};
+    double most = floor((trials + 1) * p);
+    if (most > trials) most = trials;
+    double logs = log_factorial(trials) - log_factorial(most) - log_factorial(trials - most);
+    return pick_outcome(&steps, most, exp(logs + most * log(p) + (trials - most) * log1p(-p)), u);
+}
+
+static double unit_at(const uint32_t *words, int64_t i) {
+    return (double)(int64_t)(word_at(words, i) >> 11) * 0x1p-53;
+}
+
+static void inner_poisson(char *const *p, int64_t n, int64_t first, const void *context) {
+    const Draw *draw = context;
+    for (Piece piece = piece_none(); piece_next(&piece, draw, first, n);)
+        for (int64_t i = 0; i < piece.n; i++)
+            ((double *)p[0])[piece.done + i] = poisson_at(((const double *)p[1])[piece.done + i],
+                                                          unit_at(piece.words + piece.skip, i));
+}
+
+static void inner_binomial(char *const *p, int64_t n, int64_t first, const void *context) {
+    const Draw *draw = context;
+    for (Piece piece = piece_none(); piece_next(&piece, draw, first, n);)
+        for (int64_t i = 0; i < piece.n; i++)
+            ((double *)p[0])[piece.done + i] = binomial_at(((const double *)p[1])[piece.done + i],
+                                                           ((const double *)p[2])[piece.done + i],
+                                                           unit_at(piece.words + piece.skip, i));
+}
+
+static void inner_counts(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    const double *count = (const double *)p[0];
+    _Atomic(double) *wrong = *(_Atomic(double) *const *)context;
+    for (int64_t i = 0; i < n; i++)
+        if (!(count[i] >= 0 && count[i] < INFINITY)) atomic_store(wrong, count[i]);
+}
+
+// Negative, infinite or nan: no rate, and no number of trials.
+static Status check_counts(const OpCall *call, RtTensor *counts, const char *what) {
+    _Atomic(double) wrong = 0, *wrong_at = &wrong;
+    loop_run(&(Loop){.inner = inner_counts,
+                     .context = &wrong_at,
+                     .nin = 1,
+                     .operand = {counts},
+                     .work = {RT_F64}});
+    double found = atomic_load(&wrong);
+    if (found != 0)
+        return call_fail(call, ERR_VALUE, "%s must be 0 or more and finite, but one is %g", what,
+                         found);
+    return OK;
+}
+
+static Status run_events(OpCall *call, LoopInner inner) {
+    Draw draw = draw_begin(call, 2);
+    Loop loop = {.inner = inner,
+                 .context = &draw,
+                 .nout = 1,
+                 .nin = call->nin,
+                 .operand = {call->out[0], call->in[0]},
+                 .work = {RT_F64, RT_F64, RT_F64},
+                 .grain = 1024,
+                 .in_order = true};
+    if (call->nin > 1) loop.operand[2] = call->in[1];
+    loop_run(&loop);
+    return OK;
+}
+
+Status cpu_poisson(OpCall *call) {
+    TRY(check_counts(call, call->in[0], "a rate"));
+    return run_events(call, inner_poisson);
+}
+
+Status cpu_binomial(OpCall *call) {
+    TRY(check_counts(call, call->in[0], "a number of trials"));
+    _Atomic(double) wrong = 0, *wrong_at = &wrong;
+    loop_run(&(Loop){.inner = inner_probabilities,
+                     .context = &wrong_at,
+                     .nin = 1,
+                     .operand = {call->in[1]},
+                     .work = {RT_F64}});
+    TRY(check_probability(call, atomic_load(&wrong)));
+    return run_events(call, inner_binomial);
+}

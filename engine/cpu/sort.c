@@ -4,19 +4,15 @@
 // reversed for descending order. Keys are sorted by bytes, from the lowest (a stable radix sort);
 // bytes in which all keys agree are skipped, so that narrow types and small numbers cost little.
 // Lines are divided among threads.
-#include "cpu/backend.h"
+#include "cpu/sort.h"
 
 #include <string.h>
 
+#include "cpu/backend.h"
 #include "cpu/convert.h"
 #include "cpu/copy.h"
 #include "cpu/index_work.h"
 #include "cpu/parallel.h"
-
-typedef struct Item {
-    uint64_t key;
-    int64_t index;
-} Item;
 
 static uint64_t key_of_double(double value) {
     if (value != value) return UINT64_MAX;
@@ -41,8 +37,8 @@ static uint64_t key_of_float(float value) { // 32 bits: half the passes
     }                                                                                              \
     break
 
-static void read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bool descending,
-                      Item *items) {
+void sort_read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bool descending,
+                    Item *items) {
     uint64_t flip = descending ? UINT64_MAX : 0;
     switch (dtype) {
     case RT_BOOL:
@@ -67,8 +63,7 @@ static void sort_few(Item *items, int64_t n) { // by insertion: stable
     }
 }
 
-// Returns where the result is: items or spare.
-static Item *sort_items(Item *items, Item *spare, int64_t n) {
+Item *sort_items(Item *items, Item *spare, int64_t n) {
     if (n <= 48) {
         sort_few(items, n);
         return items;
@@ -144,7 +139,7 @@ static void sort_lines(void *context, int64_t begin, int64_t end, int chunk) {
             in_indices += here * lines->indices->stride[i];
         }
         const char *from = (const char *)rt_tensor_data(x) + in_x * bytes;
-        read_keys((RtDtype)x->dtype, from, x_step, n, lines->descending, items);
+        sort_read_keys((RtDtype)x->dtype, from, x_step, n, lines->descending, items);
         const Item *sorted = spare;
         if (lines->k < n && lines->k <= 64)
             pick_few(items, n, spare, lines->k);

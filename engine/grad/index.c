@@ -45,7 +45,9 @@ GRAD(index_put) {
     if (A(index)->accumulate) {
         GIVE(0, G(0));
     } else if (WANT(0)) {
-        int n = with_indices(call, 2, G(0), zero(call), list);
+        RtTensor *none = zero(call);
+        if (!none) return error_code();
+        int n = with_indices(call, 2, G(0), none, list);
         GIVE(0, rt_index_put(list, n, WITH(index, .dims = A(index)->dims)));
     }
     GIVE(1, index_like(call, 2, G(0)));

@@ -149,3 +149,12 @@ GRAD(bce_pair) {
     }
     return OK;
 }
+
+GRAD(ctc) {
+    GIVE(0, rt_ctc_backward(G(0), X(0), X(1), X(2), X(3), *A(ctc)));
+    return OK;
+}
+GRAD(ctc_backward) {
+    (void)call;
+    return fail(ERR_GRAD, "ctc_loss cannot be differentiated twice");
+}

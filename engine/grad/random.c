@@ -15,4 +15,6 @@ NO_DEPENDENCE(bernoulli_)
 NO_DEPENDENCE(bernoulli_tensor_)
 NO_DEPENDENCE(random_)
 NO_DEPENDENCE(bernoulli)
+NO_DEPENDENCE(poisson)
+NO_DEPENDENCE(binomial)
 // clang-format on

@@ -74,7 +74,7 @@ static Status share_among_equals(GradCall *call) {
 GRAD(amax) { return share_among_equals(call); }
 GRAD(amin) { return share_among_equals(call); }
 
-static Status to_the_chosen(GradCall *call) {
+Status grad_to_chosen(GradCall *call) {
     if (!HAS_G(0)) return OK;
     RtInts dims = RT_INTS(A(dim)->dim);
     RtTensor *g = with_dims(G(0), X_SHAPE(0), &dims), *index = with_dims(Y(1), X_SHAPE(0), &dims);
@@ -82,8 +82,8 @@ static Status to_the_chosen(GradCall *call) {
     GIVE(0, rt_scatter(zeros, index, g, WITH(gather, .dim = A(dim)->dim)));
     return OK;
 }
-GRAD(max_dim) { return to_the_chosen(call); }
-GRAD(min_dim) { return to_the_chosen(call); }
+GRAD(max_dim) { return grad_to_chosen(call); }
+GRAD(min_dim) { return grad_to_chosen(call); }
 
 GRAD(norm) {
     double p = rt_scalar_double(A(reduce)->p);

@@ -21,3 +21,7 @@ static inline RtTensor *zero_where(RtTensor *x, RtTensor *mask) {
 }
 // A saved input that may have been absent.
 static inline RtTensor *optional(RtTensor *x) { return x ? x : RT_NONE; }
+
+// The gradient of the first of two outputs (values, indices along the attribute dim) goes to the
+// elements that the indices name (reduce.c).
+Status grad_to_chosen(GradCall *call);

@@ -41,6 +41,24 @@ out:
     return status;
 }
 
+Status rt_take_view(RtTensor *tensor, RtTensor *view) {
+    if (view == tensor) return OK;
+    const RtAutograd *own = tensor->autograd;
+    if (rt_grad_enabled() && own && own->requires_grad && !own->node)
+        return fail(ERR_GRAD, "a leaf tensor that requires a gradient cannot change its shape in "
+                              "place: do it under no_grad(), or "
+                              "on a view of it");
+    if (view->storage != tensor->storage || view->dtype != tensor->dtype)
+        return fail(ERR_VALUE, "a tensor can only become a view of itself");
+    tensor->ndim = view->ndim;
+    tensor->numel = view->numel;
+    tensor->offset = view->offset;
+    memcpy(tensor->shape, view->shape, sizeof tensor->shape);
+    memcpy(tensor->stride, view->stride, sizeof tensor->stride);
+    RtAutograd *given = view->autograd;
+    return given && given->node ? node_set_output(tensor, given->node, given->output) : OK;
+}
+
 Status check_write(const OpCall *call, RtTensor *target, bool wanted, bool inplace) {
     if (!rt_grad_enabled()) return OK;
     bool leaf = target->autograd && target->autograd->requires_grad && !target->autograd->node;

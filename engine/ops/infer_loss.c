@@ -125,3 +125,69 @@ Status dtype_NLL_BACKWARD(OpCall *call) {
     call->dtype[0] = (RtDtype)call->in[1]->dtype;
     return OK;
 }
+
+// Connectionist temporal classification -----------------------------------------------------------
+
+static Status check_ctc(const OpCall *call, RtTensor *const *in) {
+    const RtTensor *x = in[0], *targets = in[1];
+    if (x->ndim != 3)
+        return call_fail(call, ERR_SHAPE, "log_probs must have shape (T, N, C), but it has (%s)",
+                         shape_words(x));
+    if (targets->ndim != 2 || targets->shape[0] != x->shape[1])
+        return call_fail(call, ERR_SHAPE,
+                         "targets must have shape (N, S) with N = %lld sequences, but it has (%s)",
+                         (long long)x->shape[1], shape_words(targets));
+    for (int i = 1; i < 4; i++)
+        if (in[i]->dtype != RT_I64)
+            return call_fail(call, ERR_DTYPE,
+                             "targets and lengths must have dtype int64, but one has %s",
+                             rt_dtype_name((RtDtype)in[i]->dtype));
+    for (int i = 2; i < 4; i++)
+        if (in[i]->ndim != 1 || in[i]->numel != x->shape[1])
+            return call_fail(
+                call, ERR_SHAPE,
+                "there must be one length a sequence: shape (%lld,) is needed, not (%s)",
+                (long long)x->shape[1], shape_words(in[i]));
+    int64_t blank = ATTRS_OF(call, ctc)->blank;
+    if (blank < 0 || blank >= x->shape[2])
+        return call_fail(call, ERR_VALUE,
+                         "blank must be in label range: it is %lld, there are %lld classes",
+                         (long long)blank, (long long)x->shape[2]);
+    return OK;
+}
+
+Status infer_CTC(OpCall *call) {
+    const RtTensor *x = call->in[0];
+    TRY(check_ctc(call, call->in));
+    call->shape[0] = (RtShape){.n = 1, .dim = {x->shape[1]}};
+    return OK;
+}
+
+Status infer_CTC_BACKWARD(OpCall *call) { // grad, log_probs, targets, lengths twice
+    TRY(check_ctc(call, call->in + 1));
+    call->shape[0] = shape_of(call->in[1]);
+    if (call->in[0]->ndim != 1 || call->in[0]->numel != call->in[1]->shape[1])
+        return call_fail(call, ERR_SHAPE,
+                         "the gradient of shape (%s) does not fit log_probs of shape (%s)",
+                         shape_words(call->in[0]), shape_words(call->in[1]));
+    return OK;
+}
+
+Status dtype_CTC(OpCall *call) {
+    RtDtype dtype = (RtDtype)call->in[0]->dtype;
+    if (rt_dtype_kind(dtype) != RT_KIND_FLOAT)
+        return call_fail(call, ERR_DTYPE,
+                         "log_probs has dtype %s, a floating-point dtype is needed",
+                         rt_dtype_name(dtype));
+    call->dtype[0] = dtype;
+    return OK;
+}
+
+Status dtype_CTC_BACKWARD(OpCall *call) {
+    RtDtype dtype = (RtDtype)call->in[1]->dtype;
+    if (call->in[0]->dtype != (int8_t)dtype)
+        return call_fail(call, ERR_DTYPE, "the gradient has dtype %s, but log_probs has %s",
+                         rt_dtype_name((RtDtype)call->in[0]->dtype), rt_dtype_name(dtype));
+    call->dtype[0] = dtype;
+    return OK;
+}

@@ -278,3 +278,55 @@ Status made_diag(OpCall *call) {
     return give(call,
                 rt_clone(rt_diagonal(x, WITH(diagonal, .offset = offset, .dim1 = 0, .dim2 = 1))));
 }
+
+// Turning is a transposition and a reversal, or two reversals.
+Status made_rot90(OpCall *call) {
+    RtTensor *x = call->in[0];
+    const RtAttrs_rot90 *attrs = ATTRS_OF(call, rot90);
+    int a, b;
+    if (x->ndim < 2)
+        return call_fail(call, ERR_SHAPE, "at least 2 dimensions are needed, but the shape is (%s)",
+                         shape_words(x));
+    if (attrs->dims.n != 2)
+        return call_fail(call, ERR_VALUE, "two dimensions must be given, not %d", attrs->dims.n);
+    TRY(dim_wrap(call, attrs->dims.v[0], x->ndim, &a));
+    TRY(dim_wrap(call, attrs->dims.v[1], x->ndim, &b));
+    if (a == b)
+        return call_fail(call, ERR_VALUE, "two different dimensions are needed, not twice %d", a);
+    RtAttrs_dims swap = WITH(dims, .dim0 = a, .dim1 = b);
+    switch ((attrs->k % 4 + 4) % 4) {
+    case 1: return give(call, rt_transpose(rt_flip(x, WITH(axes, .dims = RT_INTS(b))), swap));
+    case 2: return give(call, rt_flip(x, WITH(axes, .dims = RT_INTS(a, b))));
+    case 3: return give(call, rt_transpose(rt_flip(x, WITH(axes, .dims = RT_INTS(a))), swap));
+    default: return give(call, rt_clone(x));
+    }
+}
+
+Status made_diagflat(OpCall *call) {
+    return give(call, rt_diag_embed(rt_ravel(call->in[0]),
+                                    WITH(diagonal, .offset = ATTRS_OF(call, diagonal)->offset,
+                                         .dim1 = 0, .dim2 = 1)));
+}
+
+// A vector is (1, n, 1) for dstack and (n, 1) for column_stack.
+static RtTensor *deepened(RtTensor *x) {
+    for (int i = x->ndim; i < 3 && x; i++) x = rt_unsqueeze(x, WITH(slice, .dim = i == 1 ? 0 : -1));
+    return x;
+}
+static RtTensor *as_column(RtTensor *x) {
+    if (x->ndim >= 2) return x;
+    return rt_reshape(x, WITH(shape, .shape = RT_INTS(x->numel, 1)));
+}
+
+static Status cat_each(OpCall *call, RtTensor *(*change)(RtTensor *), int dim) {
+    if (call->nin == 0) return call_fail(call, ERR_VALUE, "a non-empty list of tensors is needed");
+    int64_t bytes = call->nin * (int64_t)sizeof(RtTensor *);
+    RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0});
+    if (!room) return error_code();
+    RtTensor **list = rt_tensor_data(room);
+    for (int i = 0; i < call->nin; i++)
+        if (!(list[i] = change(call->in[i]))) return error_code();
+    return give(call, rt_cat(list, call->nin, WITH(slice, .dim = dim)));
+}
+Status made_dstack(OpCall *call) { return cat_each(call, deepened, 2); }
+Status made_column_stack(OpCall *call) { return cat_each(call, as_column, 1); }

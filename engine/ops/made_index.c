@@ -77,3 +77,96 @@ Status made_argsort(OpCall *call) {
     TRY(rt_sort(x, *ATTRS_OF(call, dim), &values, &indices));
     return give(call, indices);
 }
+
+// Writes into parts -------------------------------------------------------------------------------
+
+Status made_put(OpCall *call) {
+    RtTensor *x = call->in[0], *index = call->in[1], *source = call->in[2];
+    if (rt_dtype_kind((RtDtype)index->dtype) != RT_KIND_INT)
+        return call_fail(call, ERR_DTYPE,
+                         "the index tensor has dtype %s, an integer dtype is needed",
+                         rt_dtype_name((RtDtype)index->dtype));
+    if (source->numel != index->numel)
+        return call_fail(call, ERR_SHAPE,
+                         "source of shape (%s) must have as many elements as index of shape (%s)",
+                         shape_words(source), shape_words(index));
+    RtTensor *list[3] = {flat(x), flat(source), flat(index)};
+    if (!list[0] || !list[1] || !list[2]) return error_code();
+    RtTensor *line = rt_index_put(
+        list, 3, WITH(index, .dims = RT_INTS(0), .accumulate = ATTRS_OF(call, put)->accumulate));
+    return give(call, rt_reshape_as(line, x));
+}
+
+Status made_index_reduce(OpCall *call) {
+    const RtAttrs_gather *attrs = ATTRS_OF(call, gather);
+    RtTensor *x = call->in[0], *index = call->in[1], *source = call->in[2];
+    int dim;
+    if (attrs->reduce < 2)
+        return call_fail(call, ERR_VALUE, "reduce must be prod, mean, amax or amin");
+    TRY(dim_wrap(call, attrs->dim, x->ndim, &dim));
+    bool fits = index->ndim <= 1 && source->ndim == x->ndim;
+    for (int i = 0; fits && i < x->ndim; i++)
+        fits = source->shape[i] == (i == dim ? index->numel : x->shape[i]);
+    if (!fits)
+        return call_fail(
+            call, ERR_SHAPE,
+            "source of shape (%s) and index of shape (%s) do not fit self of shape (%s) "
+            "at dimension %d",
+            shape_words(source), shape_words(index), shape_words(x), dim);
+    RtInts line = {.n = x->ndim};
+    for (int i = 0; i < x->ndim; i++) line.v[i] = i == dim ? index->numel : 1;
+    RtShape shape = shape_of(source);
+    index = rt_expand(rt_reshape(index, WITH(shape, .shape = line)),
+                      WITH(size, .size = ints_of(&shape)));
+    return give(call, rt_scatter_reduce(x, index, source, *attrs));
+}
+
+Status made_scatter_word(OpCall *call) {
+    const RtAttrs_scatter_word *attrs = ATTRS_OF(call, scatter_word);
+    RtTensor *x = call->in[0], *index = call->in[1], *source = call->in[2];
+    if (source->ndim == 0) {
+        RtShape shape = shape_of(index);
+        source = rt_cast(source, WITH(cast, .dtype = (RtDtype)x->dtype));
+        source = rt_expand(source, WITH(size, .size = ints_of(&shape)));
+    }
+    return give(call,
+                rt_scatter_reduce(x, index, source,
+                                  WITH(gather, .dim = attrs->dim, .reduce = attrs->reduce + 1)));
+}
+
+// The copy is written to through a view of it, so that the tape sees one write.
+static Status write_part(OpCall *call, RtTensor *copy, RtTensor *part) {
+    RtTensor *source = call->in[1];
+    if (!copy || !part) return error_code();
+    if (!shape_same(part, source))
+        return call_fail(call, ERR_SHAPE, "src has shape (%s), but the part it goes to has (%s)",
+                         shape_words(source), shape_words(part));
+    if (!rt_copy_(part, source, rt_defaults_cast())) return error_code();
+    return give(call, copy);
+}
+
+Status made_select_scatter(OpCall *call) {
+    RtTensor *copy = rt_clone(call->in[0]);
+    return write_part(call, copy, rt_select(copy, *ATTRS_OF(call, slice)));
+}
+Status made_slice_scatter(OpCall *call) {
+    RtTensor *copy = rt_clone(call->in[0]);
+    return write_part(call, copy, rt_slice(copy, *ATTRS_OF(call, slice)));
+}
+Status made_diagonal_scatter(OpCall *call) {
+    RtTensor *copy = rt_clone(call->in[0]);
+    return write_part(call, copy, rt_diagonal(copy, *ATTRS_OF(call, diagonal)));
+}
+
+Status made_where_places(OpCall *call) {
+    RtTensor *x = call->in[0];
+    if (x->ndim == 0) x = rt_reshape(x, WITH(shape, .shape = RT_INTS(1)));
+    RtTensor *places = rt_nonzero(x);
+    if (!places) return error_code();
+    TRY(call_outputs(call, x->ndim));
+    for (int i = 0; i < call->nout; i++) {
+        call->out[i] = rt_select(places, WITH(slice, .dim = 1, .index = i));
+        if (!call->out[i]) return error_code();
+    }
+    return OK;
+}

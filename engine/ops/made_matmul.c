@@ -108,3 +108,81 @@ Status made_outer(OpCall *call) {
     call->out[0] = rt_mul(shaped(a, RT_INTS(a->shape[0], 1)), b);
     return call->out[0] ? OK : error_code();
 }
+
+Status made_addr(OpCall *call) {
+    call->out[0] = combine(call, rt_outer(call->in[1], call->in[2]));
+    return call->out[0] ? OK : error_code();
+}
+
+Status made_inner(OpCall *call) {
+    RtTensor *a = call->in[0], *b = call->in[1];
+    if (a->ndim == 0 || b->ndim == 0) {
+        call->out[0] = rt_mul(a, b);
+        return call->out[0] ? OK : error_code();
+    }
+    int64_t k = a->shape[a->ndim - 1];
+    if (k != b->shape[b->ndim - 1])
+        return call_fail(
+            call, ERR_SHAPE,
+            "the last dimensions must be of one size, but the shapes are (%s) and (%s)",
+            shape_words(a), shape_words(b));
+    if (a->ndim - 1 + b->ndim - 1 > RT_MAX_DIMS)
+        return call_fail(call, ERR_SHAPE,
+                         "the result would have %d dimensions: at most %d are possible",
+                         a->ndim + b->ndim - 2, RT_MAX_DIMS);
+    RtInts shape = sizes_of(a, a->ndim - 1);
+    int64_t rows = 1, columns = 1;
+    for (int i = 0; i < a->ndim - 1; i++) rows *= a->shape[i];
+    for (int i = 0; i < b->ndim - 1; i++) columns *= shape.v[shape.n++] = b->shape[i];
+    RtTensor *product = rt_mm(shaped(a, RT_INTS(rows, k)), shaped(b, RT_INTS(columns, k)),
+                              WITH(matmul, .transpose_b = true));
+    call->out[0] = shaped(product, shape);
+    return call->out[0] ? OK : error_code();
+}
+
+// (a1 b2 - a2 b1, a2 b0 - a0 b2, a0 b1 - a1 b0): one turned by one place, the other by two.
+Status made_cross(OpCall *call) {
+    RtTensor *a = call->in[0], *b = call->in[1];
+    int64_t asked = ATTRS_OF(call, cross)->dim;
+    int dim = -1;
+    RtShape shape = shape_of(a);
+    TRY(shape_broadcast(call, &shape, b));
+    if (asked != RT_INT_NONE) {
+        TRY(dim_wrap(call, asked, shape.n, &dim));
+    } else {
+        for (int i = shape.n - 1; i >= 0; i--)
+            if (shape.dim[i] == 3) dim = i;
+    }
+    if (dim < 0 || shape.n == 0 || shape.dim[dim] != 3 || a->ndim != shape.n ||
+        b->ndim != shape.n || a->shape[dim] != 3 || b->shape[dim] != 3)
+        return call_fail(
+            call, ERR_SHAPE,
+            "a dimension of size 3 is needed in both, but the shapes are (%s) and (%s)",
+            shape_words(a), shape_words(b));
+    RtAttrs_roll one = WITH(roll, .shifts = RT_INTS(-1), .dims = RT_INTS(dim));
+    RtAttrs_roll two = WITH(roll, .shifts = RT_INTS(-2), .dims = RT_INTS(dim));
+    call->out[0] = rt_sub(rt_mul(rt_roll(a, one), rt_roll(b, two)),
+                          rt_mul(rt_roll(a, two), rt_roll(b, one)), rt_defaults_alpha());
+    return call->out[0] ? OK : error_code();
+}
+
+// (a0, 1, a1, 1, …) by (1, b0, 1, b1, …), neighbours merged.
+Status made_kron(OpCall *call) {
+    RtTensor *pair[2] = {call->in[0], call->in[1]};
+    int n = pair[0]->ndim > pair[1]->ndim ? pair[0]->ndim : pair[1]->ndim;
+    RtInts merged = {.n = n}, apart[2] = {{.n = 2 * n}, {.n = 2 * n}};
+    if (2 * n > RT_MAX_DIMS)
+        return call_fail(call, ERR_SHAPE, "at most %d dimensions are possible, not %d",
+                         RT_MAX_DIMS / 2, n);
+    for (int i = 0; i < n; i++) {
+        merged.v[i] = 1;
+        for (int k = 0; k < 2; k++) {
+            int own = i - (n - pair[k]->ndim);
+            apart[k].v[2 * i + k] = own < 0 ? 1 : pair[k]->shape[own];
+            apart[k].v[2 * i + 1 - k] = 1;
+            merged.v[i] *= apart[k].v[2 * i + k];
+        }
+    }
+    call->out[0] = shaped(rt_mul(shaped(pair[0], apart[0]), shaped(pair[1], apart[1])), merged);
+    return call->out[0] ? OK : error_code();
+}

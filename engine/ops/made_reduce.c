@@ -32,3 +32,69 @@ Status made_nansum(OpCall *call) {
     call->out[0] = rt_sum(x, *ATTRS_OF(call, reduce));
     return call->out[0] ? OK : error_code();
 }
+
+// Both words mean the 2-norm: of matrices it is Frobenius'.
+Status made_norm_word(OpCall *call) {
+    const RtAttrs_norm_word *attrs = ATTRS_OF(call, norm_word);
+    call->out[0] = rt_norm(call->in[0], WITH(reduce, .dim = attrs->dim, .keepdim = attrs->keepdim,
+                                             .dtype = attrs->dtype));
+    return call->out[0] ? OK : error_code();
+}
+
+Status made_dist(OpCall *call) {
+    RtTensor *gap = rt_sub(call->in[0], call->in[1], rt_defaults_alpha());
+    call->out[0] = rt_norm(gap, *ATTRS_OF(call, reduce));
+    return call->out[0] ? OK : error_code();
+}
+
+Status made_nanmean(OpCall *call) {
+    RtTensor *x = call->in[0];
+    const RtAttrs_reduce *attrs = ATTRS_OF(call, reduce);
+    if (rt_dtype_kind((RtDtype)x->dtype) != RT_KIND_FLOAT)
+        return call_fail(
+            call, ERR_DTYPE,
+            "the input has dtype %s, a floating-point dtype is needed: convert it with "
+            ".float()",
+            rt_dtype_name((RtDtype)x->dtype));
+    RtTensor *there = rt_logical_not(rt_isnan(x));
+    RtTensor *count = rt_sum(there, WITH(reduce, .dim = attrs->dim, .keepdim = attrs->keepdim));
+    call->out[0] = rt_div(rt_nansum(x, *attrs), count, rt_defaults_divide());
+    return call->out[0] ? OK : error_code();
+}
+
+Status made_trace(OpCall *call) {
+    RtTensor *x = call->in[0];
+    if (x->ndim != 2)
+        return call_fail(call, ERR_SHAPE, "a matrix is needed, but the shape is (%s)",
+                         shape_words(x));
+    call->out[0] = rt_sum(rt_diagonal(x, rt_defaults_diagonal()), rt_defaults_reduce());
+    return call->out[0] ? OK : error_code();
+}
+
+static RtTensor *difference(RtTensor *x, int dim) {
+    int64_t n = x->shape[dim];
+    RtTensor *later =
+        rt_narrow(x, WITH(slice, .dim = dim, .start = n ? 1 : 0, .length = n ? n - 1 : 0));
+    RtTensor *before = rt_narrow(x, WITH(slice, .dim = dim, .start = 0, .length = n ? n - 1 : 0));
+    return x->dtype == RT_BOOL ? rt_logical_xor(later, before)
+                               : rt_sub(later, before, rt_defaults_alpha());
+}
+
+Status made_diff(OpCall *call) {
+    const RtAttrs_diff *attrs = ATTRS_OF(call, diff);
+    RtTensor *parts[3], *x = call->in[0];
+    int n = 0, dim;
+    if (x->ndim == 0)
+        return call_fail(call, ERR_SHAPE, "at least 1 dimension is needed, but there is none");
+    if (attrs->n < 0)
+        return call_fail(call, ERR_VALUE, "n must not be negative, but it is %lld",
+                         (long long)attrs->n);
+    TRY(dim_wrap(call, attrs->dim, x->ndim, &dim));
+    if (PRESENT(call->in[1])) parts[n++] = call->in[1];
+    parts[n++] = x;
+    if (PRESENT(call->in[2])) parts[n++] = call->in[2];
+    if (n > 1) x = rt_cat(parts, n, WITH(slice, .dim = dim));
+    for (int64_t i = 0; i < attrs->n && x && (i == 0 || x->shape[dim]); i++) x = difference(x, dim);
+    call->out[0] = attrs->n == 0 ? rt_clone(x) : x;
+    return call->out[0] ? OK : error_code();
+}

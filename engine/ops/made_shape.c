@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tensor/tensor.h"
+
 // An op that failed has left its message.
 static Status give(OpCall *call, RtTensor *result) {
     call->out[0] = result;
@@ -124,6 +126,40 @@ Status made_narrow(OpCall *call) {
 Status made_view_as(OpCall *call) {
     RtShape shape = shape_of(call->in[1]);
     return give(call, view_as_shape(call->in[0], &shape));
+}
+
+// The new sizes and strides count elements of `to` bytes.
+Status made_view_dtype(OpCall *call) {
+    RtTensor *x = call->in[0];
+    RtDtype dtype = ATTRS_OF(call, cast)->dtype;
+    int64_t from = (int64_t)rt_dtype_bytes((RtDtype)x->dtype), to = (int64_t)rt_dtype_bytes(dtype);
+    RtShape shape = shape_of(x);
+    int64_t stride[RT_MAX_DIMS], offset = x->offset;
+    memcpy(stride, x->stride, (size_t)x->ndim * sizeof *stride);
+    int last = x->ndim - 1;
+    bool fits = from == to || (x->ndim > 0 && x->stride[last] == 1);
+    if (from > to && fits) {
+        for (int i = 0; i < last; i++) stride[i] *= from / to;
+        shape.dim[last] *= from / to;
+        offset *= from / to;
+    } else if (from < to && fits) {
+        int64_t ratio = to / from;
+        fits = shape.dim[last] % ratio == 0 && offset % ratio == 0;
+        for (int i = 0; i < last; i++) {
+            fits = fits && stride[i] % ratio == 0;
+            stride[i] /= ratio;
+        }
+        shape.dim[last] /= ratio;
+        offset /= ratio;
+    }
+    if (!fits)
+        return call_fail(call, ERR_SHAPE,
+                         "elements of dtype %s in shape (%s) cannot be seen as %s: the last "
+                         "dimension must lie without "
+                         "gaps, and its size, the offset and the other strides be divisible",
+                         rt_dtype_name((RtDtype)x->dtype), shape_words(x), rt_dtype_name(dtype));
+    return give(call,
+                tensor_make(storage_keep(x->storage), shape.n, shape.dim, stride, offset, dtype));
 }
 
 Status made_reshape(OpCall *call) {

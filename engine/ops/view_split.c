@@ -143,3 +143,5 @@ static Status split_equally(OpCall *call, int dim, int least) {
 
 Status made_hsplit(OpCall *call) { return split_equally(call, call->in[0]->ndim == 1 ? 0 : 1, 1); }
 Status made_vsplit(OpCall *call) { return split_equally(call, 0, 2); }
+
+Status made_dsplit(OpCall *call) { return split_equally(call, 2, 3); }

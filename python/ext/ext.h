@@ -93,6 +93,7 @@ int ext_add_comm(PyObject *module);
 int ext_add_io(PyObject *module);
 int ext_add_data(PyObject *module);
 int ext_add_plot(PyObject *module);
+int ext_add_extend(PyObject *module);
 
 #define EXT_UNLOCKED(statement_)                                                                   \
     do {                                                                                           \

@@ -23,6 +23,7 @@ from ._C._ops import *  # noqa: F401,F403  (one function a row of the table of o
 from ._C._ops import _rnn_layer, _scaled_dot_product_attention_math  # noqa: F401  (a star leaves these out)
 from ._C import __version__, Tensor, Size, device, dtype  # noqa: F401
 from ._info import finfo, iinfo  # noqa: F401
+from .functional import *  # noqa: F401,F403  (functions written in ops: see functional.py)
 from .autograd import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled  # noqa: F401
 from .random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: F401
 
@@ -42,8 +43,8 @@ PyTensor = Tensor
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp autograd backends checkpoint cpu cuda data distributed nn optim progress random return_types serialization training utils
-    visualization
+    amp autograd backends checkpoint cpu cuda data distributed functional linalg nn optim progress random return_types
+    serialization special training utils visualization
     """.split()
 )
 _NAMES = {
@@ -60,6 +61,11 @@ _NAMES = {
     "set_autocast_dtype": "amp.autocast_mode",
     "set_autocast_enabled": "amp.autocast_mode",
     "clear_autocast_cache": "amp.autocast_mode",
+    "bartlett_window": "_windows",
+    "blackman_window": "_windows",
+    "hamming_window": "_windows",
+    "hann_window": "_windows",
+    "kaiser_window": "_windows",
     "FloatTensor": "_legacy",
     "DoubleTensor": "_legacy",
     "HalfTensor": "_legacy",
@@ -88,8 +94,19 @@ def _find_py_name(name):
     return None
 
 
+# Functions of nn.functional that are also found here.
+_OF_FUNCTIONAL = frozenset(
+    """
+    bilinear celu_ cosine_embedding_loss cosine_similarity ctc_loss hinge_embedding_loss margin_ranking_loss pairwise_distance
+    poisson_nll_loss prelu rrelu rrelu_ selu_ threshold_ triplet_margin_loss
+    """.split()
+)
+
+
 def __getattr__(name):
     found = None
+    if name in _OF_FUNCTIONAL:
+        found = getattr(_importlib.import_module(".nn.functional", __name__), name)
     if name in _MODULES:
         try:
             return _importlib.import_module("." + name, __name__)
@@ -107,7 +124,7 @@ def __getattr__(name):
 
 
 def __dir__():
-    return _builtins.sorted({*globals(), *_MODULES, *_NAMES})
+    return _builtins.sorted({*globals(), *_MODULES, *_NAMES, *_OF_FUNCTIONAL})
 
 
 def is_floating_point(input):
@@ -118,6 +135,37 @@ def is_floating_point(input):
 def is_complex(input):
     """False: there are no complex dtypes."""
     return input.is_complex()
+
+
+def is_conj(input):
+    """False: there are no complex numbers."""
+    return False
+
+
+is_neg = is_inference = is_distributed = is_conj
+
+
+def conj(input):
+    """The tensor itself: there are no complex numbers."""
+    return input
+
+
+real = resolve_conj = resolve_neg = conj
+
+
+def is_nonzero(input):
+    """Whether the one element of a tensor differs from 0."""
+    return input.is_nonzero()
+
+
+def is_same_size(input, other):
+    """Whether two tensors have one shape."""
+    return input.shape == other.shape
+
+
+def is_signed(input):
+    """Can the dtype of a tensor represent negative values?"""
+    return input.is_signed()
 
 
 def numel(input):
@@ -131,7 +179,7 @@ def result_type(tensor1, tensor2):
     >>> rustorch.result_type(rustorch.zeros(2, dtype=rustorch.int32), 1.5)
     rustorch.float32
     """
-    return _C._ops.add(*(_C._ops.zeros_like(x) if is_tensor(x) else x for x in (tensor1, tensor2))).dtype  # noqa: F405
+    return _C._ops.add(*(x.new_zeros([1] * x.dim()) if is_tensor(x) else x for x in (tensor1, tensor2))).dtype  # noqa: F405
 
 
 def typename(obj):
@@ -166,9 +214,52 @@ def are_deterministic_algorithms_enabled():
     return True
 
 
+def is_deterministic_algorithms_warn_only_enabled():
+    """False: there is nothing to warn of."""
+    return False
+
+
+def set_default_tensor_type(t):
+    """Let new floats be of the dtype of a class of tensors, such as ``rustorch.DoubleTensor`` or its name.
+
+    Raises
+    ------
+    TypeError
+        It is no class of floating-point tensors.
+    """
+    name = t if isinstance(t, str) else getattr(t, "__name__", "")
+    found = {"FloatTensor": float32, "DoubleTensor": float64, "HalfTensor": float16, "BFloat16Tensor": bfloat16}.get(name.split(".")[-1])  # noqa: F405
+    if found is None or "cuda" in name:
+        raise ArgumentTypeError(f"set_default_tensor_type: a class of floating-point tensors on the CPU is needed, not {t!r}")  # noqa: F405
+    set_default_dtype(found)  # noqa: F405
+
+
 def get_default_device():
     """Where tensors are made when no device is given: the CPU."""
     return device("cpu")
+
+
+def set_default_device(device):
+    """Where tensors are made when no device is given: the CPU, the only place there is.
+
+    Raises
+    ------
+    DeviceError
+        Another device is named.
+    """
+    if device is not None and _C.device(device).type != "cpu":
+        raise DeviceError(f"set_default_device: tensors are made on the CPU, '{device}' is not available")  # noqa: F405
+
+
+def _check(cond, message=None):
+    """Raise RuntimeError with a message (a function without arguments that gives it) unless cond is true."""
+    if not cond:
+        raise RuntimeError("Expected cond to be True, but got False" if message is None else str(message()))
+
+
+def _assert(condition, message):
+    """Assert that a condition, which may be a tensor, is true."""
+    assert condition, message
 
 
 _matmul_precision = "highest"
@@ -192,3 +283,6 @@ def set_float32_matmul_precision(precision):
 def get_float32_matmul_precision():
     """What set_float32_matmul_precision was told."""
     return _matmul_precision
+
+
+from . import _methods as _python_methods  # noqa: E402  (Tensor gets its methods that are written in Python)

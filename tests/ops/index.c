@@ -604,3 +604,123 @@ static void truth_bincount(Sample *s) {
 }
 const OpCase case_bincount = {
     .make = make_bincount, .truth = truth_bincount, .dtypes = 1 << RT_F32 | ON_F64};
+
+// -------------------------------------------------------------------------------- written in
+// others
+
+static bool make_put(Sample *s, int k) {
+    if (k >= 2) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){3, 4});
+    // one position, so that none is written twice; four that add up
+    sample_kind_input(s, SAMPLE_INDICES, -12, 11, 2, (int64_t[]){1, k ? 4 : 1});
+    sample_input(s, -3, 3, 1, (int64_t[]){k ? 4 : 1});
+    SAMPLE_ATTRS(s, put, .accumulate = k);
+    return true;
+}
+static void truth_put(Sample *s) {
+    double *y = copied(s);
+    for (int64_t j = 0; j < s->shape[2][0]; j++) {
+        double *place = &y[at(s, 1, j, 12)];
+        *place = s->x[2][j] + (((const RtAttrs_put *)s->attrs)->accumulate ? *place : 0);
+    }
+}
+const OpCase case_put = {.make = make_put, .truth = truth_put, .dtypes = ON_NUMBERS};
+
+static bool make_index_reduce(Sample *s, int k) {
+    if (k >= 8) return false;
+    s->apart = true;
+    sample_input(s, 0.5, 1.9, 2, (int64_t[]){3, 4});
+    sample_kind_input(s, SAMPLE_INDICES, 0, 3, 1, (int64_t[]){5});
+    sample_input(s, 0.6, 2.1, 2, (int64_t[]){3, 5});
+    SAMPLE_ATTRS(s, gather, .dim = -1, .reduce = 2 + k / 2, .include_self = k % 2);
+    return true;
+}
+static void truth_index_reduce(Sample *s) {
+    const RtAttrs_gather *a = s->attrs;
+    memset(counts, 0, sizeof counts);
+    copied(s);
+    for (int64_t i = 0; i < 15; i++) visit_reduce(s, i, i / 5 * 4 + at(s, 1, i % 5, 4));
+    for (int i = 0; i < 12 && a->reduce == 3; i++)
+        if (counts[i]) s->y[0][i] /= (double)(counts[i] + a->include_self);
+}
+const OpCase case_index_reduce = {
+    .make = make_index_reduce, .truth = truth_index_reduce, .dtypes = ON_NUMBERS};
+
+static bool make_scatter_word(Sample *s, int k) {
+    if (k >= 4) return false;
+    sample_input(s, 1, 2, 2, (int64_t[]){3, 4});
+    sample_kind_input(s, SAMPLE_INDICES, 0, 3, 2, (int64_t[]){3, 2});
+    if (k >= 2)
+        sample_input(s, 2, 2, 0, NULL);
+    else
+        sample_input(s, 1, 2, 2, (int64_t[]){3, 2});
+    SAMPLE_ATTRS(s, scatter_word, .dim = 1, .reduce = k % 2);
+    return true;
+}
+static void truth_scatter_word(Sample *s) {
+    double *y = copied(s);
+    for (int64_t j = 0; j < 6; j++) {
+        double *place = &y[j / 2 * 4 + at(s, 1, j, 4)], value = s->x[2][s->ndim[2] ? j : 0];
+        *place = ((const RtAttrs_scatter_word *)s->attrs)->reduce ? *place * value : *place + value;
+    }
+}
+const OpCase case_scatter_word = {
+    .make = make_scatter_word, .truth = truth_scatter_word, .dtypes = ON_NUMBERS};
+
+// A part of a (3, 4): row 1, columns 1 and 3, the diagonal above the main one.
+static bool make_select_scatter(Sample *s, int k) {
+    if (k) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){3, 4});
+    sample_input(s, -3, 3, 1, (int64_t[]){4});
+    SAMPLE_ATTRS(s, slice, .dim = 0, .index = -2);
+    return true;
+}
+static void truth_select_scatter(Sample *s) { memcpy(copied(s) + 4, s->x[1], 4 * sizeof(double)); }
+const OpCase case_select_scatter = {
+    .make = make_select_scatter, .truth = truth_select_scatter, .dtypes = ON_ALL};
+
+static bool make_slice_scatter(Sample *s, int k) {
+    if (k) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){3, 4});
+    sample_input(s, -3, 3, 2, (int64_t[]){3, 2});
+    SAMPLE_ATTRS(s, slice, .dim = 1, .start = 1, .step = 2);
+    return true;
+}
+static void truth_slice_scatter(Sample *s) {
+    double *y = copied(s);
+    for (int j = 0; j < 6; j++) y[j / 2 * 4 + 1 + j % 2 * 2] = s->x[1][j];
+}
+const OpCase case_slice_scatter = {
+    .make = make_slice_scatter, .truth = truth_slice_scatter, .dtypes = ON_ALL};
+
+static bool make_diagonal_scatter(Sample *s, int k) {
+    if (k) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){3, 4});
+    sample_input(s, -3, 3, 1, (int64_t[]){3});
+    SAMPLE_ATTRS(s, diagonal, .offset = 1);
+    return true;
+}
+static void truth_diagonal_scatter(Sample *s) {
+    double *y = copied(s);
+    for (int j = 0; j < 3; j++) y[j * 5 + 1] = s->x[1][j];
+}
+const OpCase case_diagonal_scatter = {
+    .make = make_diagonal_scatter, .truth = truth_diagonal_scatter, .dtypes = ON_ALL};
+
+static bool make_where_places(Sample *s, int k) {
+    if (k >= 2) return false;
+    sample_input(s, -1.4, 1.4, 1 + k, k ? (int64_t[]){3, 4} : (int64_t[]){7});
+    return true;
+}
+static void truth_where_places(Sample *s) {
+    int64_t n = sample_numel(s->ndim[0], s->shape[0]), found = 0, width = s->ndim[0] == 2 ? 4 : 7;
+    for (int64_t i = 0; i < n; i++) found += s->x[0][i] != 0;
+    for (int dim = 0; dim < s->ndim[0]; dim++) {
+        double *y = sample_output(s, dim, 1, &found);
+        for (int64_t i = 0; i < n; i++)
+            if (s->x[0][i] != 0)
+                *y++ = (double)(s->ndim[0] == 2 && dim == 0 ? i / width : i % width);
+    }
+}
+const OpCase case_where_places = {
+    .make = make_where_places, .truth = truth_where_places, .dtypes = ON_ALL};

@@ -386,3 +386,92 @@ static bool make_kl_div(Sample *s, int k) {
     return true;
 }
 PAIR(kl_div, make_kl_div, truth_pair, divergence, ON_FLOATS);
+
+// Connectionist temporal classification -----------------------------------------------------------
+
+enum { STEPS = 5, SEQUENCES = 2, CTC_CLASSES = 3 };
+// Lengths are inputs: ranges of one number give them. The second sample has an empty target.
+static bool make_ctc(Sample *s, int k) {
+    if (k >= 3) return false;
+    sample_input(s, -2, -0.2, 3, (int64_t[]){STEPS, SEQUENCES, CTC_CLASSES});
+    sample_kind_input(s, SAMPLE_INDICES, 1, 2, 2, (int64_t[]){SEQUENCES, 2});
+    sample_kind_input(s, SAMPLE_INDICES, k == 2 ? 4 : STEPS, k == 2 ? 4 : STEPS, 1,
+                      (int64_t[]){SEQUENCES});
+    sample_kind_input(s, SAMPLE_INDICES, k == 1 ? 0 : 2, k == 1 ? 0 : 2, 1, (int64_t[]){SEQUENCES});
+    SAMPLE_ATTRS(s, ctc, .blank = 0);
+    return true;
+}
+// All paths, one after the other: their repetitions and blanks taken out, are they the target?
+static void truth_ctc(Sample *s) {
+    double *y = sample_output(s, 0, 1, (int64_t[]){SEQUENCES});
+    for (int n = 0; n < SEQUENCES; n++) {
+        int steps = (int)s->x[2][n], length = (int)s->x[3][n],
+            paths = (int)lround(pow(CTC_CLASSES, steps));
+        double total = 0;
+        for (int path = 0; path < paths; path++) {
+            int found = 0, last = 0, rest = path;
+            bool fits = true;
+            double sum = 0;
+            for (int t = 0; t < steps; t++, rest /= CTC_CLASSES) {
+                int label = rest % CTC_CLASSES;
+                sum += s->x[0][(t * SEQUENCES + n) * CTC_CLASSES + label];
+                if (label && label != last) {
+                    fits = fits && found < length && s->x[1][n * 2 + found] == label;
+                    found++;
+                }
+                last = label;
+            }
+            if (fits && found == length) total += exp(sum);
+        }
+        y[n] = -log(total);
+    }
+}
+// Its gradient cannot be differentiated, as in PyTorch: own_ctc_backward.
+const OpCase case_ctc = {make_ctc, truth_ctc, .dtypes = ON_FLOATS, .no_second = true};
+
+static RtTensor *lengths_of(int64_t a, int64_t b) {
+    RtTensor *y = rt_zeros(WITH(factory, .size = RT_INTS(2), .dtype = RT_I64));
+    int64_t *values = rt_tensor_data(y);
+    values[0] = a;
+    values[1] = b;
+    return y;
+}
+// The gradient itself is checked by that of ctc; here what has no path, and the errors.
+static void own_ctc_backward(void) {
+    RtScope scope;
+    rt_scope_open(&scope);
+    RtTensor *x = rt_full(WITH(factory, .size = RT_INTS(3, 2, 4), .fill_value = rt_float(-1.4)));
+    RtTensor *targets =
+        rt_ones(WITH(factory, .size = RT_INTS(2, 3), .dtype = RT_I64)); // 1 1 1 takes 5 steps
+    RtTensor *loss, *g, *steps = lengths_of(3, 3), *sizes = lengths_of(3, 1);
+    CHECK_OK(rt_set_requires_grad(x, true));
+    loss = rt_ctc(x, targets, steps, sizes, WITH(ctc, .zero_infinity = false));
+    CHECK_MADE(loss);
+    assert_true(isinf(rt_scalar_double(rt_tensor_item(loss, 0))));
+    assert_true(isfinite(rt_scalar_double(rt_tensor_item(loss, 1))));
+    loss = rt_ctc(x, targets, steps, sizes, WITH(ctc, .zero_infinity = true));
+    CHECK_MADE(loss);
+    assert_true(rt_scalar_double(rt_tensor_item(loss, 0)) == 0);
+    RtTensor *ones = rt_ones_like(loss, rt_defaults_factory());
+    CHECK_OK(rt_grad(&loss, &ones, 1, &x, 1, true, true, false, &g));
+    for (int t = 0; t < 3; t++)
+        for (int c = 0; c < 4; c++) {
+            assert_true(rt_scalar_double(rt_tensor_item(g, t * 8 + c)) == 0);
+            assert_true(isfinite(rt_scalar_double(rt_tensor_item(g, t * 8 + 4 + c))));
+        }
+    CHECK_FAILS(rt_grad(&g, &x, 1, &x, 1, false, false, false, &loss), ERR_GRAD, "twice");
+    RtAttrs_ctc plain = rt_defaults_ctc();
+    CHECK_FAILS((intptr_t)rt_ctc(x, targets, lengths_of(4, 3), sizes, plain), ERR_VALUE,
+                "input_lengths[0] is 4");
+    CHECK_FAILS((intptr_t)rt_ctc(x, targets, steps, lengths_of(3, 4), plain), ERR_VALUE,
+                "target_lengths[1] is 4");
+    CHECK_FAILS((intptr_t)rt_ctc(x,
+                                 rt_full(WITH(factory, .size = RT_INTS(2, 3),
+                                              .fill_value = rt_int(4), .dtype = RT_I64)),
+                                 steps, sizes, plain),
+                ERR_INDEX, "target 4");
+    CHECK_FAILS((intptr_t)rt_ctc(x, targets, steps, sizes, WITH(ctc, .blank = 4)), ERR_VALUE,
+                "blank");
+    rt_scope_close(scope);
+}
+const OpCase case_ctc_backward = {.own = own_ctc_backward};

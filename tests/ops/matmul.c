@@ -308,3 +308,73 @@ static void truth_linear(Sample *s) {
     multiply_as(y, s->x[0], s->x[1], m, n, k, false, true);
 }
 const OpCase case_linear = {.make = make_linear, .truth = truth_linear, .dtypes = ON_FLOATS};
+
+// written in others ----------------------------------------------------------------------------
+
+static bool make_addr(Sample *s, int k) {
+    if (!factors(s, k)) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){k == 1 ? 1 : 3, 4});
+    sample_input(s, -2, 2, 1, (int64_t[]){3});
+    sample_input(s, -2, 2, 1, (int64_t[]){4});
+    return true;
+}
+static void truth_addr(Sample *s) {
+    multiply(start(s, 2, (int64_t[]){3, 4}), s->x[1], s->x[2], 3, 4, 1,
+             rt_scalar_double(((const RtAttrs_addmm *)s->attrs)->alpha));
+}
+const OpCase case_addr = {.make = make_addr, .truth = truth_addr, .dtypes = ON_FLOATS};
+
+static bool make_inner(Sample *s, int k) {
+    if (k >= 3) return false;
+    sample_input(s, -2, 2, k == 0 ? 1 : 3, k == 0 ? (int64_t[]){4} : (int64_t[]){2, 3, 4});
+    sample_input(s, -2, 2, k == 2 ? 2 : 1, k == 2 ? (int64_t[]){5, 4} : (int64_t[]){4});
+    return true;
+}
+static void truth_inner(Sample *s) {
+    int64_t rows = s->ndim[0] == 1 ? 1 : 6, columns = s->ndim[1] == 1 ? 1 : 5, shape[3];
+    int n = 0;
+    for (int i = 0; i < s->ndim[0] - 1; i++) shape[n++] = s->shape[0][i];
+    for (int i = 0; i < s->ndim[1] - 1; i++) shape[n++] = s->shape[1][i];
+    multiply_as(sample_output(s, 0, n, shape), s->x[0], s->x[1], rows, columns, 4, false, true);
+}
+const OpCase case_inner = {.make = make_inner, .truth = truth_inner, .dtypes = ON_FLOATS};
+
+static bool make_cross(Sample *s, int k) {
+    if (k >= 2) return false;
+    for (int i = 0; i < 2; i++)
+        sample_input(s, -2, 2, 2, k ? (int64_t[]){3, 2} : (int64_t[]){i ? 1 : 4, 3});
+    SAMPLE_ATTRS(s, cross, .dim = k ? RT_INT_NONE : -1);
+    return true;
+}
+static void truth_cross(Sample *s) {
+    bool down = ((const RtAttrs_cross *)s->attrs)->dim == RT_INT_NONE; // vectors are columns
+    int64_t lines = down ? 2 : 4, step = down ? 2 : 1;
+    double *y = sample_output(s, 0, 2, down ? (int64_t[]){3, 2} : (int64_t[]){4, 3});
+    for (int64_t line = 0; line < lines; line++) {
+        int64_t first = down ? line : 3 * line;
+        const double *a = s->x[0] + first, *b = s->x[1] + (down ? line : 0);
+        for (int i = 0; i < 3; i++) {
+            int j = (i + 1) % 3, k = (i + 2) % 3;
+            y[first + i * step] = a[j * step] * b[k * step] - a[k * step] * b[j * step];
+        }
+    }
+}
+const OpCase case_cross = {
+    .make = make_cross, .truth = truth_cross, .dtypes = ON_FLOATS | 1 << RT_I32 | 1 << RT_I64};
+
+static bool make_kron(Sample *s, int k) {
+    if (k >= 2) return false;
+    sample_input(s, -2, 2, 2, (int64_t[]){2, 3});
+    sample_input(s, -2, 2, k ? 1 : 2, k ? (int64_t[]){4} : (int64_t[]){3, 2});
+    return true;
+}
+static void truth_kron(Sample *s) {
+    bool vector = s->ndim[1] == 1;
+    int64_t rows = vector ? 1 : 3, columns = vector ? 4 : 2, shape[2] = {2 * rows, 3 * columns};
+    double *y = sample_output(s, 0, 2, shape);
+    for (int64_t i = 0; i < shape[0]; i++)
+        for (int64_t j = 0; j < shape[1]; j++)
+            y[i * shape[1] + j] =
+                s->x[0][i / rows * 3 + j / columns] * s->x[1][i % rows * columns + j % columns];
+}
+const OpCase case_kron = {.make = make_kron, .truth = truth_kron, .dtypes = ON_NUMBERS};

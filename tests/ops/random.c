@@ -278,3 +278,98 @@ OWN(multinomial) {
     CHECK_FAILS((intptr_t)rt_multinomial(rt_neg(w), SEEDED(.num_samples = 1)), ERR_VALUE, "negative");
     CHECK_FAILS((intptr_t)rt_multinomial(zeros_of(RT_F32, 3), SEEDED(.num_samples = 1)), ERR_VALUE, "positive");
 }
+
+#define SPREAD(...) WITH(spread, .generator = generator __VA_OPT__(, ) __VA_ARGS__)
+
+static RtTensor *draw_cauchy_(RtGenerator *generator) {
+    return rt_cauchy_(zeros_of(RT_F64, MANY), SPREAD(.median = 3, .sigma = 2));
+}
+OWN(cauchy_) { // no moments: half lie within sigma of the median, half of these on each side
+    RtTensor *y = draw_cauchy_(generator);
+    CHECK_MADE(y);
+    double below = 0, near = 0;
+    for (int64_t i = 0; i < MANY; i++) {
+        below += item(y, i) < 3;
+        near += fabs(item(y, i) - 3) < 2;
+    }
+    assert_true(fabs(below / MANY - 0.5) < 5 * sqrt(0.25 / MANY));
+    assert_true(fabs(near / MANY - 0.5) < 5 * sqrt(0.25 / MANY));
+    check_repeats(draw_cauchy_);
+    CHECK_FAILS((intptr_t)rt_cauchy_(zeros_of(RT_F32, 3), SPREAD(.sigma = 0)), ERR_VALUE,
+                "above 0");
+    CHECK_FAILS((intptr_t)rt_cauchy_(zeros_of(RT_I32, 3), SPREAD()), ERR_DTYPE, "int32");
+}
+
+static RtTensor *draw_log_normal_(RtGenerator *generator) {
+    return rt_log_normal_(zeros_of(RT_F32, MANY), SPREAD(.mean = 0.5, .std = 0.25));
+}
+OWN(log_normal_) {
+    double mean = exp(0.5 + 0.25 * 0.25 / 2);
+    for (int i = 0; i < 4; i++)
+        check_moments(
+            rt_log_normal_(zeros_of(float_dtypes[i], MANY), SPREAD(.mean = 0.5, .std = 0.25)), mean,
+            mean * mean * expm1(0.25 * 0.25));
+    check_repeats(draw_log_normal_);
+    CHECK_FAILS((intptr_t)rt_log_normal_(zeros_of(RT_F32, 3), SPREAD(.std = -1)), ERR_VALUE, "-1");
+}
+
+static RtTensor *draw_geometric_(RtGenerator *generator) {
+    return rt_geometric_(zeros_of(RT_F32, MANY), SPREAD(.p = 0.3));
+}
+OWN(geometric_) {
+    RtTensor *y = draw_geometric_(generator);
+    check_moments(y, 1 / 0.3, 0.7 / 0.09);
+    check_range(y, 1, INFINITY);
+    for (int64_t i = 0; i < MANY; i++) assert_true(item(y, i) == floor(item(y, i)));
+    check_moments(rt_geometric_(zeros_of(RT_I64, MANY), SPREAD(.p = 0.3)), 1 / 0.3, 0.7 / 0.09);
+    check_repeats(draw_geometric_);
+    CHECK_FAILS((intptr_t)rt_geometric_(zeros_of(RT_F32, 3), SPREAD(.p = 1)), ERR_VALUE,
+                "between 0 and 1");
+}
+
+static RtTensor *all_of(RtDtype dtype, double value) {
+    return rt_full(
+        WITH(factory, .size = RT_INTS(MANY), .fill_value = rt_float(value), .dtype = dtype));
+}
+
+// How often each outcome comes, against its probability.
+static void check_counts(const RtTensor *y, const double *probability, int n) {
+    double counts[64] = {0};
+    CHECK_MADE(y);
+    for (int64_t i = 0; i < MANY; i++)
+        if (item(y, i) < n) counts[(int)item(y, i)]++;
+    for (int k = 0; k < n; k++) {
+        double p = probability[k];
+        if (fabs(counts[k] / MANY - p) > 5 * sqrt(p * (1 - p) / MANY) + 1e-12)
+            fail_msg("%d comes with frequency %g instead of %g", k, counts[k] / MANY, p);
+    }
+}
+
+static RtTensor *draw_poisson(RtGenerator *generator) {
+    return rt_poisson(all_of(RT_F32, 2.5), SEEDED());
+}
+OWN(poisson) {
+    double p[12] = {exp(-2.5)};
+    for (int k = 1; k < 12; k++) p[k] = p[k - 1] * 2.5 / k;
+    check_counts(draw_poisson(generator), p, 12);
+    check_moments(rt_poisson(all_of(RT_F64, 1000.5), SEEDED()), 1000.5, 1000.5);
+    check_moments(rt_poisson(all_of(RT_F16, 30), SEEDED()), 30, 30);
+    check_range(rt_poisson(all_of(RT_F32, 0), SEEDED()), 0, 1);
+    check_repeats(draw_poisson);
+    CHECK_FAILS((intptr_t)rt_poisson(all_of(RT_F32, -1), SEEDED()), ERR_VALUE, "-1");
+}
+
+static RtTensor *draw_binomial(RtGenerator *generator) {
+    return rt_binomial(all_of(RT_F32, 7), all_of(RT_F32, 0.25), SEEDED());
+}
+OWN(binomial) {
+    double p[8] = {pow(0.75, 7)};
+    for (int k = 1; k < 8; k++) p[k] = p[k - 1] * (8 - k) / k / 3;
+    check_counts(draw_binomial(generator), p, 8);
+    check_moments(rt_binomial(all_of(RT_F64, 5000), all_of(RT_F64, 0.7), SEEDED()), 3500, 1050);
+    check_range(rt_binomial(all_of(RT_F32, 5), all_of(RT_F32, 1), SEEDED()), 5, 6);
+    check_range(rt_binomial(all_of(RT_F32, 5), all_of(RT_F32, 0), SEEDED()), 0, 1);
+    check_repeats(draw_binomial);
+    CHECK_FAILS((intptr_t)rt_binomial(all_of(RT_F32, 5), all_of(RT_F32, 1.5), SEEDED()), ERR_VALUE,
+                "1.5");
+}

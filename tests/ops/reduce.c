@@ -364,3 +364,84 @@ static void truth_cumprod_backward(Sample *s) { truth_lines(s, 1, line_cumprod_b
 // Where a second gradient is wanted the formula of cumprod does not use it: it is FLAT.
 const OpCase case_cumprod_backward = {
     .make = make_cumprod_backward, .truth = truth_cumprod_backward, .dtypes = ON_FLOATS};
+
+// Written in others
+// -----------------------------------------------------------------------------------------------
+
+static bool make_norm_word(Sample *s, int k) {
+    if (!set_reduce(s, k, 4, -3, 3)) return false;
+    RtAttrs_reduce attrs = *(const RtAttrs_reduce *)s->attrs;
+    SAMPLE_ATTRS(s, norm_word, .dim = attrs.dim, .keepdim = attrs.keepdim, .p = k % 2);
+    return true;
+}
+static double fold_two(const double *v, int64_t n, const RtAttrs_reduce *attrs) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += v[i] * v[i];
+    (void)attrs;
+    return sqrt(sum);
+}
+static void truth_norm_word(Sample *s) {
+    const RtAttrs_norm_word *attrs = s->attrs;
+    truth_fold(s, 0, &attrs->dim, attrs->keepdim, fold_two);
+}
+const OpCase case_norm_word = {
+    .make = make_norm_word, .truth = truth_norm_word, .dtypes = ON_FLOATS};
+
+static bool make_dist(Sample *s, int k) {
+    if (k >= 2) return false;
+    sample_input(s, 1, 3, 2, (int64_t[]){4, 5});
+    sample_input(s, -3, -1, k + 1, k ? (int64_t[]){4, 1} : (int64_t[]){5});
+    SAMPLE_ATTRS(s, reduce, .p = rt_float(k ? 3 : 2));
+    return true;
+}
+static void truth_dist(Sample *s) {
+    double sum = 0, p = rt_scalar_double(((const RtAttrs_reduce *)s->attrs)->p);
+    for (int i = 0; i < 20; i++)
+        sum += pow(fabs(s->x[0][i] - s->x[1][s->ndim[1] == 1 ? i % 5 : i / 5]), p);
+    *sample_output(s, 0, 0, NULL) = pow(sum, 1 / p);
+}
+const OpCase case_dist = {.make = make_dist, .truth = truth_dist, .dtypes = ON_FLOATS};
+
+REDUCE(nanmean, fold_mean, ON_FLOATS, SHAPES_SOME, -2, 2, false);
+
+static bool make_trace(Sample *s, int k) {
+    static const int64_t matrices[][2] = {{3, 5}, {4, 4}, {0, 3}};
+    if (k >= 3) return false;
+    sample_input(s, -3, 3, 2, matrices[k]);
+    return true;
+}
+static void truth_trace(Sample *s) {
+    double *y = sample_output(s, 0, 0, NULL);
+    int64_t rows = s->shape[0][0], columns = s->shape[0][1];
+    for (int64_t i = 0; i < rows && i < columns; i++) *y += s->x[0][i * columns + i];
+}
+const OpCase case_trace = {.make = make_trace, .truth = truth_trace, .dtypes = ON_NUMBERS};
+
+// k 0: first differences of rows; 1: second ones of columns; 2: with elements before and behind.
+static bool make_diff(Sample *s, int k) {
+    if (k >= 3) return false;
+    sample_input(s, -9, 9, 2, (int64_t[]){4, 5});
+    for (int i = 1; i < 3; i++)
+        sample_kind_input(s, k == 2 ? SAMPLE_VALUES : SAMPLE_ABSENT, -9, 9, k == 2 ? 2 : 0,
+                          (int64_t[]){4, i});
+    SAMPLE_ATTRS(s, diff, .n = k == 1 ? 2 : 1, .dim = k == 1 ? 0 : -1);
+    return true;
+}
+static void truth_diff(Sample *s) {
+    int k = ((const RtAttrs_diff *)s->attrs)->n == 2 ? 1 : s->kind[1] == SAMPLE_ABSENT ? 0 : 2;
+    static const int64_t shape[3][2] = {{4, 4}, {2, 5}, {4, 7}};
+    double *y = sample_output(s, 0, 2, shape[k]), line[8];
+    if (k == 1) {
+        for (int i = 0; i < 10; i++) y[i] = s->x[0][i + 10] - 2 * s->x[0][i + 5] + s->x[0][i];
+        return;
+    }
+    for (int row = 0; row < 4; row++) {
+        int n = 0;
+        if (k == 2) line[n++] = s->x[1][row];
+        for (int i = 0; i < 5; i++) line[n++] = s->x[0][row * 5 + i];
+        for (int i = 0; i < 2 && k == 2; i++) line[n++] = s->x[2][row * 2 + i];
+        for (int i = 0; i + 1 < n; i++) *y++ = line[i + 1] - line[i];
+    }
+}
+const OpCase case_diff = {
+    .make = make_diff, .truth = truth_diff, .dtypes = ON_FLOATS | 1 << RT_I32 | 1 << RT_I64};

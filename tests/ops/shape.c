@@ -760,3 +760,110 @@ static void own_as_strided(void) {
 }
 const OpCase case_as_strided = {.own = own_as_strided};
 const OpCase case_as_strided_view = {.own = own_as_strided};
+
+// -------------------------------------------------------------------------------- turns and stacks
+
+static bool make_rot90(Sample *s, int k) {
+    if (k >= 5) return false;
+    sample_input(s, -3, 3, 3, (int64_t[]){2, 3, 4});
+    SAMPLE_ATTRS(s, rot90, .k = k - 2, .dims = RT_INTS(k == 4 ? 2 : 0, k == 4 ? 0 : -1));
+    return true;
+}
+// k quarter turns one after the other: y[i][j] = x[j][m - 1 - i], i along the first dimension.
+static void truth_rot90(Sample *s) {
+    const RtAttrs_rot90 *a = s->attrs;
+    int from = (int)((a->dims.v[0] + 3) % 3);
+    int64_t rows = from ? 4 : 2, columns = from ? 2 : 4; // of the plane
+    double plane[8], turned[8];
+    int turns = (int)((a->k % 4 + 4) % 4);
+    int64_t shape[3] = {2, 3, 4};
+    if (turns % 2) shape[0] = 4, shape[2] = 2;
+    double *y = sample_output(s, 0, 3, shape);
+    for (int64_t middle = 0; middle < 3; middle++) {
+        int64_t n = rows, m = columns;
+        for (int64_t i = 0; i < 8; i++)
+            plane[i] = from ? s->x[0][i % m * 12 + middle * 4 + i / m]
+                            : s->x[0][i / m * 12 + middle * 4 + i % m];
+        for (int turn = 0; turn < turns; turn++) {
+            for (int64_t i = 0; i < 8; i++) turned[i] = plane[i % n * m + (m - 1 - i / n)];
+            memcpy(plane, turned, sizeof plane);
+            int64_t swap = n;
+            n = m;
+            m = swap;
+        }
+        for (int64_t i = 0; i < 8; i++) {
+            int64_t first = from ? i % m : i / m, last = from ? i / m : i % m;
+            y[(first * 3 + middle) * shape[2] + last] = plane[i];
+        }
+    }
+}
+const OpCase case_rot90 = {.make = make_rot90, .truth = truth_rot90, .dtypes = ON_ALL};
+
+static bool make_diagflat(Sample *s, int k) {
+    if (k >= 2) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){2, 2});
+    SAMPLE_ATTRS(s, diagonal, .offset = -k);
+    return true;
+}
+static void truth_diagflat(Sample *s) {
+    int64_t down = -((const RtAttrs_diagonal *)s->attrs)->offset, n = 4 + down;
+    double *y = sample_output(s, 0, 2, (int64_t[]){n, n});
+    for (int i = 0; i < 4; i++) y[(i + down) * n + i] = s->x[0][i];
+}
+const OpCase case_diagflat = {.make = make_diagflat, .truth = truth_diagflat, .dtypes = ON_ALL};
+
+static const Move moves_dsplit[] = {
+    {3,
+     {2, 3, 4},
+     SPLIT(NO_LISTS, .sections = 2),
+     .other = -1,
+     .nparts = 2,
+     .part = {{3, {2, 3, 2}, {12, 4, 1}}, {3, {2, 3, 2}, {12, 4, 1}, 2}}},
+};
+MOVES(dsplit, split);
+
+static void truth_dstack(Sample *s) {
+    bool matrix = s->ndim[0] == 2;
+    double *y = sample_output(s, 0, 3, matrix ? (int64_t[]){2, 3, 2} : (int64_t[]){1, 3, 2});
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < (matrix ? 6 : 3); j++) y[j * 2 + i] = s->x[i][j];
+}
+static void truth_column_stack(Sample *s) {
+    bool matrix = s->ndim[0] == 2;
+    double *y = sample_output(s, 0, 2, matrix ? (int64_t[]){2, 6} : (int64_t[]){3, 2});
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < (matrix ? 6 : 3); j++)
+            y[matrix ? j / 3 * 6 + i * 3 + j % 3 : j * 2 + i] = s->x[i][j];
+}
+const OpCase case_dstack = {.make = make_pile, .truth = truth_dstack, .dtypes = ON_ALL};
+const OpCase case_column_stack = {.make = make_pile, .truth = truth_column_stack, .dtypes = ON_ALL};
+
+// The bytes of another dtype: 1 is 0x3f800000 as a float, 0x3f80 above 0 as two halves.
+static void own_view_dtype(void) {
+    RtScope scope;
+    rt_scope_open(&scope);
+    RtTensor *x = rt_ones(WITH(factory, .size = RT_INTS(2, 3), .dtype = RT_F32));
+    RtTensor *whole = rt_view_dtype(x, WITH(cast, .dtype = RT_I32)),
+             *halves = rt_view_dtype(x, WITH(cast, .dtype = RT_I16));
+    CHECK_MADE(whole);
+    CHECK_MADE(halves);
+    assert_true(whole->shape[1] == 3 && rt_scalar_int(rt_tensor_item(whole, 5)) == 0x3f800000);
+    assert_true(halves->shape[1] == 6 && rt_scalar_int(rt_tensor_item(halves, 10)) == 0 &&
+                rt_scalar_int(rt_tensor_item(halves, 11)) == 0x3f80);
+    RtTensor *back = rt_view_dtype(halves, WITH(cast, .dtype = RT_F32));
+    CHECK_MADE(back);
+    assert_true(back->shape[1] == 3 && rt_tensor_data(back) == rt_tensor_data(x));
+    uint32_t version = rt_tensor_version(x);
+    CHECK_MADE(rt_zero_(whole));
+    assert_true(rt_scalar_double(rt_tensor_item(x, 4)) == 0 && rt_tensor_version(x) > version);
+    RtTensor *row =
+        rt_view_dtype(rt_select(x, WITH(slice, .dim = 0, .index = 1)), WITH(cast, .dtype = RT_U8));
+    CHECK_MADE(row);
+    assert_true(row->numel == 12 && (char *)rt_tensor_data(row) == (char *)rt_tensor_data(x) + 12);
+    CHECK_FAILS((intptr_t)rt_view_dtype(x, WITH(cast, .dtype = RT_F64)), ERR_SHAPE, "divisible");
+    CHECK_FAILS((intptr_t)rt_view_dtype(rt_transpose(x, WITH(dims, .dim0 = 0, .dim1 = 1)),
+                                        WITH(cast, .dtype = RT_I16)),
+                ERR_SHAPE, "gaps");
+    rt_scope_close(scope);
+}
+const OpCase case_view_dtype = {.own = own_view_dtype};

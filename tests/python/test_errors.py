@@ -72,7 +72,7 @@ MESSAGES = [
     (lambda: x.sum(dimm=1), torch.ArgumentTypeError, ["'dimm'", "did you mean 'dim'"]),
     (lambda: x.sum(keepdims_=True), torch.ArgumentTypeError, ["did you mean 'keepdim'"]),
     (lambda: torch.relu(x, colour=1), torch.ArgumentTypeError, ["unexpected keyword argument 'colour'"]),
-    (lambda: x.max("a"), torch.ArgumentTypeError, ["max() was given (str)", "max(int dim, bool keepdim=False) -> (values, indices)"]),
+    (lambda: x.max("a"), torch.ArgumentTypeError, ["max() was given (str)", "max(int dim, bool keepdim=False, *, (Tensor, ...)? out=None) -> (values, indices)"]),
     (lambda: torch.cat([x, 1]), torch.ArgumentTypeError, ["'tensors'", "tuple or list of Tensors"]),
     (lambda: torch.relu(np.ones(2)), torch.ArgumentTypeError, ["numpy.ndarray", "from_numpy"]),
     (lambda: torch.relu([1.0]), torch.ArgumentTypeError, ["Tensor, not list of float"]),

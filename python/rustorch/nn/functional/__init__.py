@@ -7,6 +7,7 @@ what resamples images have files of their own.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Optional
 
@@ -37,6 +38,26 @@ tanh = _ops.tanh
 sigmoid = _ops.sigmoid
 one_hot = _ops.one_hot
 pdist = _ops.pdist
+
+
+def _written_into(name: str) -> Any:
+    """NAME_(input, …): the function with inplace=True, which older code calls."""
+
+    def function(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return globals()[name](input, *args, inplace=True, **kwargs)
+
+    function.__name__ = function.__qualname__ = name + "_"
+    function.__doc__ = f":func:`{name}` in place."
+    return function
+
+
+celu_ = _written_into("celu")
+elu_ = _written_into("elu")
+hardtanh_ = _written_into("hardtanh")
+leaky_relu_ = _written_into("leaky_relu")
+rrelu_ = _written_into("rrelu")
+selu_ = _written_into("selu")
+threshold_ = _written_into("threshold")
 
 
 def _in_place(name: str, op: Any) -> Any:
@@ -112,6 +133,36 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.numel() > 1:
         weight = weight.reshape([1, -1] + [1] * (input.dim() - 2))
     return rustorch.where(input > 0, input, weight * input)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """x where positive, else a slope · x: random from [``lower``, ``upper``) in training, else their mean.
+
+    Source: Xu et al., arXiv 1505.00853.
+    """
+    if lower > upper:
+        raise ArgumentValueError(f"Lower bound should be less than or equal to the upper bound, but they are {lower} and {upper}")
+    slope: Any = (lower + upper) / 2
+    if training:
+        slope = rustorch.empty_like(input.detach()).uniform_(lower, upper)
+    result = rustorch.where(input > 0, input, slope * input)
+    return input.copy_(result) if inplace else result
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of the Gumbel-softmax distribution: softmax of (``logits`` + Gumbel noise) / ``tau`` along ``dim``.
+
+    With ``hard`` the result is one-hot, but its gradient is that of the soft sample. ``eps`` has no effect, as in
+    PyTorch. Source: Jang et al., ICLR 2017.
+    """
+    noise = -rustorch.empty_like(logits.detach()).exponential_().log()
+    soft = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    return rustorch.zeros_like(logits).scatter_(dim, index, 1.0) - soft.detach() + soft
 
 
 def _softmax_dim(name: str, dim: Optional[int], input: Any) -> int:
@@ -317,6 +368,252 @@ def kl_div(
     if reduction == "batchmean":
         return _ops.kl_div(input, target, "sum", log_target) / (input.shape[0] if input.dim() else 1)
     return _ops.kl_div(input, target, _reduction(size_average, reduce, reduction), log_target)
+
+
+# ---------------------------------------------------------------------------------------------- losses by margins
+
+
+def _reduced(each: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return each
+    if reduction == "mean":
+        return each.mean()
+    if reduction == "sum":
+        return each.sum()
+    raise ArgumentValueError(f"{reduction} is not valid")
+
+
+def margin_ranking_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Optional[bool] = None,
+    reduce: Optional[bool] = None, reduction: str = "mean",
+) -> Tensor:
+    """max(0, −t (x1 − x2) + ``margin``): x1 is to rank above x2 where t = 1, below where t = −1."""
+    if not input1.dim() == input2.dim() == target.dim():
+        raise rustorch.ShapeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} "
+        )
+    each = (-target * (input1 - input2) + margin).clamp_min(0)
+    return _reduced(each, _reduction(size_average, reduce, reduction))
+
+
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: float = 1.0, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """x where the target is 1, max(0, ``margin`` − x) where it is −1."""
+    zero = rustorch.zeros_like(input.detach())
+    each = rustorch.where(target != 1, (margin - input).clamp_min(0), zero) + rustorch.where(target != -1, input, zero)
+    return _reduced(each, _reduction(size_average, reduce, reduction))
+
+
+def soft_margin_loss(
+    input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean"
+) -> Tensor:
+    """log(1 + exp(−t x)) for targets 1 and −1."""
+    each = -_ops.logsigmoid(target * input)
+    return _reduced(each, _reduction(size_average, reduce, reduction))
+
+
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Optional[bool] = None,
+    reduce: Optional[bool] = None, reduction: str = "mean",
+) -> Tensor:
+    """1 − cos(x1, x2) where the target is 1, max(0, cos(x1, x2) − ``margin``) where it is −1.
+
+    Vectors (D) with a target (), or (N, D) with targets (N).
+    """
+    if not (target.dim() in (0, 1) and input1.dim() == input2.dim() == target.dim() + 1):
+        raise rustorch.ShapeError(
+            f"{target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but found inputs with sizes "
+            f"{list(input1.size())} and {list(input2.size())}."
+        )
+    tiny = 1e-12
+    squares = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
+    cosine = (input1 * input2).sum(-1) / squares.sqrt()
+    zero = rustorch.zeros_like(cosine.detach())
+    each = rustorch.where(target == 1, 1 - cosine, zero) + rustorch.where(target == -1, (cosine - margin).clamp_min(0), zero)
+    return _reduced(each, _reduction(size_average, reduce, reduction))
+
+
+def multi_margin_loss(
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Optional[Tensor] = None,
+    size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean",
+) -> Tensor:
+    """Σ max(0, ``margin`` − x[t] + x[j])^``p`` / C over the classes j other than t, times the weight of t.
+
+    input (N, C) or (C), target (N) or ().
+    """
+    if p not in (1, 2):
+        raise ArgumentValueError("only p == 1 and p == 2 supported")
+    scores, index = (input.unsqueeze(0), target.reshape(1)) if input.dim() < 2 else (input, target)
+    chosen = scores.gather(1, index.unsqueeze(1))
+    gaps = (margin - chosen + scores).clamp_min(0)
+    gaps = gaps.scatter(1, index.unsqueeze(1), 0.0)
+    if p == 2:
+        gaps = gaps * gaps
+    if weight is not None:
+        gaps = gaps * weight[index].unsqueeze(1)
+    each = gaps.sum(1) / scores.shape[1]
+    return _reduced(each.reshape(target.shape), _reduction(size_average, reduce, reduction))
+
+
+def multilabel_margin_loss(
+    input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean"
+) -> Tensor:
+    """Σ max(0, 1 − (x[t] − x[j])) / C over the target classes t and the classes j that are none.
+
+    input (N, C) or (C); target of the same shape lists classes, up to the first −1.
+    """
+    if input.shape != target.shape:
+        raise rustorch.ShapeError(f"inconsistent target size: {target.size()} for size: {input.size()}")
+    scores, classes = (input.reshape(1, -1), target.reshape(1, -1)) if input.dim() < 2 else (input, target)
+    listed = (classes >= 0).cumprod(1).bool()
+    places = rustorch.where(listed, classes, 0)
+    is_target = rustorch.zeros_like(scores.detach()).scatter_add_(1, places, listed.to(scores.dtype)) > 0
+    gaps = (1 - scores.gather(1, places).unsqueeze(2) + scores.unsqueeze(1)).clamp_min(0)  # (N, target, class)
+    gaps = gaps * (listed.unsqueeze(2) & ~is_target.unsqueeze(1))
+    each = gaps.sum((1, 2)) / scores.shape[1]
+    return _reduced(each if input.dim() == 2 else each.reshape(()), _reduction(size_average, reduce, reduction))
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor, target: Tensor, weight: Optional[Tensor] = None, size_average: Optional[bool] = None,
+    reduce: Optional[bool] = None, reduction: str = "mean",
+) -> Tensor:
+    """The mean over the classes (last dimension) of :func:`binary_cross_entropy_with_logits`."""
+    each = -(target * _ops.logsigmoid(input) + (1 - target) * _ops.logsigmoid(-input))
+    if weight is not None:
+        each = each * weight
+    return _reduced(each.mean(-1), _reduction(size_average, reduce, reduction))
+
+
+def triplet_margin_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6, swap: bool = False,
+    size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean",
+) -> Tensor:
+    """max(0, ‖anchor − positive‖ − ‖anchor − negative‖ + ``margin``), norms of order ``p`` along the last dimension.
+
+    ``swap`` takes ‖positive − negative‖ where that is smaller. Source: Balntas et al., BMVC 2016.
+    """
+    if margin <= 0:
+        raise ArgumentValueError(f"margin must be greater than 0, got {margin}")
+
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        return pairwise_distance(a, b, p, eps)
+
+    return _triplets(anchor, positive, negative, distance, margin, swap, _reduction(size_average, reduce, reduction))
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """:func:`triplet_margin_loss` with a distance of one's own: a function of two tensors; default the Euclidean one."""
+    if margin <= 0:
+        raise ArgumentValueError(f"margin must be greater than 0, got {margin}")
+    distance = pairwise_distance if distance_function is None else distance_function
+    return _triplets(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def _triplets(anchor: Tensor, positive: Tensor, negative: Tensor, distance: Any, margin: float, swap: bool, reduction: str) -> Tensor:
+    far = distance(anchor, negative)
+    if swap:
+        far = rustorch.minimum(far, distance(positive, negative))
+    return _reduced((distance(anchor, positive) - far + margin).clamp_min(0), reduction)
+
+
+# ---------------------------------------------------------------------------------------------- likelihoods
+
+
+def poisson_nll_loss(
+    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: Optional[bool] = None,
+    eps: float = 1e-8, reduce: Optional[bool] = None, reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-likelihood of counts under Poisson's distribution with the rates (or their logarithms) in input.
+
+    ``full`` adds Stirling's approximation of log(target!); without ``log_input``, ``eps`` keeps log(0) away.
+    """
+    each = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        each = each + stirling.masked_fill(target <= 1, 0)
+    return _reduced(each, _reduction(size_average, reduce, reduction))
+
+
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Union[Tensor, float], full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """Minus the log-likelihood of targets under normal distributions: ½ (log v + (x − t)² / v), v = max(``var``, ``eps``).
+
+    ``var`` is of input's shape, has one dimension less or a last one of size 1, or is a number; no gradient goes
+    through its lower bound. ``full`` adds ½ log 2π.
+    """
+    if not isinstance(var, Tensor):
+        if var < 0:
+            raise ArgumentValueError("var has negative entry/entries")
+        var = rustorch.full((), float(var), dtype=input.dtype).expand(input.shape)
+    if var.shape != input.shape:
+        if input.shape[:-1] == var.shape:
+            var = var.unsqueeze(-1)
+        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1):
+            raise ArgumentValueError("var is of incorrect size")
+    if bool((var < 0).any()):
+        raise ArgumentValueError("var has negative entry/entries")
+    floor = (var.detach().clamp(min=eps) - var.detach()) if var.requires_grad else None
+    bounded = var.clamp(min=eps) if floor is None else var + floor
+    each = 0.5 * (bounded.log() + (input - target) ** 2 / bounded)
+    if full:
+        each = each + 0.5 * math.log(2 * math.pi)
+    return _reduced(each, reduction)
+
+
+def _lengths(lengths: Any) -> Tensor:
+    return (lengths if isinstance(lengths, Tensor) else rustorch.tensor(lengths)).to(rustorch.int64).reshape(-1)
+
+
+def ctc_loss(
+    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """Minus the log-probability of all paths that give the targets when repetitions and blanks are taken out.
+
+    Parameters
+    ----------
+    log_probs : (T, N, C) or (T, C)
+        Logarithms of probabilities over the classes, as of :func:`log_softmax`.
+    targets : (N, S), or (sum of target_lengths) one after the other
+        Class numbers, none of them ``blank``.
+    input_lengths, target_lengths : tensors or sequences of N integers
+    reduction : ``"mean"`` (of losses divided by the lengths of their targets), ``"sum"`` or ``"none"``
+    zero_infinity : bool
+        Take 0, with gradient 0, for the loss of targets too long for their input, which is infinite.
+
+    Source: Graves et al., ICML 2006.
+
+    Example
+    -------
+    >>> import rustorch as torch
+    >>> x = torch.zeros(2, 1, 2).log_softmax(2)
+    >>> torch.nn.functional.ctc_loss(x, torch.tensor([[1]]), [2], [1], reduction="sum")
+    tensor(0.2877)
+    """
+    single = log_probs.dim() == 2
+    if single:
+        log_probs = log_probs.unsqueeze(1)
+    steps, sizes = _lengths(input_lengths), _lengths(target_lengths)
+    if targets.dim() == 1 and single:
+        targets = targets.unsqueeze(0)
+    elif targets.dim() == 1:  # one after the other: a row for each
+        width = int(sizes.max()) if sizes.numel() else 0
+        if int(sizes.sum()) > targets.numel():
+            raise rustorch.ShapeError(f"Expected tensor to have size at least {int(sizes.sum())}, but got size {targets.numel()} for targets")
+        place = (sizes.cumsum(0) - sizes).unsqueeze(1) + rustorch.arange(width)
+        targets = targets[place.clamp(max=max(targets.numel() - 1, 0))] if targets.numel() else targets.new_zeros(sizes.shape[0], 0)
+    loss = _ops.ctc_loss_each(log_probs, targets.to(rustorch.int64), steps, sizes, blank, zero_infinity)
+    if reduction == "mean":
+        return (loss / sizes.clamp(min=1).to(loss.dtype)).mean()
+    return _reduced(loss.squeeze(0) if single else loss, reduction)
 
 
 __all__ = sorted(

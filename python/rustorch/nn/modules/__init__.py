@@ -1,8 +1,10 @@
 """All layers, one file a kind."""
 
-from rustorch.nn.modules import activation, container, conv, distance, dropout, lazy, linear, loss, norm, padding, pooling
+from rustorch.nn.modules import activation, adaptive, container, conv, distance, dropout, lazy, linear, loss, norm, padding
+from rustorch.nn.modules import pooling  # noqa: F401
 from rustorch.nn.modules import batchnorm, instancenorm, rnn, sparse, spatial, sync_norm, transformer  # noqa: F401
 from rustorch.nn.modules.activation import *  # noqa: F401,F403
+from rustorch.nn.modules.adaptive import *  # noqa: F401,F403
 from rustorch.nn.modules.container import *  # noqa: F401,F403
 from rustorch.nn.modules.conv import *  # noqa: F401,F403
 from rustorch.nn.modules.distance import *  # noqa: F401,F403
@@ -23,7 +25,7 @@ from rustorch.nn.modules.transformer import *  # noqa: F401,F403
 __all__ = ["Module"] + [
     name
     for part in (
-        activation, container, conv, distance, dropout, lazy, linear, loss, norm, padding, pooling, rnn, sparse, spatial, sync_norm,
+        activation, adaptive, container, conv, distance, dropout, lazy, linear, loss, norm, padding, pooling, rnn, sparse, spatial, sync_norm,
         transformer,
     )
     for name in part.__all__

@@ -1,0 +1,287 @@
+// Special functions: most are scalar functions of doubles, whatever the dtype of the tensor; the
+// loop converts. They cost so much themselves that the conversion does not show.
+#include "cpu/elementwise.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cpu/convert.h"
+
+enum { GRAIN_SLOW = 2048 };
+
+// ---------------------------------------------------------------------------------------- gamma
+
+static double log_gamma(double x) {
+    int sign; // lgamma itself writes a variable that all threads share
+    return lgamma_r(x, &sign);
+}
+
+// The recurrence psi(x) = psi(x + 1) - 1 / x leads to where the asymptotic series is exact.
+static double psi(double x) {
+    if (x == 0) return copysign(INFINITY, -x);
+    double below = 0;
+    if (x < 0) { // psi(1 - x) - psi(x) = π / tan(πx)
+        if (x == trunc(x)) return NAN;
+        below = -M_PI / tan(M_PI * fmod(x, 1));
+        x = 1 - x;
+    }
+    for (; x < 12; x += 1) below -= 1 / x;
+    double z = 1 / (x * x);
+    double series =
+        z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132)))));
+    return below + log(x) - 0.5 / x - series;
+}
+
+// Hurwitz' zeta function Σ (q + k)^-s for s > 1 by the formula of Euler and Maclaurin; q may be
+// negative where s is an integer.
+static double hurwitz_zeta(double s, double q) {
+    static const double bernoulli[] = {// B(2j) / (2j)!
+                                       1.0 / 12,          -1.0 / 720,
+                                       1.0 / 30240,       -1.0 / 1209600,
+                                       1.0 / 47900160,    -691.0 / 1307674368000,
+                                       1.0 / 74724249600, -3617.0 / 10670622842880000};
+    if (q <= 0 && q == floor(q)) return INFINITY;
+    double sum = 0;
+    for (int k = 0; k < 12 || q < 10; k++, q += 1) sum += pow(q, -s);
+    double power = pow(q, -s), rising = s * power / q;
+    sum += power * q / (s - 1) + power / 2;
+    for (int j = 0; j < (int)(sizeof bernoulli / sizeof *bernoulli); j++) {
+        sum += bernoulli[j] * rising;
+        rising *= (s + 2 * j + 1) * (s + 2 * j + 2) / (q * q);
+    }
+    return sum;
+}
+
+static double psi_derivative(double x, double n) {
+    if (n == 0) return psi(x);
+    double size = exp(log_gamma(n + 1)) * hurwitz_zeta(n + 1, x);
+    return fmod(n, 2) == 1 ? size : -size;
+}
+
+// --------------------------------------------------------------------------------------- Bessel
+
+// e^-|x| I_order(|x|): the power series, all of whose terms are positive, and beyond 20 the
+// asymptotic one, whose smallest term is there below 1e-17.
+static double bessel_scaled(double size, int order) {
+    if (isinf(size)) return 0;
+    if (size <= 20) {
+        double z = size * size / 4, term = order ? size / 2 : 1, sum = 0;
+        for (int k = 1; term > sum * 1e-18; k++) {
+            sum += term;
+            term *= z / ((double)k * (k + order));
+        }
+        return sum * exp(-size);
+    }
+    double mu = 4.0 * order * order, term = 1, sum = 0;
+    for (int k = 1; k < 40 && fabs(term) > 1e-18; k++) {
+        sum += term;
+        term *= -(mu - (2.0 * k - 1) * (2.0 * k - 1)) / (8 * size * k);
+    }
+    return sum / sqrt(2 * M_PI * size);
+}
+static double bessel_i0e(double x) { return isnan(x) ? x : bessel_scaled(fabs(x), 0); }
+static double bessel_i1e(double x) { return isnan(x) ? x : copysign(bessel_scaled(fabs(x), 1), x); }
+static double unscaled(double value, double size) { // where e^size alone would overflow
+    return size > 700 ? value * exp(size / 2) * exp(size / 2) : value * exp(size);
+}
+static double bessel_i0(double x) { return isinf(x) ? INFINITY : unscaled(bessel_i0e(x), fabs(x)); }
+static double bessel_i1(double x) { return isinf(x) ? x : unscaled(bessel_i1e(x), fabs(x)); }
+
+// -------------------------------------------------------------------------------------- normal
+
+// e^(x²) erfc(x). x² is taken exactly, in two parts: its rounding would come out multiplied by x².
+static double scaled_erfc(double x) {
+    if (x < 26) {
+        double square = x * x, rest = fma(x, x, -square);
+        if (x < -26) return INFINITY;
+        return exp(square) * (1 + rest) * erfc(x);
+    }
+    double z = 1 / (2 * x * x);
+    return (1 - z * (1 - 3 * z * (1 - 5 * z * (1 - 7 * z)))) / (x * sqrt(M_PI));
+}
+
+static double log_normal_below(double x) {
+    if (x < -1) return log(scaled_erfc(-x * M_SQRT1_2) / 2) - x * x / 2;
+    return log1p(-erfc(x * M_SQRT1_2) / 2);
+}
+
+// -------------------------------------------------------------------------------------- kernels
+
+static Status run_double(OpCall *call, LoopInner inner, double number) {
+    Loop loop = {.inner = inner,
+                 .context = &number,
+                 .nout = 1,
+                 .nin = call->nin,
+                 .operand = {call->out[0]},
+                 .work = {RT_F64},
+                 .grain = GRAIN_SLOW};
+    for (int i = 0; i < call->nin; i++) {
+        loop.operand[i + 1] = call->in[i];
+        loop.work[i + 1] = RT_F64;
+    }
+    loop_run(&loop);
+    return OK;
+}
+
+#define DOUBLES(name_, number_, value_)                                                            \
+    static void inner_##name_(char *const *p, int64_t n, int64_t first, const void *context) {     \
+        (void)first;                                                                               \
+        double k = *(const double *)context;                                                       \
+        (void)k;                                                                                   \
+        for (int64_t i = 0; i < n; i++) ((double *)p[0])[i] = (value_);                            \
+    }                                                                                              \
+    Status cpu_##name_(OpCall *call) { return run_double(call, inner_##name_, number_); }
+#define A (((const double *)p[1])[i])
+#define B (((const double *)p[2])[i])
+// clang-format off
+DOUBLES(lgamma,   0, log_gamma(A))
+DOUBLES(digamma,  0, psi(A))
+DOUBLES(i0,       0, bessel_i0(A))
+DOUBLES(i0e,      0, bessel_i0e(A))
+DOUBLES(i1,       0, bessel_i1(A))
+DOUBLES(i1e,      0, bessel_i1e(A))
+DOUBLES(erfcx,    0, scaled_erfc(A))
+DOUBLES(log_ndtr, 0, log_normal_below(A))
+// clang-format on
+
+static void inner_polygamma(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    for (int64_t i = 0; i < n; i++)
+        ((double *)p[0])[i] = psi_derivative(A, *(const double *)context);
+}
+
+Status cpu_polygamma(OpCall *call) {
+    int64_t n = ATTRS_OF(call, polygamma)->n;
+    if (n < 0)
+        return call_fail(call, ERR_VALUE, "n must not be negative, but it is %lld", (long long)n);
+    return run_double(call, inner_polygamma, (double)n);
+}
+
+static Status run_vector(OpCall *call, FloatLoop which) {
+    static const LoopNumbers none;
+    RtDtype work = dtype_work(call->dtype[0]);
+    loop_call(call, float_loop(which, work), work, &none, GRAIN_SLOW);
+    return OK;
+}
+Status cpu_sinc(OpCall *call) { return run_vector(call, FLOAT_sinc); }
+Status cpu_xlogy(OpCall *call) { return run_vector(call, FLOAT_xlogy); }
+Status cpu_xlog1py(OpCall *call) { return run_vector(call, FLOAT_xlog1py); }
+Status cpu_logaddexp(OpCall *call) { return run_vector(call, FLOAT_logaddexp); }
+Status cpu_logaddexp2(OpCall *call) { return run_vector(call, FLOAT_logaddexp2); }
+
+// ------------------------------------------------------------------------- parts and neighbours
+
+static void inner_frexp(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    for (int64_t i = 0; i < n; i++) {
+        int exponent = 0;
+        ((double *)p[0])[i] = frexp(((const double *)p[2])[i], &exponent);
+        ((int32_t *)p[1])[i] = exponent;
+    }
+}
+
+Status cpu_frexp(OpCall *call) {
+    loop_run(&(Loop){.inner = inner_frexp,
+                     .nout = 2,
+                     .nin = 1,
+                     .operand = {call->out[0], call->out[1], call->in[0]},
+                     .work = {RT_F64, RT_I32, RT_F64}});
+    return OK;
+}
+
+static void inner_next_f64(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    for (int64_t i = 0; i < n; i++) ((double *)p[0])[i] = nextafter(A, B);
+}
+
+static void inner_next_f32(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    for (int64_t i = 0; i < n; i++)
+        ((float *)p[0])[i] = nextafterf(((const float *)p[1])[i], ((const float *)p[2])[i]);
+}
+
+// Halves: without the sign, neighbours in value are neighbours in bits.
+static int16_t next_half(int16_t a, float from, float to) {
+    if (from == to || isnan(from)) return a;
+    if (from == 0) return to > 0 ? 1 : (int16_t)0x8001;
+    return (int16_t)((to > from) == (a >= 0) ? a + 1 : a - 1);
+}
+
+static void next_halves(char *const *p, int64_t n, RtDtype dtype) {
+    const int16_t *a = (const int16_t *)p[1], *b = (const int16_t *)p[2];
+    for (int64_t i = 0; i < n; i++) {
+        float from, to;
+        convert_run(&from, RT_F32, &a[i], dtype, 1);
+        convert_run(&to, RT_F32, &b[i], dtype, 1);
+        ((int16_t *)p[0])[i] = isnan(to) ? b[i] : next_half(a[i], from, to);
+    }
+}
+static void inner_next_f16(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    next_halves(p, n, RT_F16);
+}
+static void inner_next_bf16(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    next_halves(p, n, RT_BF16);
+}
+
+Status cpu_nextafter(OpCall *call) {
+    RtDtype dtype = call->dtype[0];
+    loop_run(&(Loop){.inner = dtype == RT_F64   ? inner_next_f64
+                              : dtype == RT_F32 ? inner_next_f32
+                              : dtype == RT_F16 ? inner_next_f16
+                                                : inner_next_bf16,
+                     .nout = 1,
+                     .nin = 2,
+                     .operand = {call->out[0], call->in[0], call->in[1]},
+                     .work = {dtype, dtype, dtype}});
+    return OK;
+}
+
+// ----------------------------------------------------------------------------- common divisors
+
+static uint64_t magnitude(int64_t x) { return x < 0 ? 0 - (uint64_t)x : (uint64_t)x; }
+
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static void inner_gcd(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    const int64_t *a = (const int64_t *)p[1], *b = (const int64_t *)p[2];
+    for (int64_t i = 0; i < n; i++)
+        ((int64_t *)p[0])[i] = (int64_t)common_divisor(magnitude(a[i]), magnitude(b[i]));
+}
+
+static void inner_lcm(char *const *p, int64_t n, int64_t first, const void *context) {
+    (void)first;
+    (void)context;
+    const int64_t *a = (const int64_t *)p[1], *b = (const int64_t *)p[2];
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t u = magnitude(a[i]), v = magnitude(b[i]), divisor = common_divisor(u, v);
+        ((int64_t *)p[0])[i] = divisor ? (int64_t)(u / divisor * v) : 0;
+    }
+}
+
+static Status run_whole(OpCall *call, LoopInner inner) {
+    loop_run(&(Loop){.inner = inner,
+                     .nout = 1,
+                     .nin = 2,
+                     .operand = {call->out[0], call->in[0], call->in[1]},
+                     .work = {RT_I64, RT_I64, RT_I64},
+                     .grain = GRAIN_SLOW});
+    return OK;
+}
+Status cpu_gcd(OpCall *call) { return run_whole(call, inner_gcd); }
+Status cpu_lcm(OpCall *call) { return run_whole(call, inner_lcm); }
