@@ -41,7 +41,7 @@ PyTensor = Tensor
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    autograd backends checkpoint cuda data distributed nn optim progress random return_types serialization training utils
+    autograd backends checkpoint cuda data distributed io nn optim progress random return_types serialization training utils
     visualization
     """.split()
 )

@@ -392,11 +392,11 @@ def _warp(img: Tensor, m: Sequence[float], size: Tuple[int, int], mode: int, fil
 
 
 def _expanded(m: Sequence[float], height: int, width: int) -> Tuple[int, int]:
-    """The size that holds the whole rotated image, as torchvision rounds it."""
+    """The size that holds the whole rotated image."""
     sizes = []
     for k, extent in ((0, width), (3, height)):
         ends = [m[k] * x * width / 2 + m[k + 1] * y * height / 2 + m[k + 2] + extent / 2 for x in (-1, 1) for y in (-1, 1)]
-        sizes.append(math.ceil(math.trunc(max(ends) / 1e-4) * 1e-4) - math.floor(math.trunc(min(ends) / 1e-4) * 1e-4))
+        sizes.append(math.ceil(round(max(ends), 4)) - math.floor(round(min(ends), 4)))  # sin(90°) is not quite 1
     return int(sizes[1]), int(sizes[0])
 
 
@@ -610,7 +610,7 @@ def autocontrast(img: Any) -> Tensor:
         low = np.argmax(counts, axis=1).astype(np.float32)[:, None]
         high = (255 - np.argmax(counts[:, ::-1], axis=1)).astype(np.float32)[:, None]
         flat = low >= high
-        scale = np.float32(255) / np.where(flat, np.float32(255), high - low)
+        scale = np.float32(1) / np.where(flat, np.float32(255), high - low) * np.float32(255)  # PyTorch's order
         values = np.arange(256, dtype=np.float32)[None]
         return _table(img, np.clip((values - np.where(flat, np.float32(0), low)) * scale, 0, 255).astype(np.uint8))
     low, high = img.amin(dim=(-2, -1), keepdim=True), img.amax(dim=(-2, -1), keepdim=True)
