@@ -20,6 +20,7 @@ import socket
 import sys
 import time
 import traceback
+import weakref
 from multiprocessing import reduction
 from typing import Any, Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -231,6 +232,20 @@ class _Plain:
             setattr(self, name, getattr(loader, name))
 
 
+def _end_workers(workers: List[_Worker], owner: int) -> None:
+    """Those that do not end by themselves within a second are killed. A forked child inherits the pool, not the workers."""
+    if os.getpid() != owner:
+        return
+    for worker in workers:
+        worker.stop()
+    deadline = time.monotonic() + 1.0
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
 class WorkerPool:
     """The worker processes of one loader, and what they owe."""
 
@@ -238,18 +253,24 @@ class WorkerPool:
         context = loader.multiprocessing_context or multiprocessing.get_context("fork")
         self.timeout = loader.timeout or None
         self.asked: List[Deque[int]] = [collections.deque() for _ in range(loader.num_workers)]  # numbers of batches
-        self.closed = False
         self.owner: Any = None  # the pass that works with it
         self.workers: List[_Worker] = []
+        # not __del__: in a cycle of garbage the pipes could be gone before it runs
+        self._end = weakref.finalize(self, _end_workers, self.workers, os.getpid())
         for i in range(loader.num_workers):
             self.workers.append(_Worker(context, loader, i, seed))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the workers were ended."""
+        return not self._end.alive
 
     def send(self, worker: _Worker, number: int, indices: Any, seed: int) -> None:
         """Ask a worker for a batch."""
         try:
             worker.tasks.send((number, indices, seed))
         except (BrokenPipeError, OSError):
-            self._dead(worker)
+            pass  # it ended; what it said last, or how it died, comes when its answer is waited for
         self.asked[worker.number].append(number)
 
     def _dead(self, worker: _Worker) -> None:
@@ -283,22 +304,8 @@ class WorkerPool:
                 self.wait_for([worker])
 
     def close(self) -> None:
-        """End all workers; those that do not end by themselves within a second are killed."""
-        if self.closed:
-            return
-        self.closed = True
-        for worker in self.workers:
-            worker.stop()
-        deadline = time.monotonic() + 1.0
-        for worker in self.workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-
-    def __del__(self) -> None:
-        if not sys.is_finalizing():
-            self.close()
+        """End all workers."""
+        self._end()
 
 
 def _pool_of(loader: Any, seed: int) -> WorkerPool:
