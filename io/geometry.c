@@ -19,16 +19,25 @@ typedef struct Gather {
     RtTensor *to;
     const int64_t *rows, *columns;
     int64_t run, run_length; // columns[run …] is the longest stretch of neighbours in the source
+    bool mirrored;           // the columns are all of the source's, from the last to the first
     char *fill;              // an element a channel
     size_t bytes;            // of an element
 } Gather;
 
 #define GATHER_COLUMNS(type_)                                                                      \
+    IMAGE_FAST static void mirror_##type_(type_ *restrict to, const type_ *restrict last,          \
+                                          int64_t n) {                                             \
+        for (int64_t j = 0; j < n; j++) to[j] = last[-j];                                          \
+    }                                                                                              \
     static void columns_##type_(const Gather *g, void *to_row, const void *from_row,               \
                                 const void *fill, int64_t begin, int64_t end) {                    \
         type_ *to = to_row;                                                                        \
         const type_ *from = from_row, other = *(const type_ *)fill;                                \
         int64_t stride = g->from->column_stride;                                                   \
+        if (g->mirrored && begin < end) {                                                          \
+            mirror_##type_(to, from + end - 1, end);                                               \
+            return;                                                                                \
+        }                                                                                          \
         for (int64_t j = begin; j < end; j++)                                                      \
             to[j] = g->columns[j] < 0 ? other : from[g->columns[j] * stride];                      \
     }
@@ -74,6 +83,12 @@ static void gather_rows(void *context, int64_t begin, int64_t end, int chunk) {
 
 static void find_run(Gather *g, int64_t width) {
     if (g->from->column_stride != 1) return;
+    g->mirrored = width == g->from->width;
+    for (int64_t j = 0; g->mirrored && j < width; j++) g->mirrored = g->columns[j] == width - 1 - j;
+    if (g->mirrored) {
+        g->run = width;
+        return;
+    }
     for (int64_t begin = 0, end; begin < width; begin = end) {
         for (end = begin + 1;
              end < width && g->columns[begin] >= 0 && g->columns[end] == g->columns[end - 1] + 1;)
@@ -200,6 +215,8 @@ RtTensor *resize_nearest(const Images *images, int64_t height, int64_t width, bo
 // Warps
 // ----------------------------------------------------------------------------------------------------------
 
+#define WARP_BLOCK 64 // pixels of a row whose places are found together, once for all planes
+
 typedef struct Warp {
     const Images *from;
     RtTensor *to;
@@ -208,29 +225,14 @@ typedef struct Warp {
     bool nearest;
 } Warp;
 
-// The four neighbours of a point, and how much each counts; those outside count 0 and are read
-// nowhere.
-typedef struct Corners {
-    int64_t x[4], y[4];
-    float weight[4], inside; // inside: the sum of weights
-} Corners;
-
-static void corners_at(Corners *corners, double x, double y, int64_t height, int64_t width) {
-    corners->inside = 0;
-    for (int k = 0; k < 4; k++) corners->weight[k] = 0, corners->x[k] = corners->y[k] = 0;
-    if (!(x > -1 && y > -1 && x < (double)width && y < (double)height)) return; // NaN too
-    int64_t left = (int64_t)floor(x), top = (int64_t)floor(y);
-    float right_part = (float)(x - (double)left), low_part = (float)(y - (double)top);
-    for (int k = 0; k < 4; k++) {
-        int64_t column = left + (k & 1), row = top + (k >> 1);
-        if (column < 0 || row < 0 || column >= width || row >= height) continue;
-        corners->x[k] = column;
-        corners->y[k] = row;
-        corners->weight[k] =
-            (k & 1 ? right_part : 1 - right_part) * (k >> 1 ? low_part : 1 - low_part);
-        corners->inside += corners->weight[k];
-    }
-}
+// Where the pixels of a block come from. `at` is the offset of the pixel, or of the upper left of
+// four neighbours that are all inside; −1 where this is not so. x and y are relative to the middle
+// of the first input pixel.
+typedef struct Places {
+    int64_t at[WARP_BLOCK];
+    float right[WARP_BLOCK], low[WARP_BLOCK]; // how much the right and lower neighbours count
+    double x[WARP_BLOCK], y[WARP_BLOCK];
+} Places;
 
 static double fill_of(const Warp *warp, int64_t plane) {
     return warp->nfill == 0
@@ -238,57 +240,135 @@ static double fill_of(const Warp *warp, int64_t plane) {
                : warp->fill[warp->nfill == 1 ? 0 : plane % images_channels(warp->from)];
 }
 
-// torchvision samples a mask of ones along with the image, and mixes fill in by it; without fill
-// there is no mask.
-#define WARP_PIXEL(type_, round_)                                                                  \
-    static void warp_##type_(const Warp *w, int64_t plane, type_ *to, double x, double y) {        \
+// To whole numbers, half to even, for |x| < 2⁵¹; the compiler may not simplify it.
+static inline double to_whole(double x) {
+    const double shift = 0x1.8p52;
+    return (x + shift) - shift;
+}
+
+IMAGE_FAST static void find_points(Places *places, const double *m, int64_t row, int64_t column,
+                                   int64_t n) {
+    double y = (double)row + 0.5, start = (double)column + 0.5;
+    double x0 = m[1] * y + m[2], y0 = m[4] * y + m[5], depth0 = m[7] * y + m[8];
+    if (m[6] == 0 && depth0 == 1) // no perspective
+        for (int64_t j = 0; j < n; j++) {
+            places->x[j] = (m[0] * (start + (double)j) + x0) - 0.5;
+            places->y[j] = (m[3] * (start + (double)j) + y0) - 0.5;
+        }
+    else
+        for (int64_t j = 0; j < n; j++) {
+            double x = start + (double)j, depth = m[6] * x + depth0;
+            places->x[j] = (m[0] * x + x0) / depth - 0.5;
+            places->y[j] = (m[3] * x + y0) / depth - 0.5;
+        }
+}
+
+// NaN and what is far outside fail the comparisons.
+IMAGE_FAST static void find_nearest(Places *places, const Images *from, int64_t n) {
+    double rows = (double)from->row_stride, columns = (double)from->column_stride, spot[WARP_BLOCK];
+    double bottom = (double)from->height - 1, end = (double)from->width - 1;
+    for (int64_t j = 0; j < n; j++) {
+        double x = to_whole(places->x[j]), y = to_whole(places->y[j]);
+        spot[j] = (x >= 0) & (y >= 0) & (x <= end) & (y <= bottom) ? y * rows + x * columns : -1;
+    }
+    for (int64_t j = 0; j < n; j++) places->at[j] = (int64_t)spot[j];
+}
+
+IMAGE_FAST static void find_squares(Places *places, const Images *from, int64_t n) {
+    double rows = (double)from->row_stride, columns = (double)from->column_stride, spot[WARP_BLOCK];
+    double bottom = (double)from->height - 2, end = (double)from->width - 2;
+    for (int64_t j = 0; j < n; j++) {
+        double x = to_whole(places->x[j]), y = to_whole(places->y[j]);
+        x -= x > places->x[j] ? 1 : 0; // rounded down
+        y -= y > places->y[j] ? 1 : 0;
+        spot[j] = (x >= 0) & (y >= 0) & (x <= end) & (y <= bottom) ? y * rows + x * columns : -1;
+        places->right[j] = (float)(places->x[j] - x);
+        places->low[j] = (float)(places->y[j] - y);
+    }
+    for (int64_t j = 0; j < n; j++) places->at[j] = (int64_t)spot[j];
+}
+
+// The value where not all four neighbours are inside: those outside are 0. torchvision samples a
+// mask of ones along with the image, and mixes fill in by it; without fill there is no mask.
+#define WARP_ROW(type_, work_, round_)                                                             \
+    static double edge_##type_(const Warp *w, const type_ *from, double x, double y,               \
+                               double fill) {                                                      \
+        int64_t height = w->from->height, width = w->from->width;                                  \
+        double value = 0, inside = 0;                                                              \
+        if (x > -1 && y > -1 && x < (double)width && y < (double)height) {                         \
+            int64_t left = (int64_t)floor(x), top = (int64_t)floor(y);                             \
+            for (int k = 0; k < 4; k++) {                                                          \
+                int64_t column = left + (k & 1), row = top + (k >> 1);                             \
+                if (column < 0 || row < 0 || column >= width || row >= height) continue;           \
+                double weight = (1 - fabs(x - (double)column)) * (1 - fabs(y - (double)row));      \
+                value +=                                                                           \
+                    weight *                                                                       \
+                    (double)from[row * w->from->row_stride + column * w->from->column_stride];     \
+                inside += weight;                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+        return w->nfill ? value * inside + (1 - inside) * fill : value;                            \
+    }                                                                                              \
+    IMAGE_FAST static void nearest_##type_(const type_ *restrict from, const int64_t *restrict at, \
+                                           type_ fill, type_ *restrict to, int64_t n) {            \
+        for (int64_t j = 0; j < n; j++) to[j] = at[j] < 0 ? fill : from[at[j]];                    \
+    }                                                                                              \
+    IMAGE_FAST static void squares_##type_(const type_ *restrict from,                             \
+                                           const Places *restrict places, int64_t rows,            \
+                                           int64_t columns, type_ *restrict to, int64_t n) {       \
+        for (int64_t j = 0; j < n; j++) {                                                          \
+            const type_ *p = from + (places->at[j] < 0 ? 0 : places->at[j]);                       \
+            work_ right = (work_)places->right[j], low = (work_)places->low[j];                    \
+            work_ above = (1 - right) * (work_)p[0] + right * (work_)p[columns];                   \
+            work_ below = (1 - right) * (work_)p[rows] + right * (work_)p[rows + columns];         \
+            to[j] = (type_)round_((1 - low) * above + low * below);                                \
+        }                                                                                          \
+    }                                                                                              \
+    static void warp_##type_(const Warp *w, int64_t plane, const Places *places, type_ *to,        \
+                             int64_t n) {                                                          \
         const type_ *from = images_plane(w->from, plane);                                          \
-        int64_t rows = w->from->row_stride, columns = w->from->column_stride;                      \
         double fill = fill_of(w, plane);                                                           \
         if (w->nearest) {                                                                          \
-            double column = nearbyint(x), row = nearbyint(y);                                      \
-            bool inside = column >= 0 && row >= 0 && column < (double)w->from->width &&            \
-                          row < (double)w->from->height;                                           \
-            *to = inside ? from[(int64_t)row * rows + (int64_t)column * columns]                   \
-                         : (type_)round_(fill);                                                    \
+            nearest_##type_(from, places->at, (type_)round_((work_)fill), to, n);                  \
             return;                                                                                \
         }                                                                                          \
-        Corners c;                                                                                 \
-        corners_at(&c, x, y, w->from->height, w->from->width);                                     \
-        double value = 0;                                                                          \
-        for (int k = 0; k < 4; k++)                                                                \
-            if (c.weight[k] != 0)                                                                  \
-                value += (double)c.weight[k] * (double)from[c.y[k] * rows + c.x[k] * columns];     \
-        if (w->nfill) value = value * (double)c.inside + (1 - (double)c.inside) * fill;            \
-        *to = (type_)round_(value);                                                                \
+        if (w->from->height > 1 && w->from->width > 1)                                             \
+            squares_##type_(from, places, w->from->row_stride, w->from->column_stride, to, n);     \
+        for (int64_t j = 0; j < n; j++)                                                            \
+            if (places->at[j] < 0)                                                                 \
+                to[j] =                                                                            \
+                    (type_)round_((work_)edge_##type_(w, from, places->x[j], places->y[j], fill)); \
     }
-static double clamp_u8(double value) {
-    return nearbyint(value < 0 ? 0 : value > 255 ? 255 : value);
+static inline long clamp_u8(float value) {
+    return lrintf(value < 0 ? 0 : value > 255 ? 255 : value);
 }
-WARP_PIXEL(uint8_t, clamp_u8)
-WARP_PIXEL(float, )
-WARP_PIXEL(double, )
+WARP_ROW(uint8_t, float, clamp_u8)
+WARP_ROW(float, float, )
+WARP_ROW(double, double, )
 
 static void warp_rows(void *context, int64_t begin, int64_t end, int chunk) {
     const Warp *w = context;
     (void)chunk;
+    Places places;
     int64_t height = w->to->shape[w->to->ndim - 2], width = w->to->shape[w->to->ndim - 1];
-    const double *m = w->matrix;
-    for (int64_t k = begin; k < end; k++) {
-        double y = (double)(k % height) + 0.5;
-        for (int64_t j = 0; j < width; j++) {
-            double x = (double)j + 0.5, depth = m[6] * x + m[7] * y + m[8];
-            double from_x = (m[0] * x + m[1] * y + m[2]) / depth - 0.5;
-            double from_y = (m[3] * x + m[4] * y + m[5]) / depth - 0.5;
-            int64_t at = k * width + j;
-            void *data = rt_tensor_data(w->to);
-            switch ((RtDtype)w->to->dtype) {
-            case RT_U8: warp_uint8_t(w, k / height, (uint8_t *)data + at, from_x, from_y); break;
-            case RT_F32: warp_float(w, k / height, (float *)data + at, from_x, from_y); break;
-            default: warp_double(w, k / height, (double *)data + at, from_x, from_y);
+    for (int64_t row = begin; row < end; row++)
+        for (int64_t column = 0; column < width; column += WARP_BLOCK) {
+            int64_t n = width - column < WARP_BLOCK ? width - column : WARP_BLOCK;
+            find_points(&places, w->matrix, row, column, n);
+            if (w->nearest)
+                find_nearest(&places, w->from, n);
+            else
+                find_squares(&places, w->from, n);
+            for (int64_t plane = 0; plane < w->from->nplanes; plane++) {
+                int64_t at = (plane * height + row) * width + column;
+                void *data = rt_tensor_data(w->to);
+                switch ((RtDtype)w->to->dtype) {
+                case RT_U8: warp_uint8_t(w, plane, &places, (uint8_t *)data + at, n); break;
+                case RT_F32: warp_float(w, plane, &places, (float *)data + at, n); break;
+                default: warp_double(w, plane, &places, (double *)data + at, n);
+                }
             }
         }
-    }
 }
 
 RtTensor *rt_image_warp(RtTensor *x, int64_t height, int64_t width, const double matrix[9],
@@ -305,6 +385,6 @@ RtTensor *rt_image_warp(RtTensor *x, int64_t height, int64_t width, const double
     if (!to) return NULL;
     Warp warp = {&images, to, matrix, fill, nfill, mode == RT_RESAMPLE_NEAREST};
     if (to->numel)
-        parallel_run(images.nplanes * height, images_grain(16 * width), warp_rows, &warp);
+        parallel_run(height, images_grain(8 * width * images.nplanes), warp_rows, &warp);
     return images_finish(&images, to);
 }
