@@ -378,15 +378,20 @@ class DataLoader:
         self._resume = state if "generator" in state else None
 
 
+def seed_batch(seed: int, number: int) -> None:
+    """Seed Python's, NumPy's and rustorch's random numbers for one batch of a pass."""
+    value = (seed + 0x9E3779B97F4A7C15 * (number + 1)) % 2**63
+    random.seed(value)
+    np.random.seed([value & 0xFFFFFFFF, value >> 32])
+    rustorch.manual_seed(value)
+
+
 @contextlib.contextmanager
 def seeded(seed: int, number: int) -> Iterator[None]:
     """Python's, NumPy's and rustorch's random numbers follow from the pass and the batch alone, and not from who
     makes the batch; afterwards they go on as if nothing had been drawn."""
     python, array, own = random.getstate(), np.random.get_state(), rustorch.get_rng_state()
-    value = (seed + 0x9E3779B97F4A7C15 * (number + 1)) % 2**63
-    random.seed(value)
-    np.random.seed([value & 0xFFFFFFFF, value >> 32])
-    rustorch.manual_seed(value)
+    seed_batch(seed, number)
     try:
         yield
     finally:

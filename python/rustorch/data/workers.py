@@ -142,7 +142,7 @@ def _receive(connection: socket.socket) -> Tuple[int, str, Any]:
 
 def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> None:
     global _info
-    from rustorch.data.loader import END, fetch, fetch_iterable, seeded
+    from rustorch.data.loader import END, fetch, fetch_iterable, seed_batch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     rustorch.set_num_threads(1)
@@ -166,13 +166,13 @@ def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> 
             return
         number, indices, seed = task
         try:
-            with seeded(seed, number):
-                if loader.iterable:
-                    if indices == "begin":
-                        stream = fetch_iterable(loader.dataset, loader.batch_size, loader.drop_last, loader.collate_fn)
-                    batch = next(stream, END)
-                else:
-                    batch = fetch(loader.dataset, indices, loader.collate_fn)
+            seed_batch(seed, number)
+            if loader.iterable:
+                if indices == "begin":
+                    stream = fetch_iterable(loader.dataset, loader.batch_size, loader.drop_last, loader.collate_fn)
+                batch = next(stream, END)
+            else:
+                batch = fetch(loader.dataset, indices, loader.collate_fn)
             if batch is END:
                 _send(results, number, "end", None)
             else:
