@@ -22,8 +22,7 @@
 
 #define RT_MAX_DIMS 16
 
-// ----------------------------------------------------------------------------------------------
-// element types
+// ---------------------------------------------------------------------------------------------- element types
 
 typedef enum RtDtype {
 #define DTYPE(name_, type_, kind_, bytes_, python_, letter_) RT_##name_,
@@ -86,8 +85,7 @@ typedef struct RtInts {
 #define RT_INTS_NONE ((RtInts){.n = -1})
 #define RT_INT_NONE INT64_MIN // an optional integer that is not given
 
-// ----------------------------------------------------------------------------------------------
-// tensors
+// ---------------------------------------------------------------------------------------------- tensors
 
 // Counted bytes on a device, shared by all views. `version` counts the writes.
 typedef struct RtStorage {
@@ -167,13 +165,11 @@ RT_API Status rt_scope_adopt(
 // before closing).
 RT_API Status rt_scope_close_with(RtScope scope, RtTensor **results, int n);
 
-// ----------------------------------------------------------------------------------------------
-// ops
+// ---------------------------------------------------------------------------------------------- ops
 
 #include "ops/table.h" // enum RtOp, attribute structs, RtOpRow, and one function rt_NAME a row
 
-// ----------------------------------------------------------------------------------------------
-// autograd
+// ---------------------------------------------------------------------------------------------- autograd
 
 RT_API bool rt_grad_enabled(void); // of this thread
 RT_API void rt_set_grad_enabled(bool enabled);
@@ -314,8 +310,7 @@ RT_API Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n,
 // The 2-norm of n tensors taken together, in double; the same bits for the same tensors whatever the thread count.
 RT_API Status rt_norm_together(int n, RtTensor *const *tensors, double *out);
 
-// ----------------------------------------------------------------------------------------------
-// random numbers
+// ---------------------------------------------------------------------------------------------- random numbers
 
 // Philox 4x32-10, counted: the value at (seed, position) depends on nothing else (Salmon et al., SC
 // 2011).
@@ -328,8 +323,7 @@ RT_API void rt_generator_get(const RtGenerator *generator, uint64_t *out_seed,
                              uint64_t *out_position);
 RT_API void rt_generator_set(RtGenerator *generator, uint64_t seed, uint64_t position);
 
-// ----------------------------------------------------------------------------------------------
-// memory, threads, facts
+// ---------------------------------------------------------------------------------------------- memory, threads, facts
 
 typedef struct RtMemoryStats {
     int64_t live_bytes, peak_bytes;        // in tensors

@@ -1,7 +1,7 @@
-// file.h: between the files of tensors (file_save.c, file_load.c), the commit (commit.c) and the
-// hdf5 plug-in (hdf5.c).
+// file.h: between the files of tensors (file_save.c, file_load.c), the commit (commit.c), the rows of
+// HDF5 files (rows.c) and the hdf5 plug-in (hdf5.c, hdf5_rows.c).
 //
-// libhdf5 is handed no byte of a file that is read, and writes none: it lays out the skeleton of a
+// Of files of tensors, libhdf5 is handed no byte that is read, and writes none: it lays out the skeleton of a
 // new file (everything but the data of the tensors) in a file that exists in memory alone, with
 // holes where the data go. What is read is found by our own trailer, which names the place, shape
 // and checksum of every tensor: docs/checkpoint-format.md.
@@ -20,6 +20,15 @@ typedef struct FileDataset {
     uint32_t crc;          // CRC32C of its data
 } FileDataset;
 
+// Rows of a dataset of any HDF5 file.
+typedef struct RowsInfo {
+    RtDtype dtype;
+    int ndim; // ≥ 1
+    int64_t shape[RT_MAX_DIMS];
+    int64_t offset; // in the file, where the data lie there in one piece as the machine wants them; −1: they do not
+} RowsInfo;
+
+// libhdf5 as Debian builds it knows nothing of threads: the plug-in lets one in at a time, and none while the process forks.
 typedef struct Hdf5Plugin {
     // Creates the datasets in the (empty) memory file `handle`; fills offset and bytes of each and
     // the file's length.
@@ -28,6 +37,11 @@ typedef struct Hdf5Plugin {
     void *(*digest_new)(void);
     void (*digest_add)(void *digest, const void *bytes, size_t n);
     void (*digest_end)(void *digest, unsigned char *out);
+    // rows_open: NULL on failure. rows_read: `count` rows from `first` on, in info's dtype.
+    void *(*rows_open)(const char *path, const char *name, RowsInfo *out);
+    Status (*rows_read)(void *rows, const RowsInfo *info, int64_t first, int64_t count, void *out);
+    void (*rows_close)(void *rows);
+    Status (*rows_list)(const char *path, Status (*visit)(void *context, const char *name), void *context);
 } Hdf5Plugin;
 Status file_plugin(Hdf5Plugin *out);
 

@@ -1,17 +1,18 @@
 // The hdf5 plug-in: the skeleton of a file of tensors in HDF5's oldest format, contiguous datasets,
-// no filters.
+// no filters. Its other half, hdf5_rows.c, reads other programs' files.
 //
 // libhdf5 works on a file that exists in memory alone (a memory file, reached by its path under
 // /proc), and never writes the data of a tensor: datasets are allocated early and without fill, so
 // their places are holes. It reads nothing.
+#include "io/hdf5.h"
+
 #include <errno.h>
-#include <hdf5.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "io/file.h"
 #include "rustorch_plugin.h"
 
 #define ROOT_NOTE "rustorch_format"
@@ -24,25 +25,30 @@ static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *context) {
     return 0;
 }
 
-static Status h5_failed(const char *what) {
+Status hdf5_failed(const char *what) {
     char message[256] = "";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, message);
     H5Eclear2(H5E_DEFAULT);
     return fail(ERR_FILE, "HDF5: %s failed: %s", what, message);
 }
 
-#define H5_TRY(expr_)                                                                              \
-    do {                                                                                           \
-        if ((expr_) < 0) {                                                                         \
-            status = h5_failed(#expr_);                                                            \
-            goto out;                                                                              \
-        }                                                                                          \
-    } while (0)
+// One thread at a time ----------------------------------------------------------------------------
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void hdf5_lock(void) {
+    pthread_mutex_lock(&lock);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // nothing is printed
+}
+void hdf5_unlock(void) { pthread_mutex_unlock(&lock); }
+// A child must not find the library in the middle of something: forking waits for it.
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+static void watch_forks(void) { pthread_atfork(before_fork, hdf5_unlock, hdf5_unlock); }
 
 // Element types -----------------------------------------------------------------------------------
 
 // float16 as h5py writes it: IEEE, 1 + 5 + 10 bits.
-static hid_t half_type(void) {
+hid_t hdf5_half_type(void) {
     hid_t type = H5Tcopy(H5T_IEEE_F32LE);
     if (type < 0) return type;
     if (H5Tset_fields(type, 15, 10, 5, 0, 10) < 0 || H5Tset_size(type, 2) < 0 ||
@@ -54,7 +60,7 @@ static hid_t half_type(void) {
 }
 
 // bool as h5py writes it: an enum of int8.
-static hid_t bool_type(void) {
+hid_t hdf5_bool_type(void) {
     hid_t type = H5Tenum_create(H5T_STD_I8LE);
     signed char no = 0, yes = 1;
     if (type >= 0 &&
@@ -67,13 +73,13 @@ static hid_t bool_type(void) {
 
 static hid_t file_type(RtDtype dtype) { // to be closed
     switch (dtype) {
-    case RT_BOOL: return bool_type();
+    case RT_BOOL: return hdf5_bool_type();
     case RT_U8: return H5Tcopy(H5T_STD_U8LE);
     case RT_I8: return H5Tcopy(H5T_STD_I8LE);
     case RT_I16: return H5Tcopy(H5T_STD_I16LE);
     case RT_I32: return H5Tcopy(H5T_STD_I32LE);
     case RT_I64: return H5Tcopy(H5T_STD_I64LE);
-    case RT_F16: return half_type();
+    case RT_F16: return hdf5_half_type();
     case RT_BF16: return H5Tcopy(H5T_STD_U16LE); // its bits: see the attribute "dtype"
     case RT_F32: return H5Tcopy(H5T_IEEE_F32LE);
     default: return H5Tcopy(H5T_IEEE_F64LE);
@@ -81,8 +87,6 @@ static hid_t file_type(RtDtype dtype) { // to be closed
 }
 
 // Building ----------------------------------------------------------------------------------------
-
-static void quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
 
 static Status put_text(hid_t object, const char *name, const char *text) {
     Status status = OK;
@@ -122,7 +126,7 @@ static Status build_dataset(hid_t file, hid_t links, FileDataset *dataset) {
     if (dataset->bytes > 0) {
         haddr_t offset = H5Dget_offset(made);
         if (offset == HADDR_UNDEF) {
-            status = h5_failed("H5Dget_offset");
+            status = hdf5_failed("H5Dget_offset");
             goto out;
         }
         dataset->offset = (int64_t)offset;
@@ -135,12 +139,11 @@ out:
     return status;
 }
 
-static Status build(int handle, FileDataset *datasets, int n, int64_t *out_bytes) {
+static Status build_alone(int handle, FileDataset *datasets, int n, int64_t *out_bytes) {
     Status status = OK;
     hid_t access = -1, create = -1, links = -1, file = -1, root = -1;
     hsize_t size = 0;
     char path[64];
-    quiet();
     snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
     H5_TRY(access = H5Pcreate(H5P_FILE_ACCESS));
     H5_TRY(H5Pset_fapl_stdio(
@@ -175,6 +178,13 @@ out:
     return status;
 }
 
+static Status build(int handle, FileDataset *datasets, int n, int64_t *out_bytes) {
+    hdf5_lock();
+    Status status = build_alone(handle, datasets, n, out_bytes);
+    hdf5_unlock();
+    return status;
+}
+
 // Digest ------------------------------------------------------------------------------------------
 
 static void *digest_new(void) {
@@ -195,6 +205,9 @@ RT_API Status rt_plugin(void *vtable, size_t bytes);
 Status rt_plugin(void *vtable, size_t bytes) {
     if (bytes != sizeof(Hdf5Plugin))
         return fail(ERR_PLUGIN, "the hdf5 plug-in is of another build of rustorch");
-    *(Hdf5Plugin *)vtable = (Hdf5Plugin){build, digest_new, digest_add, digest_end};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    *(Hdf5Plugin *)vtable = (Hdf5Plugin){build,     digest_new, digest_add, digest_end,
+                                         rows_open, rows_read,  rows_close, rows_list};
     return OK;
 }

@@ -365,8 +365,7 @@ static void truth_cumprod_backward(Sample *s) { truth_lines(s, 1, line_cumprod_b
 const OpCase case_cumprod_backward = {
     .make = make_cumprod_backward, .truth = truth_cumprod_backward, .dtypes = ON_FLOATS};
 
-// Written in others
-// -----------------------------------------------------------------------------------------------
+// Written in others -------------------------------------------------------------------------------
 
 static bool make_norm_word(Sample *s, int k) {
     if (!set_reduce(s, k, 4, -3, 3)) return false;

@@ -2,7 +2,16 @@
 
 from rustorch.data import datasets, transforms
 from rustorch.data.collate import default_collate, default_convert
-from rustorch.data.dataset import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset, random_split
+from rustorch.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 from rustorch.data.loader import DataLoader, get_worker_info
 from rustorch.data.sampler import (
     BatchSampler,
@@ -15,7 +24,7 @@ from rustorch.data.sampler import (
 )
 
 __all__ = [
-    "BatchSampler", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset", "RandomSampler",
-    "Sampler", "SequentialSampler", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "datasets",
+    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset", "RandomSampler",
+    "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "datasets",
     "default_collate", "default_convert", "get_worker_info", "random_split", "transforms",
 ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, List
+import copy
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
+from typing import Any, Dict, List
 
 import numpy as np
 
@@ -13,18 +14,49 @@ from rustorch import Tensor
 __all__ = ["default_collate", "default_convert"]
 
 
+def _is_text_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "SUO"
+
+
+def _mapping_like(first: Any, items: Dict[Any, Any]) -> Any:
+    """A mapping of the same class, where it can be made."""
+    try:
+        if isinstance(first, MutableMapping):
+            clone = copy.copy(first)
+            clone.update(items)
+            return clone
+        return type(first)(items)  # type: ignore[call-arg]
+    except TypeError:
+        return items
+
+
+def _sequence_like(first: Any, items: List[Any]) -> Any:
+    """A sequence of the same class, where it can be made; tuples become lists, as they always did."""
+    if isinstance(first, tuple):
+        return items
+    try:
+        if isinstance(first, MutableSequence):
+            clone = copy.copy(first)
+            for i, item in enumerate(items):
+                clone[i] = item
+            return clone
+        return type(first)(items)
+    except TypeError:
+        return items
+
+
 def default_convert(data: Any) -> Any:
-    """NumPy arrays inside ``data`` as tensors, everything else as it is."""
-    if isinstance(data, Tensor):
+    """NumPy arrays and numbers inside ``data`` as tensors, everything else as it is."""
+    if isinstance(data, Tensor) or _is_text_array(data):
         return data
-    if isinstance(data, np.ndarray) and data.dtype.kind not in "SUO":
+    if isinstance(data, (np.ndarray, np.bool_, np.number)):
         return rustorch.as_tensor(data)
     if isinstance(data, Mapping):
-        return {key: default_convert(value) for key, value in data.items()}
+        return _mapping_like(data, {key: default_convert(value) for key, value in data.items()})
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return type(data)(*(default_convert(value) for value in data))
-    if isinstance(data, (tuple, list)):
-        return [default_convert(value) for value in data]
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _sequence_like(data, [default_convert(value) for value in data])
     return data
 
 
@@ -42,6 +74,18 @@ def _stack(batch: List[Tensor]) -> Tensor:
 def default_collate(batch: List[Any]) -> Any:
     """A list of samples as one batch: tensors and arrays are stacked, numbers become a tensor, structures are kept.
 
+    Mappings, named tuples and sequences are collated part by part, and keep their class; tuples become lists; text stays a
+    list of texts.
+
+    Raises
+    ------
+    TypeError
+        A sample holds something that cannot become a tensor.
+    ShapeError
+        Tensors or arrays of one place have different shapes.
+    RuntimeError
+        Sequences of one place have different lengths.
+
     Example
     -------
     >>> from rustorch.data import default_collate
@@ -52,10 +96,10 @@ def default_collate(batch: List[Any]) -> Any:
     if isinstance(first, Tensor):
         return _stack(batch)
     if isinstance(first, np.ndarray):
-        if first.dtype.kind in "SUO":
+        if _is_text_array(first):
             raise TypeError(f"default_collate: arrays of dtype {first.dtype} cannot become tensors")
         return _stack([rustorch.as_tensor(array) for array in batch])
-    if isinstance(first, np.generic):
+    if isinstance(first, (np.bool_, np.number)):
         return rustorch.as_tensor(np.array(batch))
     if isinstance(first, bool):
         return rustorch.tensor(batch)
@@ -66,13 +110,13 @@ def default_collate(batch: List[Any]) -> Any:
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+        return _mapping_like(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return type(first)(*(default_collate(list(column)) for column in zip(*batch)))
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        return [default_collate(list(column)) for column in zip(*batch)]
+        return _sequence_like(first, [default_collate(list(column)) for column in zip(*batch)])
     raise TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first).__name__}"
     )

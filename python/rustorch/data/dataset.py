@@ -11,7 +11,9 @@ from typing import Any, Iterable, Iterator, List, Optional, Sequence, Union
 import rustorch
 from rustorch import Tensor
 
-__all__ = ["Dataset", "IterableDataset", "TensorDataset", "ConcatDataset", "Subset", "random_split"]
+__all__ = [
+    "ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset", "random_split",
+]  # fmt: skip
 
 
 class Dataset:
@@ -33,11 +35,24 @@ class Dataset:
 class IterableDataset(Dataset):
     """Base class of data sets that only know an order: define ``__iter__``.
 
-    With several workers each gets a copy: use :func:`get_worker_info` to divide the work.
+    With several workers each gets a copy, and iterates over it: use :func:`get_worker_info` to divide the work.
+
+    Example
+    -------
+    >>> from rustorch.data import DataLoader, IterableDataset, get_worker_info
+    >>> class Count(IterableDataset):
+    ...     def __iter__(self):
+    ...         info = get_worker_info()
+    ...         return iter(range(6) if info is None else range(info.id, 6, info.num_workers))
+    >>> [batch.tolist() for batch in DataLoader(Count(), batch_size=2, num_workers=2)]
+    [[0, 2], [1, 3], [4], [5]]
     """
 
     def __iter__(self) -> Iterator[Any]:
         raise NotImplementedError(f"{type(self).__name__} does not define __iter__")
+
+    def __add__(self, other: Dataset) -> "ChainDataset":  # type: ignore[override]
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset):
@@ -76,8 +91,82 @@ class TensorDataset(Dataset):
         return [{"tensor": tensor} for tensor in self.tensors]
 
 
+class StackDataset(Dataset):
+    """Data sets of equal length side by side: a sample is a tuple of theirs, or a dict where they were given by name.
+
+    Example
+    -------
+    >>> from rustorch.data import StackDataset
+    >>> StackDataset(range(3), "abc")[1], StackDataset(number=range(3), letter="abc")[1]
+    ((1, 'b'), {'number': 1, 'letter': 'b'})
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args and kwargs:
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like input/output, but both types are given."
+            )
+        if not args and not kwargs:
+            raise ValueError("At least one dataset should be passed")
+        self.datasets: Any = kwargs or args
+        parts = self._parts()
+        self._length = len(parts[0])
+        if any(len(part) != self._length for part in parts):
+            raise ValueError(f"Size mismatch between datasets: {', '.join(str(len(part)) for part in parts)} samples")
+
+    def _parts(self) -> List[Any]:
+        return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
+
+    def _sample(self, values: Sequence[Any]) -> Any:
+        return dict(zip(self.datasets, values)) if isinstance(self.datasets, dict) else tuple(values)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._sample([part[index] for part in self._parts()])
+
+    def __getitems__(self, indices: List[int]) -> List[Any]:
+        columns = []
+        for part in self._parts():
+            fetch = getattr(part, "__getitems__", None)
+            columns.append(fetch(indices) if callable(fetch) else [part[i] for i in indices])
+            if len(columns[-1]) != len(indices):
+                raise ValueError(
+                    f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(columns[-1])}"
+                )
+        return [self._sample(values) for values in zip(*columns)]
+
+    def __len__(self) -> int:
+        return self._length
+
+
+class ChainDataset(IterableDataset):
+    """Several iterable data sets one after the other."""
+
+    def __init__(self, datasets: Iterable[Dataset]) -> None:
+        self.datasets = datasets
+
+    def _parts(self) -> Iterator[Any]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise TypeError(f"ChainDataset only supports IterableDataset, found {type(dataset).__name__}")
+            yield dataset
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.chain.from_iterable(self._parts())
+
+    def __len__(self) -> int:
+        return sum(len(dataset) for dataset in self._parts())
+
+
 class ConcatDataset(Dataset):
-    """Several data sets one after the other."""
+    """Several data sets one after the other.
+
+    Example
+    -------
+    >>> from rustorch.data import ConcatDataset
+    >>> both = ConcatDataset([range(3), range(10, 12)])
+    >>> len(both), both[3], both.cumulative_sizes
+    (5, 10, [3, 5])
+    """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         self.datasets = list(datasets)
@@ -97,11 +186,23 @@ class ConcatDataset(Dataset):
         which = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
 
+    @property
+    def cummulative_sizes(self) -> List[int]:
+        """The old spelling of ``cumulative_sizes``."""
+        warnings.warn("cummulative_sizes attribute is renamed to cumulative_sizes", DeprecationWarning, stacklevel=2)
+        return self.cumulative_sizes
+
 
 class Subset(Dataset):
     """The samples of a data set at the given indices."""
 
     def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
+        kind = type(self)
+        if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
+            raise NotImplementedError(
+                f"{kind.__name__} overrides __getitem__ but not __getitems__: a DataLoader asks for whole batches by "
+                "__getitems__(indices), so override it too, for instance by [self[i] for i in indices]"
+            )
         self.dataset = dataset
         self.indices = indices
 
@@ -133,8 +234,12 @@ def random_split(
     (8, 2)
     """
     total = len(dataset)  # type: ignore[arg-type]
-    if all(isinstance(length, float) for length in lengths) and math.isclose(sum(lengths), 1) and sum(lengths) <= 1 + 1e-9:
-        counts = [math.floor(total * fraction) for fraction in lengths]
+    if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
+        counts = []
+        for i, fraction in enumerate(lengths):
+            if not 0 <= fraction <= 1:
+                raise ValueError(f"Fraction at index {i} is not between 0 and 1")
+            counts.append(math.floor(total * fraction))
         for i in range(total - sum(counts)):  # what rounding left over, one each
             counts[i % len(counts)] += 1
         for i, count in enumerate(counts):
@@ -143,7 +248,7 @@ def random_split(
         lengths = counts
     if sum(lengths) != total:
         raise ValueError(
-            f"Sum of input lengths does not equal the length of the input dataset: {list(lengths)} for {total} samples"
+            f"Sum of input lengths does not equal the length of the input dataset! {list(lengths)} for {total} samples"
         )
     order = rustorch.randperm(total, generator=generator).tolist()
     ends = list(itertools.accumulate(int(length) for length in lengths))

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import multiprocessing
+import multiprocessing.context
+import os
 import random
+import warnings
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 import numpy as np
@@ -18,10 +23,99 @@ __all__ = ["DataLoader", "get_worker_info"]
 
 
 def get_worker_info() -> Any:
-    """In a worker process: its ``id``, ``num_workers``, ``seed`` and ``dataset``; elsewhere None."""
+    """In a worker process: its ``id``, ``num_workers``, ``seed`` and ``dataset``; elsewhere None.
+
+    >>> from rustorch.data import get_worker_info
+    >>> get_worker_info() is None
+    True
+    """
     from rustorch.data import workers
 
     return workers.worker_info()
+
+
+_FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _class_of_sources(dataset: Any) -> Optional[type]:
+    """The class that says what the tensors of a data set are."""
+    return next((kind for kind in type(dataset).__mro__ if "batch_sources" in vars(kind)), None)
+
+
+def _check_options(
+    num_workers: int, timeout: float, prefetch_factor: Optional[int], persistent_workers: bool, pin_memory: bool, device: str
+) -> None:
+    if num_workers < 0:
+        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+    if timeout < 0:
+        raise ValueError("timeout option should be non-negative")
+    if num_workers == 0 and timeout > 0:
+        raise ValueError("timeout option needs num_workers > 0: it is how long to wait for a worker")
+    if num_workers == 0 and prefetch_factor is not None:
+        raise ValueError(
+            "prefetch_factor option could only be specified in multiprocessing. "
+            "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+        )
+    if prefetch_factor is not None and prefetch_factor < 1:
+        raise ValueError("prefetch_factor option should be positive")
+    if num_workers == 0 and persistent_workers:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+    if pin_memory and device:
+        warnings.warn(f"pin_memory_device is deprecated, ignore pin_memory_device={device!r}.", stacklevel=3)
+    if pin_memory:
+        warnings.warn(
+            "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+            stacklevel=3,
+        )
+
+
+class _Batches:
+    """One pass over a loader: an iterator that counts what was taken out."""
+
+    def __init__(self, loader: "DataLoader", batches: Iterator[Any], skip: int) -> None:
+        self._loader = loader
+        self._batches = batches
+        self._next = batches.__next__
+        loader._taken = skip
+
+    def __iter__(self) -> "_Batches":
+        return self
+
+    def __next__(self) -> Any:
+        loader = self._loader
+        try:
+            batch = self._next()
+        except StopIteration:
+            loader._taken = 0
+            loader._start_state = None
+            raise
+        loader._taken += 1
+        if loader._said_length is not None and loader._taken > loader._said_length:
+            self._warn()
+        return batch
+
+    def _warn(self) -> None:
+        loader = self._loader
+        text = (
+            f"Length of IterableDataset {loader.dataset} was reported to be {loader._said_length} (when accessing "
+            f"len(dataloader)), but {loader._taken} samples have been fetched. "
+        )
+        if loader.num_workers:
+            text += "Each worker iterates over the whole data set: divide it in __iter__ by get_worker_info()."
+        warnings.warn(text, stacklevel=3)
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def close(self) -> None:
+        """End the pass; what was made ahead is thrown away."""
+        close = getattr(self._batches, "close", None)
+        if close is not None:
+            close()
 
 
 class DataLoader:
@@ -42,19 +136,27 @@ class DataLoader:
     collate_fn : callable, optional
         Makes a batch of a list of samples; by default :func:`default_collate`.
     pin_memory : bool, default False
-        There is no GPU memory to copy to on a CPU: True changes nothing, as in PyTorch without a GPU.
+        There is no GPU memory to copy to on a CPU: True warns and changes nothing, as in PyTorch without a GPU.
     drop_last : bool, default False
         Leave out a last batch that is smaller.
     timeout : float, default 0
         Seconds to wait for a worker process before it is an error; 0 waits as long as it lives.
     worker_init_fn : callable, optional
-        Called with the worker's number at the start of each worker process.
+        Called with the worker's number at the start of each worker process, after the random numbers of Python, NumPy
+        and rustorch were seeded with ``get_worker_info().seed``.
+    multiprocessing_context : str or context, optional
+        How worker processes start: "fork" (the default), "spawn", "forkserver".
     generator : Generator, optional
         For the order, and the seeds of the workers.
     prefetch_factor : int, default 2
         Batches made ahead by each worker.
     persistent_workers : bool, default False
         Keep worker processes from epoch to epoch.
+    in_order : bool, default True
+        Whether batches come in the order of the sampler; False hands out what is ready first.
+
+    Random numbers inside samples (of Python, NumPy and rustorch) are seeded for each batch from the generator's seed, the
+    epoch and the number of the batch: batches are the same whatever ``num_workers`` is.
 
     A loader knows how many batches were taken out: :meth:`state_dict` holds the position and the state of the order's
     generator, and after :meth:`load_state_dict` the next pass goes on from there.
@@ -74,18 +176,16 @@ class DataLoader:
         collate_fn: Optional[Callable[[List[Any]], Any]] = None, pin_memory: bool = False, drop_last: bool = False,
         timeout: float = 0, worker_init_fn: Optional[Callable[[int], None]] = None, multiprocessing_context: Any = None,
         generator: Optional["rustorch.Generator"] = None, *, prefetch_factor: Optional[int] = None,
-        persistent_workers: bool = False, pin_memory_device: str = "",
+        persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
     ) -> None:
-        if num_workers < 0:
-            raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
-        if timeout < 0:
-            raise ValueError("timeout option should be non-negative")
-        if num_workers == 0 and prefetch_factor is not None:
-            raise ValueError("prefetch_factor option could only be specified when num_workers > 0")
-        if num_workers == 0 and persistent_workers:
-            raise ValueError("persistent_workers option needs num_workers > 0")
-        if prefetch_factor is not None and prefetch_factor < 1:
-            raise ValueError("prefetch_factor option should be positive")
+        self.iterable = isinstance(dataset, IterableDataset)
+        _check_options(num_workers, timeout, prefetch_factor, persistent_workers, pin_memory, pin_memory_device)
+        if self.iterable:
+            for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+                if value is not None:
+                    raise ValueError(
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
+                    )
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
@@ -96,19 +196,18 @@ class DataLoader:
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         elif batch_size is not None and (not isinstance(batch_size, int) or batch_size <= 0):
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
-        self.iterable = isinstance(dataset, IterableDataset)
-        if self.iterable and (shuffle or sampler is not None or batch_sampler is not None):
-            raise ValueError("an IterableDataset gives its own order: shuffle, sampler and batch_sampler do not apply")
         self.dataset = dataset
         self.num_workers = num_workers
-        self.prefetch_factor = 2 if prefetch_factor is None else prefetch_factor
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
         self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
         self.drop_last = drop_last
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
         self.multiprocessing_context = multiprocessing_context
         self.generator = generator
         self.persistent_workers = persistent_workers
+        self.in_order = in_order
         self.batch_size = batch_size
         if sampler is None and not self.iterable:
             if not hasattr(dataset, "__len__"):
@@ -124,10 +223,51 @@ class DataLoader:
         self._taken = 0  # batches of the pass that is under way, or of the last one
         self._start_state: Any = None  # of the order's generator, when that pass began
         self._resume: Any = None
+        self._said_length: Optional[int] = None  # of an iterable data set, when len() was last asked for
+        self._fixed = True
+        if num_workers > _cores() and self._sources() is None:
+            warnings.warn(
+                f"This DataLoader will create {num_workers} worker processes in total. Our suggested max number of worker in "
+                f"current system is {_cores()}, which is smaller than what this DataLoader is going to create. Please be aware "
+                "that excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to "
+                "avoid potential slowness/freeze if necessary.",
+                stacklevel=2,
+            )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and "_fixed" in self.__dict__:
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+        super().__setattr__(name, value)
+
+    @property
+    def multiprocessing_context(self) -> Any:
+        """How worker processes start: a context of :mod:`multiprocessing`, or None for "fork"."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        if context is not None and self.num_workers == 0:
+            raise ValueError(
+                "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers=0"
+            )
+        if isinstance(context, str):
+            methods = multiprocessing.get_all_start_methods()
+            if context not in methods:
+                raise ValueError(
+                    f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
+                    f"multiprocessing_context={context!r}"
+                )
+            context = multiprocessing.get_context(context)
+        if context is not None and not isinstance(context, multiprocessing.context.BaseContext):
+            raise TypeError(
+                "multiprocessing_context option should be a valid context object or a string specifying the start method, but "
+                f"got multiprocessing_context={context}"
+            )
+        self._context = context
 
     def __len__(self) -> int:
         if self.iterable:
-            n = len(self.dataset)
+            n = self._said_length = len(self.dataset)
             if self.batch_size is None:
                 return n
             return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
@@ -143,16 +283,8 @@ class DataLoader:
         else:
             from rustorch.data import workers
 
-            batches = workers.batches(self, plan, skip, seed)
-        return self._counted(batches, skip)
-
-    def _counted(self, batches: Iterator[Any], skip: int) -> Iterator[Any]:
-        self._taken = skip
-        for batch in batches:
-            self._taken += 1
-            yield batch
-        self._taken = 0
-        self._start_state = None
+            batches = workers.start(self, plan, skip, seed)
+        return _Batches(self, batches, skip)
 
     # ------------------------------------------------------------------------------------------ in C
 
@@ -163,8 +295,10 @@ class DataLoader:
         dataset = self.dataset
         while type(dataset) is Subset:
             dataset = dataset.dataset
-        describe = getattr(dataset, "batch_sources", None)
-        return describe() if callable(describe) else None
+        kind = _class_of_sources(dataset)
+        if kind is None or getattr(type(dataset), "__getitem__", None) is not getattr(kind, "__getitem__", None):
+            return None  # nothing to batch in C, or a subclass that gives other samples
+        return dataset.batch_sources()
 
     def _rows(self, indices: Any) -> Any:
         """Indices of the data set as rows of its tensors."""
@@ -185,7 +319,7 @@ class DataLoader:
         for order, size, drop_last in passes:
             rows = rustorch.tensor(self._rows(order), dtype=rustorch.int64)
             threads = self.num_workers if self._own_batches else 0
-            depth = max(1, self.num_workers * self.prefetch_factor)
+            depth = max(1, self.num_workers * (self.prefetch_factor or 1))
             for batch in _C._BatchLoader(sources, rows, size, drop_last, threads, depth):
                 yield list(batch)
 
@@ -193,8 +327,14 @@ class DataLoader:
 
     def _in_process(self, plan: Iterable[Any], skip: int, seed: int) -> Iterator[Any]:
         if self.iterable:
-            yield from fetch_iterable(self.dataset, self.batch_size, self.drop_last, self.collate_fn, skip)
-            return
+            stream = fetch_iterable(self.dataset, self.batch_size, self.drop_last, self.collate_fn)
+            for number in itertools.count():
+                with seeded(seed, number):
+                    batch = next(stream, END)
+                if batch is END:
+                    return
+                if number >= skip:
+                    yield batch
         for number, indices in enumerate(plan):
             if number >= skip:
                 with seeded(seed, number):
@@ -238,15 +378,20 @@ class DataLoader:
         self._resume = state if "generator" in state else None
 
 
+def seed_batch(seed: int, number: int) -> None:
+    """Seed Python's, NumPy's and rustorch's random numbers for one batch of a pass."""
+    value = (seed + 0x9E3779B97F4A7C15 * (number + 1)) % 2**63
+    random.seed(value)
+    np.random.seed([value & 0xFFFFFFFF, value >> 32])
+    rustorch.manual_seed(value)
+
+
 @contextlib.contextmanager
 def seeded(seed: int, number: int) -> Iterator[None]:
     """Python's, NumPy's and rustorch's random numbers follow from the pass and the batch alone, and not from who
     makes the batch; afterwards they go on as if nothing had been drawn."""
     python, array, own = random.getstate(), np.random.get_state(), rustorch.get_rng_state()
-    value = (seed + 0x9E3779B97F4A7C15 * (number + 1)) % 2**63
-    random.seed(value)
-    np.random.seed([value & 0xFFFFFFFF, value >> 32])
-    rustorch.manual_seed(value)
+    seed_batch(seed, number)
     try:
         yield
     finally:
@@ -263,20 +408,19 @@ def fetch(dataset: Any, indices: Any, collate: Callable[[Any], Any]) -> Any:
     return collate(many(list(indices)) if callable(many) else [dataset[i] for i in indices])
 
 
+END: Any = object()  # behind the last batch
+
+
 def fetch_iterable(
-    dataset: Any, batch_size: Optional[int], drop_last: bool, collate: Callable[[Any], Any], skip: int = 0
+    dataset: Any, batch_size: Optional[int], drop_last: bool, collate: Callable[[Any], Any]
 ) -> Iterator[Any]:
     """Batches of a data set that only knows an order."""
     samples = iter(dataset)
-    number = 0
+    if batch_size is None:
+        yield from map(collate, samples)
+        return
     while True:
-        batch = []
-        for sample in samples:
-            batch.append(sample)
-            if batch_size is None or len(batch) == batch_size:
-                break
-        if not batch or (batch_size is not None and drop_last and len(batch) < batch_size):
+        batch = list(itertools.islice(samples, batch_size))
+        if not batch or (drop_last and len(batch) < batch_size):
             return
-        if number >= skip:
-            yield collate(batch[0] if batch_size is None else batch)
-        number += 1
+        yield collate(batch)

@@ -48,7 +48,22 @@ def _fresh_generator() -> "rustorch.Generator":
 
 
 class RandomSampler(Sampler):
-    """A random order: without replacement each sample once, with it ``num_samples`` draws."""
+    """A random order.
+
+    Parameters
+    ----------
+    data_source : anything with a length
+    replacement : bool, default False
+        Whether an index may come again before all others have come.
+    num_samples : int, optional
+        How many indices one pass gives; by default as many as there are samples.
+    generator : Generator, optional
+        By default the numbers follow from rustorch's default generator.
+
+    >>> from rustorch.data import RandomSampler
+    >>> sorted(RandomSampler(range(4)))
+    [0, 1, 2, 3]
+    """
 
     def __init__(
         self, data_source: Any, replacement: bool = False, num_samples: Optional[int] = None,
@@ -84,7 +99,12 @@ class RandomSampler(Sampler):
 
 
 class SubsetRandomSampler(Sampler):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    >>> from rustorch.data import SubsetRandomSampler
+    >>> sorted(SubsetRandomSampler([7, 2, 5]))
+    [2, 5, 7]
+    """
 
     def __init__(self, indices: Sequence[int], generator: Optional["rustorch.Generator"] = None) -> None:
         self.indices = indices
@@ -99,7 +119,20 @@ class SubsetRandomSampler(Sampler):
 
 
 class WeightedRandomSampler(Sampler):
-    """Indices drawn with probabilities in proportion to ``weights``."""
+    """Indices drawn with probabilities in proportion to ``weights``.
+
+    Parameters
+    ----------
+    weights : sequence of float, one a sample; they need not sum to 1
+    num_samples : int
+    replacement : bool, default True
+        Whether an index may be drawn twice.
+    generator : Generator, optional
+
+    >>> from rustorch.data import WeightedRandomSampler
+    >>> list(WeightedRandomSampler([0.0, 1.0, 0.0], 3))
+    [1, 1, 1]
+    """
 
     def __init__(
         self, weights: Sequence[float], num_samples: int, replacement: bool = True,
@@ -107,6 +140,8 @@ class WeightedRandomSampler(Sampler):
     ) -> None:
         if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
             raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        if not isinstance(replacement, bool):
+            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = rustorch.as_tensor(weights, dtype=rustorch.float64)
         if self.weights.dim() != 1:
             raise ValueError(f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}")
@@ -123,7 +158,12 @@ class WeightedRandomSampler(Sampler):
 
 
 class BatchSampler(Sampler):
-    """Indices of another sampler in lists of ``batch_size``."""
+    """Indices of another sampler in lists of ``batch_size``; ``drop_last`` leaves out a last list that is shorter.
+
+    >>> from rustorch.data import BatchSampler, SequentialSampler
+    >>> list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Union[Sampler, Iterable[int]], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:

@@ -14,11 +14,13 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
+import random
 import signal
 import socket
 import sys
 import time
 import traceback
+import weakref
 from multiprocessing import reduction
 from typing import Any, Deque, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -140,11 +142,14 @@ def _receive(connection: socket.socket) -> Tuple[int, str, Any]:
 
 def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> None:
     global _info
-    from rustorch.data.loader import fetch, fetch_iterable, seeded
+    from rustorch.data.loader import END, fetch, fetch_iterable, seed_batch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     rustorch.set_num_threads(1)
     _info = info
+    random.seed(info.seed)
+    np.random.seed([info.seed & 0xFFFFFFFF, info.seed >> 32])
+    rustorch.manual_seed(info.seed)
     try:
         if loader.worker_init_fn is not None:
             loader.worker_init_fn(info.id)
@@ -161,14 +166,14 @@ def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> 
             return
         number, indices, seed = task
         try:
-            with seeded(seed, number):
-                if loader.iterable:
-                    if indices == "begin":
-                        stream = fetch_iterable(loader.dataset, loader.batch_size, loader.drop_last, loader.collate_fn)
-                    batch = next(stream, _END)
-                else:
-                    batch = fetch(loader.dataset, indices, loader.collate_fn)
-            if batch is _END:
+            seed_batch(seed, number)
+            if loader.iterable:
+                if indices == "begin":
+                    stream = fetch_iterable(loader.dataset, loader.batch_size, loader.drop_last, loader.collate_fn)
+                batch = next(stream, END)
+            else:
+                batch = fetch(loader.dataset, indices, loader.collate_fn)
+            if batch is END:
                 _send(results, number, "end", None)
             else:
                 _send(results, number, "batch", batch)
@@ -176,9 +181,6 @@ def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> 
             return  # the parent is gone
         except Exception:
             _send(results, number, "error", _described(info.id))
-
-
-_END = object()
 
 
 def _described(worker: int) -> Tuple[str, str, str]:
@@ -230,41 +232,94 @@ class _Plain:
             setattr(self, name, getattr(loader, name))
 
 
+def _end_workers(workers: List[_Worker], owner: int) -> None:
+    """Those that do not end by themselves within a second are killed. A forked child inherits the pool, not the workers."""
+    if os.getpid() != owner:
+        return
+    for worker in workers:
+        worker.stop()
+    deadline = time.monotonic() + 1.0
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
 class WorkerPool:
-    """The worker processes of one loader."""
+    """The worker processes of one loader, and what they owe."""
 
     def __init__(self, loader: Any, seed: int) -> None:
-        context = loader.multiprocessing_context
-        if context is None or isinstance(context, str):
-            context = multiprocessing.get_context(context or "fork")
-        self.workers = [_Worker(context, loader, i, seed) for i in range(loader.num_workers)]
-        self.closed = False
+        context = loader.multiprocessing_context or multiprocessing.get_context("fork")
+        self.timeout = loader.timeout or None
+        self.asked: List[Deque[int]] = [collections.deque() for _ in range(loader.num_workers)]  # numbers of batches
+        self.owner: Any = None  # the pass that works with it
+        self.workers: List[_Worker] = []
+        # not __del__: in a cycle of garbage the pipes could be gone before it runs
+        self._end = weakref.finalize(self, _end_workers, self.workers, os.getpid())
+        for i in range(loader.num_workers):
+            self.workers.append(_Worker(context, loader, i, seed))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the workers were ended."""
+        return not self._end.alive
+
+    def send(self, worker: _Worker, number: int, indices: Any, seed: int) -> None:
+        """Ask a worker for a batch."""
+        try:
+            worker.tasks.send((number, indices, seed))
+        except (BrokenPipeError, OSError):
+            pass  # it ended; what it said last, or how it died, comes when its answer is waited for
+        self.asked[worker.number].append(number)
+
+    def _dead(self, worker: _Worker) -> None:
+        raise RuntimeError(
+            f"DataLoader worker {worker.number} (process {worker.process.pid}) {worker.died()} while it made batches: "
+            "out of memory is the usual cause; try fewer workers or smaller batches"
+        )
+
+    def wait_for(self, candidates: List[_Worker]) -> Tuple[_Worker, str, Any]:
+        """The oldest batch that one of these workers owes, whoever is first."""
+        places = {worker.results: worker for worker in candidates}
+        watched = [*places, *(worker.process.sentinel for worker in candidates)]
+        ready = multiprocessing.connection.wait(watched, self.timeout)
+        if not ready:
+            raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+        worker = next((places[place] for place in ready if place in places), None)
+        if worker is None:
+            self._dead(next(w for w in candidates if w.process.sentinel in ready))
+        number = self.asked[worker.number].popleft()
+        try:
+            got, kind, value = _receive(worker.results)
+        except (EOFError, ConnectionResetError):
+            self._dead(worker)
+        assert got in (number, -1)
+        return worker, kind, value
+
+    def drain(self) -> None:
+        """Take out what a pass that was given up had asked for."""
+        for worker in self.workers:
+            while self.asked[worker.number]:
+                self.wait_for([worker])
 
     def close(self) -> None:
-        """End all workers; those that do not end by themselves within a second are killed."""
-        if self.closed:
-            return
-        self.closed = True
-        for worker in self.workers:
-            worker.stop()
-        deadline = time.monotonic() + 1.0
-        for worker in self.workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-
-    def __del__(self) -> None:
-        if not sys.is_finalizing():
-            self.close()
+        """End all workers."""
+        self._end()
 
 
 def _pool_of(loader: Any, seed: int) -> WorkerPool:
     pool = loader._pool
-    if pool is None or pool.closed:
-        pool = WorkerPool(loader, seed)
-        if loader.persistent_workers:
-            loader._pool = pool
+    if pool is not None and not pool.closed:
+        try:
+            pool.drain()
+            return pool
+        except BaseException:
+            pool.close()
+            raise
+    pool = WorkerPool(loader, seed)
+    if loader.persistent_workers:
+        loader._pool = pool
     return pool
 
 
@@ -291,83 +346,71 @@ class _Pass:
         self.seed = seed
         self.plan = enumerate(plan) if plan is not None else None
         self.skip = skip
-        self.asked: List[Deque[int]] = [collections.deque() for _ in pool.workers]
         self.ended = set()
         self.next_asked = 0
+        pool.owner = self
 
     def ask(self, worker: _Worker) -> None:
         """Give a worker its next task, if there is one."""
         if self.plan is None:
-            if worker.number in self.ended:
-                return
-            first = self.next_asked < len(self.pool.workers)  # the first task of each starts its stream
-            self._send(worker, self.next_asked, "begin" if first else "next")
+            if worker.number not in self.ended:
+                first = self.next_asked < len(self.pool.workers)  # the first task of each starts its stream
+                self.pool.send(worker, self.next_asked, "begin" if first else "next", self.seed)
+                self.next_asked += 1
             return
         for number, indices in self.plan:
-            self.next_asked = number
             if number >= self.skip:
-                self._send(worker, number, indices)
+                self.pool.send(worker, number, indices, self.seed)
                 return
 
-    def _send(self, worker: _Worker, number: int, indices: Any) -> None:
+    def ask_ahead(self) -> None:
+        """Fill the queues of all workers."""
+        for _ in range(self.loader.prefetch_factor):
+            for worker in self.pool.workers:
+                self.ask(worker)
+
+    def candidates(self, turn: int) -> List[_Worker]:
+        """The worker whose turn it is; without order, all that owe something."""
+        owing = [worker for worker in self.pool.workers if self.pool.asked[worker.number]]
+        if not self.loader.in_order:
+            return owing
+        n = len(self.pool.workers)
+        return [min(owing, key=lambda worker: (worker.number - turn) % n)]
+
+    def batches(self) -> Iterator[Any]:
+        """All batches."""
+        turn, skipped, finished = 0, 0, False
         try:
-            worker.tasks.send((number, indices, self.seed))
-        except (BrokenPipeError, OSError):
-            self._dead(worker)
-        self.asked[worker.number].append(number)
-        self.next_asked = number + 1
-
-    def _dead(self, worker: _Worker) -> None:
-        raise RuntimeError(
-            f"DataLoader worker {worker.number} (process {worker.process.pid}) {worker.died()} while it made batches: "
-            "out of memory is the usual cause; try fewer workers or smaller batches"
-        )
-
-    def wait_for(self, worker: _Worker) -> Tuple[str, Any]:
-        """The oldest batch that this worker owes."""
-        number = self.asked[worker.number].popleft()
-        timeout = self.loader.timeout or None
-        ready = multiprocessing.connection.wait([worker.results, worker.process.sentinel], timeout)
-        if not ready:
-            raise RuntimeError(f"DataLoader timed out after {timeout} seconds")
-        if worker.results not in ready:
-            self._dead(worker)
-        try:
-            got, kind, value = _receive(worker.results)
-        except (EOFError, ConnectionResetError):
-            self._dead(worker)
-        assert got in (number, -1)
-        return kind, value
+            while any(self.pool.asked):
+                worker, kind, value = self.pool.wait_for(self.candidates(turn))
+                turn = worker.number + 1
+                if kind == "error":
+                    _raise(value)
+                if kind == "end":
+                    self.ended.add(worker.number)
+                    continue
+                self.ask(worker)
+                if self.plan is None and skipped < self.skip:
+                    skipped += 1
+                    continue
+                yield value
+                if self.pool.owner is not self:
+                    raise RuntimeError("this pass over the DataLoader has ended: a newer one uses its persistent workers")
+            finished = True
+        finally:
+            # workers that are kept go on; what a pass that was given up had asked for is taken out before the next
+            dead = any(not worker.process.is_alive() for worker in self.pool.workers)
+            if self.pool.owner is self and (not self.loader.persistent_workers or (dead and not finished)):
+                self.pool.close()
 
 
-def batches(loader: Any, plan: Optional[Iterable[Any]], skip: int, seed: int) -> Iterator[Any]:
-    """The batches of one pass, in order."""
+def start(loader: Any, plan: Optional[Iterable[Any]], skip: int, seed: int) -> Iterator[Any]:
+    """The batches of one pass; workers begin at once."""
     pool = _pool_of(loader, seed)
     run = _Pass(loader, pool, plan, skip, seed)
-    finished = False
     try:
-        for _ in range(loader.prefetch_factor):
-            for worker in pool.workers:
-                run.ask(worker)
-        turn = 0
-        skipped = 0
-        while any(run.asked):
-            worker = pool.workers[turn % len(pool.workers)]
-            turn += 1
-            if not run.asked[worker.number]:
-                continue
-            kind, value = run.wait_for(worker)
-            if kind == "error":
-                _raise(value)
-            if kind == "end":
-                run.ended.add(worker.number)
-                continue
-            run.ask(worker)
-            if plan is None and skipped < skip:
-                skipped += 1
-                continue
-            yield value
-        finished = True
-    finally:
-        if not (finished and loader.persistent_workers):
-            pool.close()
+        run.ask_ahead()
+    except BaseException:
+        pool.close()
+        raise
+    return run.batches()

@@ -1,5 +1,11 @@
-"""Helpers around training."""
+"""Tools beside the networks: data sets and loaders under the path that PyTorch has them at, checkpointing of activations."""
 
-from . import checkpoint
+import importlib as _importlib
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "data"]
+
+
+def __getattr__(name):  # imported when first asked for
+    if name in __all__:
+        return _importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module 'rustorch.utils' has no attribute '{name}'")

@@ -1,5 +1,12 @@
 """Data sets that are read from local files."""
 
-from rustorch.data.datasets.mnist import MNIST, FashionMNIST, read_idx
+from rustorch.data.datasets.cifar import CIFAR10, CIFAR100
+from rustorch.data.datasets.fake import FakeData
+from rustorch.data.datasets.folder import DatasetFolder, ImageFolder
+from rustorch.data.datasets.hdf5 import HDF5Dataset
+from rustorch.data.datasets.mnist import KMNIST, MNIST, FashionMNIST, read_idx
 
-__all__ = ["FashionMNIST", "MNIST", "read_idx"]
+__all__ = [
+    "CIFAR10", "CIFAR100", "DatasetFolder", "FakeData", "FashionMNIST", "HDF5Dataset", "ImageFolder", "KMNIST", "MNIST",
+    "read_idx",
+]  # fmt: skip

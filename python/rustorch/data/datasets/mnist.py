@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST, and the IDX format they come in."""
+"""MNIST, Fashion-MNIST, Kuzushiji-MNIST, and the IDX format they come in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rustorch import Tensor, _C
 from rustorch.data.dataset import Dataset
 from rustorch.data.transforms import as_affine
 
-__all__ = ["MNIST", "FashionMNIST", "read_idx"]
+__all__ = ["KMNIST", "MNIST", "FashionMNIST", "read_idx"]
 
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -168,3 +168,10 @@ class FashionMNIST(MNIST):
     classes = [
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip
+
+
+class KMNIST(MNIST):
+    """70,000 images of cursive Japanese characters in the format of MNIST: see there. Source: Clanuwat et al., arXiv 1812.01718."""
+
+    _folder = "KMNIST"
+    classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
