@@ -13,16 +13,19 @@ abs absolute acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh 
 exp2 expm1 fix floor frac hardsigmoid hardswish isfinite isinf isnan log log10 log1p log2 logical_not logsigmoid mish neg
 negative reciprocal relu relu6 round rsqrt selu sigmoid sign silu sin sinh softsign sqrt square tan tanh tanhshrink trunc
 nan_to_num gelu celu elu leaky_relu softplus hardtanh softshrink hardshrink t adjoint fliplr flipud squeeze ravel clone
-contiguous nonzero argwhere empty_like zeros_like ones_like rand_like randn_like zero_ random_ uniform_ normal_
+contiguous argwhere empty_like zeros_like ones_like rand_like randn_like zero_ random_ uniform_ normal_
 exponential_ bernoulli_ flatten tril triu diag sum mean prod amax amin max min aminmax argmax argmin var std var_mean std_mean
 norm linalg_vector_norm all any count_nonzero nansum sort argsort unbind
+angle deg2rad rad2deg digamma lgamma frexp i0 isneginf isposinf isreal logit positive sgn signbit sinc special_entr special_erfcx
+special_i0e special_i1 special_i1e special_log_ndtr special_ndtr mode msort median nanmedian nanmean diagflat trace rot90 pdist
+cauchy_ log_normal_
 """
 BINARY = """
 add sub subtract rsub mul multiply div divide true_divide floor_divide remainder fmod pow maximum minimum fmax fmin hypot
 copysign eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or logical_xor atan2 arctan2 max
-min expand_as view_as reshape_as copy_
+min expand_as view_as reshape_as copy_ logaddexp logaddexp2 heaviside nextafter xlogy special_xlog1py float_power dist kron inner
 """
-BITS = "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift"
+BITS = "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift gcd lcm"
 LOSSES = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy_with_logits binary_cross_entropy"
 OTHERS = """
 empty((2, 3)); zeros((2, 3)); ones((2, 3)); rand((2, 3)); randn((2, 3)); full((2, 3), 1.5); scalar_tensor(1.5); arange(1, 9, 2)
@@ -68,14 +71,50 @@ cross_entropy(x, c2, f3, ignore_index=1, reduction="mean", label_smoothing=0.1);
 binary_cross_entropy(u, u, u, reduction="sum"); binary_cross_entropy_with_logits(x, u, u, pos_weight=f3, reduction="sum")
 smooth_l1_loss(x, y, reduction="mean", beta=0.5); huber_loss(x, y, reduction="mean", delta=0.5)
 kl_div(x, u, reduction="sum", log_target=True)
+addr(x, f2, f3, beta=2, alpha=3); ldexp(x, i); logit(x, 0.25); mvlgamma(y, 2); polygamma(1, x); xlogy(2, x); xlogy(x, 2)
+special_xlog1py(x, 2); float_power(2, x); float_power(x, 2); dist(x, y, 3); cdist(x, y, 2.0); pdist(x, 3.0)
+cdist(x, y, 1.5, "donot_use_mm_for_euclid_dist"); cross(x, y, 1); det(sq); inverse(sq); logdet(sq); slogdet(sq)
+linalg_cholesky(sq); linalg_eigh(sq); linalg_qr(x); linalg_solve(sq, m32); linalg_svd(x); diagflat(x, 1)
+cummax(x, 1); cummin(x, 1); logcumsumexp(x, 1); diff(x, 1, 1, prepend=x, append=y); kthvalue(x, 2, 1, True); mode(x, 1, True)
+median(x, 1, True); nanmedian(x, 1, True); nanmean(x, 1, True, dtype=f32); bucketize(x, f3, out_int32=True, right=True)
+bucketize(1.0, f3); searchsorted(f3, x, out_int32=True, right=True); searchsorted(f3, f3, side="right", sorter=v3)
+searchsorted(f3, 1.0); put(x, v2, f2, True); index_reduce(x, 1, v2, m22, "prod", include_self=False)
+select_scatter(x, f2, 1, 0); slice_scatter(x, y, 0, 0, 2, 1); diagonal_scatter(x, f2, 0, 0, 1); rot90(x, 1, (0, 1))
+column_stack([x, y]); dstack([x, y]); dsplit(t3, 2); dsplit(t3, (1,)); binomial(y, u); poisson(u); cauchy_(x, 0.5, 1.5)
+geometric_(x, 0.5); log_normal_(x, 1.0, 2.0); feature_alpha_dropout(img, 0.5, True); rms_norm(x, (3,), f3, 1e-5)
+conv3d(vol, ker3, f3, 1, 1, 1, 1); conv_transpose3d(vol, kert3, f3, 1, 1, 0, 1, 1); max_pool3d(vol, 2, 2, 1, 1, False)
+max_pool3d_with_indices(vol, 2, 2, 1, 1, False); avg_pool3d(vol, 2, 2, 1, False, True, 3); adaptive_avg_pool3d(vol, (2, 2, 2))
+adaptive_max_pool3d(vol, (2, 2, 2)); adaptive_max_pool3d_with_indices(vol, (2, 2, 2)); pixel_shuffle(quad, 2)
+pixel_unshuffle(quad, 2); channel_shuffle(quad, 2); im2col(img, 2, 1, 0, 1); col2im(cols, 5, 2, 1, 0, 1)
+interpolate(sig, (7,), mode="linear", align_corners=True); interpolate(img, (7, 7))
+interpolate(vol, (3, 3, 3), mode="nearest-exact"); scaled_dot_product_attention(q4, q4, q4, None, 0.0, True, scale=0.5)
+scaled_dot_product_attention(q4, q4, q4, m33, 0.5, False, enable_gqa=True)
+_scaled_dot_product_attention_math(q4, q4, q4, m33, 0.0, False, scale=0.5)
+ctc_loss_each(logs, labels, in2, out2, 0, False)
+"""
+# Without a counterpart in PyTorch.
+OURS = """
+_rnn_layer(t3, m22, m22, m82, m82, f8, f8, None, None, mode="lstm", reverse=True)
+_rnn_layer(pack, m22, None, m62, m62, mode="gru", batch_sizes=v21); sample_gather(sig, taps, ones); sample_taps(t3, (4, 5))
+sample_taps(t3, (4, 5), "nearest", "border", True); sample_taps_backward(ones4, t3, (4, 5), "bilinear", "zeros", False)
+interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0)
 """
 
 
+def separate(text):
+    return [call.strip() for line in text.strip().splitlines() for call in line.split(";")]
+
+
 def right_calls():
-    """The text of every call."""
+    """The text of every call that PyTorch has too."""
     calls = [f"{name}(x)" for name in UNARY.split()] + [f"{name}(x, y)" for name in BINARY.split()]
     calls += [f"{name}(i, i)" for name in BITS.split()] + [f'{name}(u, u, reduction="mean")' for name in LOSSES.split()]
-    return calls + [call.strip() for line in OTHERS.strip().splitlines() for call in line.split(";")]
+    return calls + separate(OTHERS)
+
+
+def our_calls():
+    """The text of those that PyTorch does not have."""
+    return separate(OURS)
 
 
 def values(m):
@@ -88,6 +127,12 @@ def values(m):
         "m22": m.ones(2, 2), "m32": m.ones(3, 2), "t3": m.ones(2, 2, 2), "img": m.arange(50.0).reshape(1, 2, 5, 5),
         "sig": m.arange(10.0).reshape(1, 2, 5), "ker": m.ones(3, 2, 3, 3), "kern1": m.ones(3, 2, 3),
         "kert": m.ones(2, 3, 3, 3), "kert1": m.ones(2, 3, 3),
+        "vol": m.arange(128.0).reshape(1, 2, 4, 4, 4), "ker3": m.ones(3, 2, 2, 2, 2), "kert3": m.ones(2, 3, 2, 2, 2),
+        "quad": m.arange(64.0).reshape(1, 4, 4, 4), "cols": m.ones(1, 8, 16), "q4": m.arange(24.0).reshape(1, 2, 3, 4) * 0.125,
+        "m33": m.ones(3, 3), "sq": m.eye(3) * 2 + 0.5, "f32": m.float32, "logs": (m.arange(24.0) * 0.125).reshape(4, 2, 3),
+        "labels": m.tensor([[1, 2], [2, 1]]), "in2": m.tensor([4, 3]), "out2": m.tensor([2, 1]),
+        "m82": m.ones(8, 2), "m62": m.ones(6, 2), "f8": m.ones(8), "pack": m.ones(3, 2), "v21": m.tensor([2, 1]),
+        "taps": m.tensor([[[0, 4], [-1, 2]]]), "ones": m.ones(1, 2, 2), "ones4": m.ones(2, 2, 4),
     }  # fmt: skip
 
 
@@ -155,14 +200,20 @@ def write_refused(path):
     special = {
         "unfold": torch.Tensor.unfold,
         "broadcast_tensors": lambda tensors: torch.broadcast_tensors(*tensors),
-        "linalg_vector_norm": torch.linalg.vector_norm,
+        "im2col": torch.nn.functional.unfold,
+        "col2im": torch.nn.functional.fold,
+        "ctc_loss_each": lambda a, b, c, d, blank, infinity: torch.nn.functional.ctc_loss(a, b, c, d, blank, "none", infinity),
     }
     warnings.simplefilter("ignore")
     groups = collections.OrderedDict()
     for call in right_calls():
         name, arguments = parse(call)
         homes = (torch.nn.functional, torch, torch.Tensor)
-        function = special.get(name) or next(getattr(home, name) for home in homes if hasattr(home, name))
+        family, _, rest = name.partition("_")
+        if family in ("linalg", "special"):
+            function = getattr(getattr(torch, family), rest)
+        else:
+            function = special.get(name) or next(getattr(home, name) for home in homes if hasattr(home, name))
         run(function, torch, arguments)
         for at in range(len(arguments)):
             refused = []

@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["SGD"]
