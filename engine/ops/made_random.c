@@ -119,6 +119,10 @@ Status made_log_normal_(OpCall *call) {
 // An exponential number of rate -log(1 - p), rounded up.
 Status made_geometric_(OpCall *call) {
     const RtAttrs_spread *a = ATTRS_OF(call, spread);
+    if (call->in[0]->dtype == RT_BOOL) // all of them would be true
+        return call_fail(
+            call, ERR_DTYPE,
+            "numbers of trials cannot be bools: an integer or floating-point dtype is needed");
     if (!(a->p > 0 && a->p < 1))
         return call_fail(call, ERR_VALUE, "p must be between 0 and 1, but it is %g", a->p);
     RtTensor *x = fresh_floats(call->in[0]);

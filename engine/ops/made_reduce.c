@@ -90,6 +90,10 @@ Status made_diff(OpCall *call) {
         return call_fail(call, ERR_VALUE, "n must not be negative, but it is %lld",
                          (long long)attrs->n);
     TRY(dim_wrap(call, attrs->dim, x->ndim, &dim));
+    for (int i = 1; i < 3; i++) // cat would take an empty vector with anything
+        if (PRESENT(call->in[i]) && call->in[i]->ndim != x->ndim)
+            return call_fail(call, ERR_SHAPE, "%s has %d dimensions, but input has %d",
+                             i == 1 ? "prepend" : "append", call->in[i]->ndim, x->ndim);
     if (PRESENT(call->in[1])) parts[n++] = call->in[1];
     parts[n++] = x;
     if (PRESENT(call->in[2])) parts[n++] = call->in[2];

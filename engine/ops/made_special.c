@@ -29,8 +29,9 @@ Status made_polygamma_of(OpCall *call) {
 // p (p - 1) / 4 log π + Σ lgamma(x - j / 2), j from 0 to p - 1
 Status made_mvlgamma(OpCall *call) {
     int64_t p = ATTRS_OF(call, mvlgamma)->p;
-    if (p < 1)
-        return call_fail(call, ERR_VALUE, "p must be at least 1, but it is %lld", (long long)p);
+    if (p < 1 || p > 1 << 16) // one term each
+        return call_fail(call, ERR_VALUE, "p must be at least 1 and at most 65536, but it is %lld",
+                         (long long)p);
     RtTensor *x = as_dtype(call->in[0], float_dtype(call->in[0]));
     RtTensor *sum = rt_lgamma(x);
     for (int64_t j = 1; j < p && sum; j++)

@@ -27,6 +27,10 @@ def _given(tensor: Tensor, out: Optional[Tensor]) -> Tensor:
     """The result, or out with the result in it; out takes its shape."""
     if out is None:
         return tensor
+    if not isinstance(out, Tensor):
+        _fail("ArgumentTypeError", f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if not rustorch.can_cast(tensor.dtype, out.dtype):
+        _fail("DtypeError", f"the result has dtype {tensor.dtype}, which cannot be written to out of dtype {out.dtype}")
     return (out if out.shape == tensor.shape else out.resize_(tensor.shape)).copy_(tensor)
 
 
@@ -444,6 +448,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Optional[Tensor] = No
     (tensor([1, 2]),)
     """
     if as_tuple:
+        if out is not None:
+            _fail("ArgumentValueError", "nonzero(): as_tuple and out do not go together: there are several results")
         return tuple(_ops.where(input))
     return _given(_ops.argwhere(input), out)
 

@@ -85,19 +85,19 @@ geometric_(x, 0.5); log_normal_(x, 1.0, 2.0); feature_alpha_dropout(img, 0.5, Tr
 conv3d(vol, ker3, f3, 1, 1, 1, 1); conv_transpose3d(vol, kert3, f3, 1, 1, 0, 1, 1); max_pool3d(vol, 2, 2, 1, 1, False)
 max_pool3d_with_indices(vol, 2, 2, 1, 1, False); avg_pool3d(vol, 2, 2, 1, False, True, 3); adaptive_avg_pool3d(vol, (2, 2, 2))
 adaptive_max_pool3d(vol, (2, 2, 2)); adaptive_max_pool3d_with_indices(vol, (2, 2, 2)); pixel_shuffle(quad, 2)
-pixel_unshuffle(quad, 2); channel_shuffle(quad, 2); im2col(img, 2, 1, 0, 1); col2im(cols, 5, 2, 1, 0, 1)
-interpolate(sig, (7,), mode="linear", align_corners=True); interpolate(img, (7, 7))
-interpolate(vol, (3, 3, 3), mode="nearest-exact"); scaled_dot_product_attention(q4, q4, q4, None, 0.0, True, scale=0.5)
+pixel_unshuffle(quad, 2); channel_shuffle(quad, 2); _im2col(img, 2, 1, 0, 1); _col2im(cols, 5, 2, 1, 0, 1)
+_interpolate(sig, (7,), mode="linear", align_corners=True); _interpolate(img, (7, 7))
+_interpolate(vol, (3, 3, 3), mode="nearest-exact"); scaled_dot_product_attention(q4, q4, q4, None, 0.0, True, scale=0.5)
 scaled_dot_product_attention(q4, q4, q4, m33, 0.5, False, enable_gqa=True)
 _scaled_dot_product_attention_math(q4, q4, q4, m33, 0.0, False, scale=0.5)
-ctc_loss_each(logs, labels, in2, out2, 0, False)
+_ctc_loss_each(logs, labels, in2, out2, 0, False)
 """
 # Without a counterpart in PyTorch.
 OURS = """
 _rnn_layer(t3, m22, m22, m82, m82, f8, f8, None, None, mode="lstm", reverse=True)
-_rnn_layer(pack, m22, None, m62, m62, mode="gru", batch_sizes=v21); sample_gather(sig, taps, ones); sample_taps(t3, (4, 5))
-sample_taps(t3, (4, 5), "nearest", "border", True); sample_taps_backward(ones4, t3, (4, 5), "bilinear", "zeros", False)
-interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0)
+_rnn_layer(pack, m22, None, m62, m62, mode="gru", batch_sizes=v21); _sample_gather(sig, taps, ones); _sample_taps(t3, (4, 5))
+_sample_taps(t3, (4, 5), "nearest", "border", True); _sample_taps_backward(ones4, t3, (4, 5), "bilinear", "zeros", False)
+_interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0)
 """
 
 
@@ -200,9 +200,9 @@ def write_refused(path):
     special = {
         "unfold": torch.Tensor.unfold,
         "broadcast_tensors": lambda tensors: torch.broadcast_tensors(*tensors),
-        "im2col": torch.nn.functional.unfold,
-        "col2im": torch.nn.functional.fold,
-        "ctc_loss_each": lambda a, b, c, d, blank, infinity: torch.nn.functional.ctc_loss(a, b, c, d, blank, "none", infinity),
+        "_im2col": torch.nn.functional.unfold,
+        "_col2im": torch.nn.functional.fold,
+        "_ctc_loss_each": lambda a, b, c, d, blank, infinity: torch.nn.functional.ctc_loss(a, b, c, d, blank, "none", infinity),
     }
     warnings.simplefilter("ignore")
     groups = collections.OrderedDict()

@@ -20,11 +20,15 @@ DTYPES = {"doubles", "halves", "integers", "bytes", "bools", "far index", "minus
 WIDER = [
     (r"(rsub|fmod|eq|ne|not_equal|lt|less|le|less_equal|gt|greater|ge|greater_equal)\(x, y\) @ 0", NUMBERS,
      "a number may stand on the left of every binary op, as it may of its operator"),
-    (r"pow\(.* @ ", NUMBERS, "both may be numbers"),
+    (r"(pow|float_power|xlogy|special_xlog1py)\(.* @ ", NUMBERS, "both may be numbers"),
     (r"(lerp|index_put|index_add|index_copy|scatter|scatter_add|scatter_reduce|masked_scatter|addmv|baddbmm|addbmm|l1_loss|huber_loss|kl_div"
-     r"|nll_loss|cross_entropy|binary_cross_entropy|binary_cross_entropy_with_logits|layer_norm|group_norm|normal|bernoulli_)\(.* @ ",
+     r"|nll_loss|cross_entropy|binary_cross_entropy|binary_cross_entropy_with_logits|layer_norm|group_norm|normal|bernoulli_"
+     r"|put|index_reduce|cdist|cross|binomial|ldexp)\(.* @ ",
      DTYPES, "dtypes are promoted, or converted to that of the tensor that is written to"),
-    (r"(argmax|argmin|topk)\(.* @ 0", {"bools"}, "bools are ordered"),
+    (r"(argmax|argmin|topk|median|nanmedian|kthvalue)\(.* @ 0", {"bools"}, "bools are ordered"),
+    (r"(trace|mvlgamma)\(.* @ 0", {"bools"}, "bools are summed, and made floats, as integers are"),
+    (r"(special_erfcx|special_log_ndtr|pdist)\(x.* @ 0", {"halves"}, "every op on floats is possible in half precision"),
+    (r"avg_pool3d\(.* @ [01]", {"five", "ints"}, "a window may reach over an image and its padding, as in two dimensions"),
     (r"(softshrink|hardshrink|max_pool1d\w*|adaptive_max_pool1d\w*)\(.* @ 0", DTYPES, "integers are possible, as in two dimensions"),
     (r"(one_hot|gather|take_along_dim|scatter\w*|embedding)\(.* @ [012]", {"bytes"}, "indices of every integer dtype are taken"),
     (r"(full|new_full|randint|normal|tile|flip|reshape|unflatten)\(.* @ [12]|full\(.* @ 0", {"int", "zero", "above", "one"},
@@ -32,7 +36,7 @@ WIDER = [
     (r"(eye|randint|randint_like)\(.* @ [12]", {"None", "type"}, "the shorter spelling with a dtype at the end"),
     (r"(leaky_relu|elu|celu|softplus|hardtanh|threshold|softshrink|hardshrink)\(.* @ [12]", {"long"},
      "an integer of more than 64 bits is a float where a float is wanted"),
-    (r"(hstack|vstack|row_stack|broadcast_tensors)\(.* @ 0", {*DTYPES, "scalar", "empty", "vector", "cube", "five"},
+    (r"(hstack|vstack|dstack|row_stack|column_stack|broadcast_tensors)\(.* @ 0", {*DTYPES, "scalar", "empty", "vector", "cube", "five"},
      "a tensor stands for the list of its rows"),
     (r"pad\(.* @ [01]", {*DTYPES, "five", "list", "zeros", "far"}, "every number of dimensions can be padded, and cropped at the same time"),
     (r"scatter\(.* @ 3", {"scalar"}, "a 0-dimensional tensor is a number"),
@@ -91,7 +95,7 @@ def test_wrong_arguments_in_place(call):
                 assert bits(x) == before, (call, at, mutant)
 
 
-NO_OUT = {"normal(x, 1.5)", "normal(x, y)", "normal(0.5, y)", "bernoulli(x, 0.5)"}  # other spellings of the op have it
+NO_OUT = {"normal(x, 1.5)", "normal(x, y)", "normal(0.5, y)", "bernoulli(x, 0.5)", "median(x)", "nanmedian(x)"}  # other spellings of the op have it
 OUT = [c for c in CALLS if any(" out=" in signature for signature in getattr(OPS.get(parse(c)[0]), "__signatures__", [])) and c not in NO_OUT]
 
 
@@ -199,6 +203,12 @@ HUGE = [
     lambda: row.expand(BIG, 1).masked_select(row.expand(BIG, 1) > 0),
     lambda: rt.multinomial(rt.ones(3), BIG, True), lambda: row.expand(BIG, 1).bool(), lambda: rt.mse_loss(row.expand(BIG, 1), row, reduction="none"),
     lambda: rt.nn.Linear(10**8, 10**8), lambda: rt.nn.Embedding(BIG, 1), lambda: rt.where(row.bool(), row.expand(BIG, 1), row),
+    lambda: rt.kron(rt.ones(1).expand(2**25), rt.ones(1).expand(2**25)), lambda: rt.diagflat(rt.ones(2), 2**62), lambda: rt.cdist(row.expand(BIG, 1), row),
+    lambda: rt.pdist(row.expand(2**25, 1)), lambda: rt.dstack([row.expand(BIG, 1)] * 2), lambda: rt.cummax(row.expand(1, BIG), 1),
+    lambda: rt.median(row.expand(1, BIG)), lambda: rt.searchsorted(rt.ones(3), rt.ones(1).expand(BIG)), lambda: rt.poisson(row.expand(BIG, 1)),
+    lambda: rt.conv3d(rt.ones(1, 1, 2, 2, 2), rt.ones(1, 1, 1, 1, 1), padding=2**20), lambda: rt.adaptive_avg_pool3d(rt.ones(1, 1, 1, 1, 1), 2**20),
+    lambda: rt.conv_transpose3d(rt.ones(1, 1, 2, 2, 2), rt.ones(1, 1, 1, 1, 1), stride=2**20),
+    lambda: rt.nn.functional.interpolate(rt.ones(1, 1, 2, 2), size=(2**25, 2**25)), lambda: rt.nn.functional.unfold(rt.ones(1, 1, 2, 2), 2, padding=2**25),
 ]  # fmt: skip
 
 
@@ -228,6 +238,17 @@ def test_out_of_range():
 # ------------------------------------------------------------------------------------------ values that make no sense
 
 x23 = rt.ones(2, 3)
+
+
+def ctc(labels=1, steps=4, length=2, blank=0):
+    labels, steps, length = rt.full((1, 2), labels), rt.tensor([steps]), rt.tensor([length])
+    return rt.nn.functional.ctc_loss(rt.zeros(4, 1, 3), labels, steps, length, blank)
+
+
+def gru(batch_sizes):
+    return rt._rnn_layer(rt.ones(3, 2), rt.ones(2, 2), None, rt.ones(6, 2), rt.ones(6, 2), mode="gru", batch_sizes=rt.tensor(batch_sizes))
+
+
 NONSENSE = [
     (lambda: rt.normal(0.0, -1.0, (2,)), ["std", "-1"]), (lambda: rt.normal(x23, -x23), ["std"]), (lambda: x23.clone().normal_(0, -2), ["std", "-2"]),
     (lambda: rt.normal(0.0, rt.tensor([1.0, float("nan")])), ["std"]),
@@ -245,6 +266,22 @@ NONSENSE = [
     (lambda: rt.arange(0, 1, 0), ["step"]), (lambda: rt.arange(float("nan")), []), (lambda: rt.linspace(0, 1, -1), ["-1"]),
     (lambda: rt.ones(2, dtype=rt.int64) // 0, ["zero"]), (lambda: x23.std(5), []), (lambda: rt.max_pool2d(rt.ones(1, 4, 4), 2, padding=2), ["pad"]),
     (lambda: rt.matmul(x23, x23, out=rt.zeros(2, 2)), []), (lambda: rt.outer(rt.ones(2), rt.ones(2), out=rt.zeros(2, 2, dtype=rt.int64)), ["int64"]),
+    (lambda: x23.clone().geometric_(0.0), ["p", "0"]), (lambda: x23.bool().geometric_(0.5), ["bools"]), (lambda: x23.clone().cauchy_(0.0, -1.0), ["sigma", "-1"]),
+    (lambda: x23.clone().log_normal_(0.0, -1.0), ["std", "-1"]), (lambda: x23.int().log_normal_(), ["int32"]), (lambda: rt.poisson(-x23), ["rate", "-1"]),
+    (lambda: rt.binomial(x23, x23 * 2), ["probability", "2"]), (lambda: rt.binomial(-x23, x23), ["trials", "-1"]),
+    (lambda: rt.mvlgamma(x23, 0), ["at least 1", "0"]), (lambda: rt.mvlgamma(x23, 10**12), ["65536", str(10**12)]), (lambda: rt.polygamma(-1, x23), ["n", "-1"]),
+    (lambda: rt.kthvalue(x23, 0), ["k is 0"]), (lambda: rt.kthvalue(x23, 4), ["k is 4"]), (lambda: rt.rot90(x23, 1, (0, -2)), ["different"]),
+    (lambda: rt.diff(x23, -1), ["n", "-1"]), (lambda: rt.diff(x23, prepend=rt.zeros(0)), ["prepend", "1 dim", "2"]),
+    (lambda: rt.cdist(x23, x23, -1.0), ["non-negative", "-1"]), (lambda: rt.put(x23, rt.tensor([6]), rt.ones(1)), ["6"]),
+    (lambda: rt.searchsorted(rt.ones(2), x23, sorter=rt.tensor([0, 9])), ["sorter", "9"]), (lambda: rt.inverse(rt.zeros(2, 2)), ["singular"]),
+    (lambda: rt.linalg.cholesky(-rt.eye(2)), ["positive-definite"]), (lambda: rt.pixel_shuffle(rt.ones(1, 4, 2, 2), 0), ["upscale_factor", "0"]),
+    (lambda: rt.channel_shuffle(rt.ones(1, 4, 2, 2), 3), ["groups", "3"]), (lambda: rt.nn.functional.interpolate(rt.ones(1, 1, 2, 2), size=(0, 2)), ["0"]),
+    (lambda: rt.nn.functional.fold(rt.ones(1, 4, 4), (-5, 5), 2), ["output_size", "-5"]), (lambda: rt.select_scatter(x23, rt.ones(3), 1, 0), ["(3,)", "(2,)"]),
+    (lambda: rt.scaled_dot_product_attention(rt.ones(1, 2, 3), rt.ones(1, 2, 3), rt.ones(1, 2, 3), None, 1.5), ["1.5"]),
+    (lambda: rt.nonzero(x23, out="text"), ["out", "str"]), (lambda: rt.nonzero(x23, out=rt.ones(6, 2).bool()), ["int64", "bool"]),
+    (lambda: rt.nonzero(x23, as_tuple=True, out=rt.ones(6, 2)), ["as_tuple", "out"]), (lambda: rt.linalg.det(rt.eye(2), out=rt.ones(1).long()), ["int64"]),
+    (lambda: ctc(blank=7), ["blank", "7"]), (lambda: ctc(labels=9), ["9"]), (lambda: ctc(steps=9), ["input_lengths[0]", "9"]), (lambda: ctc(length=-2), ["target_lengths[0]", "-2"]),
+    (lambda: gru([1, 2]), ["batch_sizes[1]", "2"]), (lambda: gru([2, 2]), ["batch_sizes", "4", "3"]), (lambda: gru([2, 1, 0]), ["batch_sizes[2]", "0"]),
 ]  # fmt: skip
 
 

@@ -41,7 +41,8 @@ def test_every_row_has_functions_or_methods():
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_function_describes_itself(name):
     op = OPS[name]
-    assert op.__name__ == name and op.__module__ == "rustorch" and op.__doc__.startswith(name + "(") and getattr(torch, name) is op
+    assert op.__name__ == name and op.__module__ == "rustorch" and op.__doc__.startswith(name + "(")
+    assert name.startswith("_") or getattr(torch, name) is op  # what the package calls by itself stays in _C._ops
     inspect.signature(op)
     assert all(signature.startswith(name + "(") for signature in op.__signatures__)
 

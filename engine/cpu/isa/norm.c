@@ -2,6 +2,10 @@
 
 #include "cpu/isa/lanes.h"
 
+// Sums run in the element type over so many elements, in lanes that each add up a few dozen of them; those
+// sums are added up in double.
+enum { RUN = 2048 };
+
 #define T float
 #include "cpu/isa/norm.inc"
 #define T double

@@ -5,6 +5,7 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 from . import _ops as _ops
 from ._ops import return_types__rnn_layer as return_types__rnn_layer
+from ._ops import return_types__sample_taps as return_types__sample_taps
 from ._ops import return_types_adaptive_max_pool1d_with_indices as return_types_adaptive_max_pool1d_with_indices
 from ._ops import return_types_adaptive_max_pool2d_with_indices as return_types_adaptive_max_pool2d_with_indices
 from ._ops import return_types_adaptive_max_pool3d_with_indices as return_types_adaptive_max_pool3d_with_indices
@@ -24,7 +25,6 @@ from ._ops import return_types_median as return_types_median
 from ._ops import return_types_min as return_types_min
 from ._ops import return_types_mode as return_types_mode
 from ._ops import return_types_nanmedian as return_types_nanmedian
-from ._ops import return_types_sample_taps as return_types_sample_taps
 from ._ops import return_types_slogdet as return_types_slogdet
 from ._ops import return_types_sort as return_types_sort
 from ._ops import return_types_std_mean as return_types_std_mean

@@ -610,7 +610,7 @@ def ctc_loss(
             raise rustorch.ShapeError(f"Expected tensor to have size at least {int(sizes.sum())}, but got size {targets.numel()} for targets")
         place = (sizes.cumsum(0) - sizes).unsqueeze(1) + rustorch.arange(width)
         targets = targets[place.clamp(max=max(targets.numel() - 1, 0))] if targets.numel() else targets.new_zeros(sizes.shape[0], 0)
-    loss = _ops.ctc_loss_each(log_probs, targets.to(rustorch.int64), steps, sizes, blank, zero_infinity)
+    loss = _ops._ctc_loss_each(log_probs, targets.to(rustorch.int64), steps, sizes, blank, zero_infinity)
     if reduction == "mean":
         return (loss / sizes.clamp(min=1).to(loss.dtype)).mean()
     return _reduced(loss.squeeze(0) if single else loss, reduction)

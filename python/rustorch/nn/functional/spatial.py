@@ -135,7 +135,7 @@ def interpolate(
         raise ArgumentValueError("either size or scale_factor should be defined")
     if kernel == "area":
         return getattr(_ops, f"adaptive_avg_pool{n}d")(input, size)
-    return _ops.interpolate(input, size, kernel, bool(align_corners), antialias, *[0.0] * (3 - n), *scales)
+    return _ops._interpolate(input, size, kernel, bool(align_corners), antialias, *[0.0] * (3 - n), *scales)
 
 
 def upsample(
@@ -220,7 +220,7 @@ class _Taps(Function):
     def forward(ctx: Any, places: Tensor, settings: Tuple[Any, ...]) -> Tuple[Tensor, Tensor]:
         ctx.save_for_backward(places)
         ctx.settings = settings
-        pixels, weights = _ops.sample_taps(places, *settings)
+        pixels, weights = _ops._sample_taps(places, *settings)
         ctx.mark_non_differentiable(pixels)
         return pixels, weights
 
@@ -228,7 +228,7 @@ class _Taps(Function):
     def backward(ctx: Any, unused: Any, grad: Tensor) -> Tuple[Tensor, None]:
         (places,) = ctx.saved_tensors
         if not rustorch.is_grad_enabled():
-            return _ops.sample_taps_backward(grad, places, *ctx.settings), None
+            return _ops._sample_taps_backward(grad, places, *ctx.settings), None
         sizes, *rest = ctx.settings
         weights = None
         for i, size in enumerate(sizes):  # z, y, x: the last coordinate names the first dimension
@@ -301,9 +301,9 @@ def grid_sample(
     dtype = rustorch.float64 if input.dtype == rustorch.float64 else rustorch.float32
     B, C = input.shape[:2]
     places, settings = grid.to(dtype).reshape(B, -1, n), (list(input.shape[2:]), mode, padding_mode, align_corners)
-    pixels, weights = _Taps.apply(places, settings) if grid.requires_grad else _ops.sample_taps(places, *settings)
+    pixels, weights = _Taps.apply(places, settings) if grid.requires_grad else _ops._sample_taps(places, *settings)
     flat = input.to(dtype).reshape(B, C, -1)
-    return _ops.sample_gather(flat, pixels, weights).to(input.dtype).reshape(B, C, *grid.shape[1:-1])
+    return _ops._sample_gather(flat, pixels, weights).to(input.dtype).reshape(B, C, *grid.shape[1:-1])
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: Optional[bool] = None) -> Tensor:
@@ -372,7 +372,7 @@ def unfold(
     tensor([[[0., 2.],
              [1., 3.]]])
     """
-    return _ops.im2col(input, kernel_size, dilation, padding, stride)
+    return _ops._im2col(input, kernel_size, dilation, padding, stride)
 
 
 def fold(
@@ -382,4 +382,4 @@ def fold(
 
     The gradient of :func:`unfold`; ``output_size`` is (H, W).
     """
-    return _ops.col2im(input, output_size, kernel_size, dilation, padding, stride)
+    return _ops._col2im(input, output_size, kernel_size, dilation, padding, stride)
