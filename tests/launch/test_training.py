@@ -209,3 +209,37 @@ def test_a_wrong_path_of_a_checkpoint(launch):
     assert "empty has no checkpoint that can be used" in fails(launch, "rt.checkpoint.load('empty')")
     told = fails(launch, "rt.checkpoint.save(__file__ + '/run.h5', step=1)")
     assert "Not a directory" in told and "train.py" in told
+
+
+# One file, read at once by the worker processes of each rank.
+ROWS = """
+    import sys
+    import rustorch as rt
+    import rustorch.distributed as dist
+    from rustorch.data import DataLoader, DistributedSampler
+    from rustorch.data.datasets import HDF5Dataset
+
+    dist.init_process_group()
+    seen = rt.zeros(600, dtype=rt.int64)
+    for name in ("plain", "packed"):
+        data = HDF5Dataset(sys.argv[1], [name, "number"], transform=lambda sample: sample)  # Python's workers, not C's threads
+        loader = DataLoader(data, batch_size=16, sampler=DistributedSampler(data, shuffle=True), num_workers=2)
+        for rows, numbers in loader:
+            assert rows.shape[1:] == (7,) and rt.equal(rows[:, 3], numbers * 10.0 + 3), (name, rows[:, 3], numbers)
+            seen[numbers] += 1
+    dist.all_reduce(seen)
+    assert seen.tolist() == [2] * 600  # each row once from each of the two layouts
+    dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_ranks_read_one_hdf5_file(launch, ranks):
+    numpy, h5py = pytest.importorskip("numpy"), pytest.importorskip("h5py")
+    rows = (numpy.arange(600)[:, None] * 10 + numpy.arange(7)).astype("float32")
+    with h5py.File(launch.folder / "rows.h5", "w") as file:
+        file["plain"] = rows
+        file.create_dataset("packed", data=rows, chunks=(50, 7), compression="gzip")
+        file["number"] = numpy.arange(600)
+    job = launch.run("-n", ranks, "--oversubscribe", launch.script(ROWS), launch.folder / "rows.h5", timeout=120)
+    assert job.code == 0, job.err
