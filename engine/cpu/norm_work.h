@@ -47,8 +47,9 @@ static inline const void *values_of(const RtTensor *tensor, RtDtype work, void *
     return room;
 }
 
+// Without a call: it is asked for each line.
 static inline const char *at_byte(const RtTensor *tensor, int64_t element, int64_t bytes) {
-    return (const char *)rt_tensor_data(tensor) + element * bytes;
+    return (const char *)tensor->storage->data + (tensor->offset + element) * bytes;
 }
 
 // n elements as the loops want them: where they are, or in `room`.
