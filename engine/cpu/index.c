@@ -18,7 +18,7 @@ static Status write_sum(OpCall *call, const IndexPlan *plan, RtTensor *start, Rt
     RtTensor *sum = sum_begin(out, start), *wide = summands(values);
     if (!sum || !wide) return error_code();
     TRY(index_write(call, plan, sum, wide, true));
-    return sum_end(sum, out);
+    return result_end(sum, out);
 }
 
 // -------------------------------------------------------------------------------------------- x[…]
@@ -136,7 +136,7 @@ Status cpu_index_add(OpCall *call) {
     RtTensor *sum = sum_begin(out, self);
     if (!sum || !source) return error_code();
     TRY(write_along(call, sum, source, true));
-    return sum_end(sum, out);
+    return result_end(sum, out);
 }
 
 static Status overwrite_along(OpCall *call) {

@@ -128,7 +128,11 @@ RtTensor *sum_begin(RtTensor *out, RtTensor *start) {
     return sum;
 }
 
-Status sum_end(RtTensor *sum, RtTensor *out) {
-    if (sum != out) tensor_write(out, sum);
+RtTensor *result_begin(RtTensor *out, RtDtype work) {
+    return out->dtype == (int8_t)work ? out : like(out, work);
+}
+
+Status result_end(RtTensor *result, RtTensor *out) {
+    if (result != out) tensor_write(out, result);
     return OK;
 }

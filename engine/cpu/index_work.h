@@ -29,7 +29,11 @@ void masked_read(RtTensor *x, const RtTensor *mask, RtTensor *out);
 typedef void (*AddLine)(char *to, int64_t to_step, const char *from, int64_t from_step, int64_t n);
 AddLine add_line(RtDtype dtype);
 
+// The output itself, or a tensor of its shape in the dtype of the work, which result_end writes to
+// it.
+RtTensor *result_begin(RtTensor *out, RtDtype work);
+Status result_end(RtTensor *result, RtTensor *out);
+
 // Sums of f16 and bf16 are formed in f32. sum_begin gives the tensor to add to: `out` itself, or
-// its f32 double.
+// its f32 double, for result_end.
 RtTensor *sum_begin(RtTensor *out, RtTensor *start); // contents: start, or zeros if NULL
-Status sum_end(RtTensor *sum, RtTensor *out);

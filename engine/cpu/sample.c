@@ -8,24 +8,11 @@
 
 #include "cpu/backend.h"
 #include "cpu/index_work.h"
+#include "cpu/loops.h"
 #include "cpu/parallel.h"
 
 static const SpatialLoops *loops_of(RtDtype work) {
     return &ISA_PICK(spatial_table)->of[work == RT_F64];
-}
-
-static RtDtype work_of(RtDtype dtype) { return dtype == RT_F64 ? RT_F64 : RT_F32; }
-
-// The output in the type of the work.
-static RtTensor *result_room(const OpCall *call, RtDtype work) {
-    RtTensor *out = call->out[0];
-    return out->dtype == (int8_t)work ? out
-                                      : rt_tensor_new(out->ndim, out->shape, work, out->device);
-}
-
-static Status hand_over(const OpCall *call, RtTensor *result) {
-    if (result != call->out[0]) tensor_write(call->out[0], result);
-    return OK;
 }
 
 typedef struct Sampling {
@@ -38,11 +25,11 @@ typedef struct Sampling {
 
 static Status sampling_of(const OpCall *call, int64_t S, Sampling *s) {
     const RtTensor *index = call->in[1];
-    *s = (Sampling){.loops = loops_of(work_of(call->compute)),
+    *s = (Sampling){.loops = loops_of(dtype_work(call->compute)),
                     .S = S,
                     .P = index->shape[1],
                     .taps = index->shape[2],
-                    .bytes = (int64_t)rt_dtype_bytes(work_of(call->compute)),
+                    .bytes = (int64_t)rt_dtype_bytes(dtype_work(call->compute)),
                     .at = rt_tensor_data(index)};
     for (int64_t i = 0; i < index->numel; i++)
         if (s->at[i] >= S)
@@ -95,48 +82,48 @@ static void weigh_blocks(void *context, int64_t begin, int64_t end, int chunk) {
 static int64_t grain_of(int64_t elements) { return PARALLEL_GRAIN / (elements + 1) + 1; }
 
 Status cpu_sample_gather(OpCall *call) {
-    RtDtype work = work_of(call->compute);
+    RtDtype work = dtype_work(call->compute);
     Sampling s;
     TRY(sampling_of(call, call->in[0]->shape[2], &s));
     if (call->out[0]->numel == 0) return OK;
     RtTensor *x = tensor_as(call->in[0], work), *weight = tensor_as(call->in[2], work),
-             *out = result_room(call, work);
+             *out = result_begin(call->out[0], work);
     if (!x || !weight || !out) return error_code();
     if (s.S == 0) { // nothing that could be read
         tensor_zero(out);
-        return hand_over(call, out);
+        return result_end(out, call->out[0]);
     }
     s.C = x->shape[1];
     s.x = rt_tensor_data(x);
     s.weight = rt_tensor_data(weight);
     s.out = rt_tensor_data(out);
     parallel_run(x->shape[0] * s.C, grain_of(s.P * s.taps), gather_channels, &s);
-    return hand_over(call, out);
+    return result_end(out, call->out[0]);
 }
 
 Status cpu_sample_scatter(OpCall *call) {
-    RtDtype work = work_of(call->compute);
+    RtDtype work = dtype_work(call->compute);
     Sampling s;
     TRY(sampling_of(call, call->out[0]->shape[2], &s));
     if (call->out[0]->numel == 0) return OK;
     RtTensor *g = tensor_as(call->in[0], work), *weight = tensor_as(call->in[2], work),
-             *out = result_room(call, work);
+             *out = result_begin(call->out[0], work);
     if (!g || !weight || !out) return error_code();
     s.C = g->shape[1];
     s.g = rt_tensor_data(g);
     s.weight = rt_tensor_data(weight);
     s.out = rt_tensor_data(out);
     parallel_run(g->shape[0] * s.C, grain_of(s.P * s.taps + s.S), scatter_channels, &s);
-    return hand_over(call, out);
+    return result_end(out, call->out[0]);
 }
 
 Status cpu_sample_weights(OpCall *call) {
-    RtDtype work = work_of(call->compute);
+    RtDtype work = dtype_work(call->compute);
     Sampling s;
     TRY(sampling_of(call, call->in[2]->shape[2], &s));
     if (call->out[0]->numel == 0) return OK;
     RtTensor *g = tensor_as(call->in[0], work), *x = tensor_as(call->in[2], work),
-             *out = result_room(call, work);
+             *out = result_begin(call->out[0], work);
     if (!g || !x || !out) return error_code();
     s.C = x->shape[1];
     s.g = rt_tensor_data(g);
@@ -144,7 +131,7 @@ Status cpu_sample_weights(OpCall *call) {
     s.out = rt_tensor_data(out);
     int64_t blocks = (s.P + WEIGHT_BLOCK - 1) / WEIGHT_BLOCK;
     parallel_run(x->shape[0] * blocks, grain_of(WEIGHT_BLOCK * s.taps * s.C), weigh_blocks, &s);
-    return hand_over(call, out);
+    return result_end(out, call->out[0]);
 }
 
 // Places of a grid ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 
 #include "cpu/backend.h"
 #include "cpu/index_work.h"
+#include "cpu/loops.h"
 #include "cpu/parallel.h"
 #include "ops/dims.h"
 
@@ -19,23 +20,9 @@ static const SpatialLoops *loops_of(RtDtype work) {
     return &ISA_PICK(spatial_table)->of[work == RT_F64];
 }
 
-static RtDtype work_of(RtDtype dtype) { return dtype == RT_F64 ? RT_F64 : RT_F32; }
-
 static void *take_room(int64_t elements, RtDtype dtype) { // belongs to the open scope
     RtTensor *room = rt_tensor_new(1, &elements, dtype, (RtDevice){RT_CPU, 0});
     return room ? rt_tensor_data(room) : NULL;
-}
-
-// The output in the type of the work.
-static RtTensor *result_room(const OpCall *call, RtDtype work) {
-    RtTensor *out = call->out[0];
-    return out->dtype == (int8_t)work ? out
-                                      : rt_tensor_new(out->ndim, out->shape, work, out->device);
-}
-
-static Status hand_over(const OpCall *call, RtTensor *result) {
-    if (result != call->out[0]) tensor_write(call->out[0], result);
-    return OK;
 }
 
 // Tables --------------------------------------------------------------------------------------
@@ -236,11 +223,11 @@ static void resample_lines(void *context, int64_t begin, int64_t end, int chunk)
 
 static Status run_resample(OpCall *call, bool back) {
     const RtAttrs_resample *attrs = ATTRS_OF(call, resample);
-    RtDtype work = work_of(call->compute);
+    RtDtype work = dtype_work(call->compute);
     int dim;
     TRY(dim_wrap(call, attrs->dim, call->in[0]->ndim, &dim));
     if (call->out[0]->numel == 0) return OK;
-    RtTensor *x = tensor_as(call->in[0], work), *out = result_room(call, work);
+    RtTensor *x = tensor_as(call->in[0], work), *out = result_begin(call->out[0], work);
     if (!x || !out) return error_code();
     Resampling r = {.loops = loops_of(work),
                     .along = along_of(x, dim),
@@ -255,7 +242,7 @@ static Status run_resample(OpCall *call, bool back) {
     else
         parallel_run(r.along.O * r.taps.n, PARALLEL_GRAIN / (r.along.I * each) + 1, resample_lines,
                      &r);
-    return hand_over(call, out);
+    return result_end(out, call->out[0]);
 }
 
 Status cpu_resample(OpCall *call) { return run_resample(call, false); }

@@ -1,6 +1,7 @@
 """The graph that a backward pass walks: its nodes, what they save, hooks on several gradients."""
 
 import weakref
+from collections import namedtuple
 from _thread import _local  # threading.local, without importing threading
 
 from .. import _C
@@ -180,11 +181,10 @@ def increment_version(tensor):
         _C._increment_version(one)
 
 
-class GradientEdge(tuple):
-    """A place in the graph: (node, output_nr)."""
+class GradientEdge(namedtuple("GradientEdge", "node output_nr")):
+    """A place in the graph: an output of a node."""
 
-    node = property(lambda self: self[0])
-    output_nr = property(lambda self: self[1])
+    __slots__ = ()
 
 
 def get_gradient_edge(tensor):
@@ -197,4 +197,4 @@ def get_gradient_edge(tensor):
     """
     if not tensor.requires_grad:
         raise _C.AutogradError("get_gradient_edge: the tensor does not require a gradient")
-    return GradientEdge((tensor.grad_fn, tensor.output_nr))
+    return GradientEdge(tensor.grad_fn, tensor.output_nr)
