@@ -142,7 +142,12 @@ def is_conj(input):
     return False
 
 
-is_neg = is_inference = is_distributed = is_conj
+is_neg = is_distributed = is_conj
+
+
+def is_inference(input):
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def conj(input):

@@ -214,11 +214,6 @@ def _never(self: Tensor) -> bool:
     return False
 
 
-def is_inference(self: Tensor) -> bool:
-    """False: tensors made in inference mode are ordinary ones without a gradient."""
-    return False
-
-
 def prelu(self: Tensor, weight: Tensor) -> Tensor:
     """As :func:`rustorch.nn.functional.prelu`."""
     return rustorch.prelu(self, weight)
@@ -294,7 +289,7 @@ _FUNCTIONS = """
 """.split()
 _PLAIN = [
     squeeze_, unsqueeze_, transpose_, t_, as_strided_, resize_, resize_as_, set_, new, new_empty_strided, sum_to_size, narrow_copy,
-    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
+    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
 ]  # fmt: skip
 
 

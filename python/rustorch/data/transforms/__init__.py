@@ -1,7 +1,7 @@
 """Transforms of images, in torchvision's spelling, computed in C: see :mod:`rustorch.data.transforms.functional`.
 
-Random ones draw from rustorch's default generator. In a :class:`rustorch.data.DataLoader` it is seeded for each batch, so
-that the images do not depend on the number of workers.
+Random ones draw from rustorch's default generator. In a :class:`rustorch.data.DataLoader` it is seeded for each sample, so
+that an image does not depend on the number of workers nor on the size of the batches.
 """
 
 from rustorch.data.transforms import functional
