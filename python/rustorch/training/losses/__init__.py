@@ -138,12 +138,12 @@ def names() -> List[str]:
 def _named(text: str) -> Loss:
     from rustorch.training._spec import Spec
 
-    spec = Spec.of("loss", text) if "(" in text else Spec(text)
+    spec = Spec.of("loss", text) if "(" in text else Spec("loss", text)
     maker = _EXACT.get(spec.name.strip().casefold()) or _MAKERS.get(plain(spec.name))
     if maker is None:
         known = [*names(), "mse", "mae", "mape", "msle", "bce", "kld", "crossentropy"]
         raise ArgumentValueError(f"there is no loss '{spec.name}'{did_you_mean(spec.name, known)}; there are\n{listed(known)}")
-    loss = spec.bind("loss", spec.name, maker).made
+    loss = spec.bind(spec.name, maker).made
     if not spec.args and not spec.kwargs and loss.name != spec.name:
         loss.name = spec.name
     return loss
@@ -231,4 +231,4 @@ def deserialize(config: Dict[str, Any]) -> Loss:
     if name.startswith("nn."):
         return TorchLoss(getattr(nn.modules.loss, name[3:])(**options))
     maker = _EXACT.get(name.casefold()) or _MAKERS.get(plain(name))
-    return _named(name) if maker is None else Spec(name, (), options).bind("loss", name, maker).made
+    return _named(name) if maker is None else Spec("loss", name, (), options).bind(name, maker).made

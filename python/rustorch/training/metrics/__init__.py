@@ -89,7 +89,7 @@ def names() -> List[str]:
 def _named(text: str, loss: Any) -> Metric:
     from rustorch.training._spec import Spec
 
-    spec = Spec.of("metric", text) if "(" in text else Spec(text)
+    spec = Spec.of("metric", text) if "(" in text else Spec("metric", text)
     maker = _MAKERS.get(plain(spec.name))
     if maker is None:
         try:
@@ -107,7 +107,7 @@ def _named(text: str, loss: Any) -> Metric:
                 f"the metric '{spec.name}' cannot do without {' and '.join(needed)}: give metrics.{maker.__name__}({like}), "
                 f"or \"{spec.name}({like})\""
             )
-    metric = spec.bind("metric", spec.name, maker).made
+    metric = spec.bind(spec.name, maker).made
     if isinstance(metric, AutoAccuracy) and loss is not None and "loss" not in spec.kwargs:
         metric = AutoAccuracy(loss=losses.get(loss))
     if "name" not in spec.kwargs:
@@ -154,7 +154,7 @@ def get(identifier: Any, loss: Any = None) -> Metric:
 
         spec = Spec.of("metric", identifier)
         maker = _MAKERS.get(plain(spec.name))
-        return _named(spec.name, loss) if maker is None else spec.bind("metric", spec.name, maker).made
+        return _named(spec.name, loss) if maker is None else spec.bind(spec.name, maker).made
     if inspect.isclass(identifier) and issubclass(identifier, (Metric, losses.Loss, nn.Module)):
         return get(identifier(), loss)
     if isinstance(identifier, (losses.Loss, nn.Module)):

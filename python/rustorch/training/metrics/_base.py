@@ -11,6 +11,7 @@ import numpy as np
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ShapeError
+from rustorch.training import _ranks
 from rustorch.training.losses._base import as_tensor, described, same_rank, warn
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "merge_states"]
@@ -159,10 +160,10 @@ def merge_states(metrics: Sequence[Metric], group: Any = None) -> None:
     >>> from rustorch.training import metrics
     >>> metrics.merge_states([metrics.Mean()])  # alone: nothing to add
     """
+    if group is None and _ranks.size() == 1:
+        return
     from rustorch import distributed as dist
 
-    if dist.get_world_size(group) <= 1:
-        return
     late = [metric for metric in metrics if metric.columns is not None]
     if late:  # a rank that saw no batch does not know the shapes yet
         columns = rustorch.tensor([metric.columns for metric in late], dtype=rustorch.int64)
