@@ -261,7 +261,10 @@ class Run:
         model.stop_training = False
         history._start()
         callbacks.on_train_begin()
-        first = max(initial_epoch, getattr(model, "_resume_epoch", 0) or 0)
+        first = initial_epoch
+        for callback in callbacks.callbacks:
+            if hasattr(callback, "restore_run"):
+                first = max(first, callback.restore_run(callbacks))
         logs: Dict[str, float] = {}
         try:
             for epoch in range(first, epochs):
@@ -298,7 +301,6 @@ class Run:
                         callback.on_epoch_recorded(epoch)
                 if model.stop_training:
                     break
-            model._resume_epoch = 0
             callbacks.on_train_end(logs)
         except BaseException:
             progress.interrupted()

@@ -49,7 +49,6 @@ class Trainable(Module):
         self._loss_for_scores: Any = None
         self._metrics: List[Any] = []
         self._weighted_metrics: List[Any] = []
-        self._resume_epoch = 0
         self._reducers: List[Any] = []  # in a list: it is no part of the model
         self._batch_run: Optional[Run] = None
         self._batch_totals: Optional[Totals] = None
@@ -353,20 +352,17 @@ class Trainable(Module):
         history.params = {"epochs": epochs, "steps": train.known, "verbose": verbose}
         self.history = history
         self._feed: Feed = train.feed
-        self._resume_epoch = 0
         self._settle_loss()
-        progress = Progress(verbose, epochs, options.log_every)
-        run = Run(self, options)
-        return run.fit(
-            train, valid, self._callbacks(callbacks, history.params), progress, history, initial_epoch, epochs, validation_freq, class_weight
-        )
+        called = self._callbacks(callbacks, history.params)
+        progress = Progress(0 if _has_bar(called) else verbose, epochs, options.log_every)
+        return Run(self, options).fit(train, valid, called, progress, history, initial_epoch, epochs, validation_freq, class_weight)
 
     def _callbacks(self, callbacks: Any, params: Dict[str, Any]) -> Any:
         from rustorch.training.callbacks import CallbackList
 
         if isinstance(callbacks, CallbackList):
             return callbacks
-        return CallbackList(callbacks, model=self, params=params)
+        return CallbackList(callbacks, model=self, **params)
 
     # ------------------------------------------------------------------------------------------ evaluate, predict
 
@@ -594,6 +590,13 @@ def _triple(data: Any) -> Tuple[Any, Any, Any]:
         parts = [*data, None]
         return parts[0], parts[1], parts[2]
     return data, None, None
+
+
+def _has_bar(callbacks: Any) -> bool:
+    """Has the user a bar of his own?"""
+    from rustorch.training.callbacks import ProgressBar
+
+    return any(isinstance(each, ProgressBar) for each in callbacks.callbacks)
 
 
 def _takes_size(x: Any) -> bool:

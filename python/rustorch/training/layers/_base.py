@@ -279,9 +279,10 @@ class Layer(LazyModuleMixin, Module):
 
     def text(self, name: bool = True) -> str:
         """The layer as :func:`rustorch.training.layers.from_text` reads it."""
-        given = dict(getattr(self, "_given", {}))
-        if not name:
-            given.pop("name", None)
+        given = {**getattr(self, "_given", {})}
+        given.pop("name", None)
+        if name and self.name:
+            given["name"] = self.name
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
         args: List[Any] = []
         for expected in names:  # leading arguments without their names, as people write them
