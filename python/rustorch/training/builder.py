@@ -22,7 +22,7 @@ class ModelBuilder:
     >>> from rustorch.training import ModelBuilder
     >>> model = ModelBuilder().dense(16, "relu").dropout(0.2).dense(3, "softmax").build("small")
     >>> model.name, model.layers
-    ('small', [Dense(16, activation=relu, name=dense), Dropout(0.2, name=dropout), Dense(3, activation=softmax, name=dense_1)])
+    ('small', [Dense(16, activation=relu), Dropout(0.2), Dense(3, activation=softmax)])
     """
 
     def __init__(self) -> None:

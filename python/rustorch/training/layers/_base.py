@@ -278,11 +278,10 @@ class Layer(LazyModuleMixin, Module):
     # ------------------------------------------------------------------------------------------ text
 
     def text(self, name: bool = True) -> str:
-        """The layer as :func:`rustorch.training.layers.from_text` reads it."""
+        """The layer as :func:`rustorch.training.layers.from_text` reads it; a name that the model chose is no part of it."""
         given = {**getattr(self, "_given", {})}
-        given.pop("name", None)
-        if name and self.name:
-            given["name"] = self.name
+        if not name:
+            given.pop("name", None)
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
         args: List[Any] = []
         for expected in names:  # leading arguments without their names, as people write them
