@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import warnings
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -10,7 +11,6 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, ShapeError
-from rustorch.nn.parallel import DistributedDataParallel
 from rustorch.training import _ranks
 from rustorch.training._feed import Batch, Feed
 from rustorch.training._progress import Progress
@@ -93,6 +93,10 @@ class Totals:
                 metric.update_state(y, y_pred)
             for metric in self.weighted:
                 metric.update_state(y, y_pred, weight)
+
+    def merged(self) -> Dict[str, float]:
+        """Of all ranks so far; the sums go on."""
+        return (self if _ranks.size() == 1 else copy.deepcopy(self)).logs(merged=True)
 
     def logs(self, merged: bool = False) -> Dict[str, float]:
         """By name; ``merged``: of all ranks, at the end."""
@@ -261,7 +265,10 @@ class Run:
         model.stop_training = False
         history._start()
         callbacks.on_train_begin()
-        first = max(initial_epoch, getattr(model, "_resume_epoch", 0) or 0)
+        first = initial_epoch
+        for callback in callbacks.callbacks:
+            if hasattr(callback, "restore_run"):
+                first = max(first, callback.restore_run(callbacks))
         logs: Dict[str, float] = {}
         try:
             for epoch in range(first, epochs):
@@ -298,7 +305,6 @@ class Run:
                         callback.on_epoch_recorded(epoch)
                 if model.stop_training:
                     break
-            model._resume_epoch = 0
             callbacks.on_train_end(logs)
         except BaseException:
             progress.interrupted()
@@ -368,9 +374,3 @@ def check_class_weight(value: Any) -> Optional[Dict[int, float]]:
         table[number.__index__()] = float(weight)
     return table
 
-
-def parallel_for(model: Any) -> Optional[DistributedDataParallel]:
-    """What averages the model's gradients over the ranks; None in a lone process."""
-    if _ranks.size() == 1:
-        return None
-    return DistributedDataParallel(model, broadcast_buffers=False)

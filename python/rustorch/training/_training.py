@@ -12,10 +12,11 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 from rustorch.nn.modules.module import Module
+from rustorch.nn.parallel.distributed import DistributedDataParallel, wrapper_of
 from rustorch.nn.parameter import is_lazy
 from rustorch.training import _ranks, optimizers
 from rustorch.training._feed import Batch, Feed, as_tensor, feed, split
-from rustorch.training._loop import Options, Run, Steps, Totals, check_class_weight, parallel_for
+from rustorch.training._loop import Options, Run, Steps, Totals, check_class_weight
 from rustorch.training._names import did_you_mean
 from rustorch.training._progress import Progress
 from rustorch.training.history import TrainingHistory
@@ -49,7 +50,6 @@ class Trainable(Module):
         self._loss_for_scores: Any = None
         self._metrics: List[Any] = []
         self._weighted_metrics: List[Any] = []
-        self._resume_epoch = 0
         self._reducers: List[Any] = []  # in a list: it is no part of the model
         self._batch_run: Optional[Run] = None
         self._batch_totals: Optional[Totals] = None
@@ -241,9 +241,7 @@ class Trainable(Module):
             return None
         now = [id(p) for p in self.parameters() if p.requires_grad]
         if not self._reducers or self._reducers[0] != now:
-            wrapped = getattr(self, "_wrapped_by", None)
-            outer = wrapped() if wrapped is not None else None
-            self._reducers = [now, parallel_for(self) if outer is None else outer]
+            self._reducers = [now, wrapper_of(self) or DistributedDataParallel(self, broadcast_buffers=False)]
         return self._reducers[1]
 
     def _together(self) -> None:
@@ -353,20 +351,17 @@ class Trainable(Module):
         history.params = {"epochs": epochs, "steps": train.known, "verbose": verbose}
         self.history = history
         self._feed: Feed = train.feed
-        self._resume_epoch = 0
         self._settle_loss()
-        progress = Progress(verbose, epochs, options.log_every)
-        run = Run(self, options)
-        return run.fit(
-            train, valid, self._callbacks(callbacks, history.params), progress, history, initial_epoch, epochs, validation_freq, class_weight
-        )
+        called = self._callbacks(callbacks, history.params)
+        progress = Progress(0 if _has_bar(called) else verbose, epochs, options.log_every)
+        return Run(self, options).fit(train, valid, called, progress, history, initial_epoch, epochs, validation_freq, class_weight)
 
     def _callbacks(self, callbacks: Any, params: Dict[str, Any]) -> Any:
         from rustorch.training.callbacks import CallbackList
 
         if isinstance(callbacks, CallbackList):
             return callbacks
-        return CallbackList(callbacks, model=self, params=params)
+        return CallbackList(callbacks, model=self, **params)
 
     # ------------------------------------------------------------------------------------------ evaluate, predict
 
@@ -496,10 +491,10 @@ class Trainable(Module):
         return self._as_asked(totals, return_dict)
 
     def _as_asked(self, totals: Totals, return_dict: bool) -> Any:
-        logs = totals.logs()
+        logs = totals.merged()
         if return_dict:
             return logs
-        values = [logs[name] for name in self.metrics_names if name in logs]
+        values = [logs[name] for name in self.metrics_names]
         return values if len(values) > 1 else values[0]
 
     def predict_on_batch(self, x: Any) -> Tensor:
@@ -594,6 +589,13 @@ def _triple(data: Any) -> Tuple[Any, Any, Any]:
         parts = [*data, None]
         return parts[0], parts[1], parts[2]
     return data, None, None
+
+
+def _has_bar(callbacks: Any) -> bool:
+    """Has the user a bar of his own?"""
+    from rustorch.training.callbacks import ProgressBar
+
+    return any(isinstance(each, ProgressBar) for each in callbacks.callbacks)
 
 
 def _takes_size(x: Any) -> bool:

@@ -501,7 +501,7 @@ class Model(Trainable):
         -------
         >>> model = rustorch.Model("small", ["Dense(3, activation=relu)"])
         >>> rustorch.Model.from_config(model.get_config()).layers
-        [Dense(3, activation=relu, name=dense)]
+        [Dense(3, activation=relu)]
         """
         model = cls(config["name"])
         for each in config["layers"]:

@@ -278,8 +278,8 @@ class Layer(LazyModuleMixin, Module):
     # ------------------------------------------------------------------------------------------ text
 
     def text(self, name: bool = True) -> str:
-        """The layer as :func:`rustorch.training.layers.from_text` reads it."""
-        given = dict(getattr(self, "_given", {}))
+        """The layer as :func:`rustorch.training.layers.from_text` reads it; a name that the model chose is no part of it."""
+        given = {**getattr(self, "_given", {})}
         if not name:
             given.pop("name", None)
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
