@@ -2,7 +2,7 @@
 
 import importlib as _importlib
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "tensorboard"]
 
 
 def __getattr__(name):  # imported when first asked for
