@@ -239,12 +239,12 @@ class Run:
     def evaluate(self, steps: Steps, callbacks: Any, progress: Progress) -> Dict[str, float]:
         """All batches once; the mean loss over samples, and the metrics."""
         model = self.model
-        callbacks.on_test_begin()
+        callbacks.on_test_begin({})
         totals = Totals(model._metrics, model._weighted_metrics)
         progress.begin(0, steps.known)
         with model._mode(False):
             for i, batch in enumerate(steps.epoch(0)):
-                callbacks.on_test_batch_begin(i)
+                callbacks.on_test_batch_begin(i, {})
                 self.test(batch, totals)
                 logs = totals.logs()
                 callbacks.on_test_batch_end(i, logs)
@@ -264,7 +264,7 @@ class Run:
         model = self.model
         model.stop_training = False
         history._start()
-        callbacks.on_train_begin()
+        callbacks.on_train_begin({})
         first = initial_epoch
         for callback in callbacks.callbacks:
             if hasattr(callback, "restore_run"):
@@ -274,12 +274,12 @@ class Run:
             for epoch in range(first, epochs):
                 if model.stop_training:  # by what was resumed from
                     break
-                callbacks.on_epoch_begin(epoch)
+                callbacks.on_epoch_begin(epoch, {})
                 progress.begin(epoch, steps.known)
                 totals = Totals(model._metrics, model._weighted_metrics)
                 with model._mode(True):
                     for i, batch in enumerate(steps.epoch(epoch)):
-                        callbacks.on_train_batch_begin(i)
+                        callbacks.on_train_batch_begin(i, {})
                         self.train(_weighted(batch, class_weight), totals)
                         logs = totals.logs()
                         callbacks.on_train_batch_end(i, logs)
@@ -322,12 +322,12 @@ class Run:
     def predict(self, steps: Steps, callbacks: Any, progress: Progress) -> List[Tensor]:
         """The outputs of each batch, of all ranks' rows on every rank."""
         model = self.model
-        callbacks.on_predict_begin()
+        callbacks.on_predict_begin({})
         progress.begin(0, steps.known)
         outputs = []
         with model._mode(False), rustorch.no_grad():
             for i, batch in enumerate(steps.epoch(0)):
-                callbacks.on_predict_batch_begin(i)
+                callbacks.on_predict_batch_begin(i, {})
                 model._build_for(batch.x)
                 with self._precision():
                     output = model._outputs(model._scores(batch.x))
@@ -335,7 +335,7 @@ class Run:
                 outputs.append(whole)
                 callbacks.on_predict_batch_end(i, {"outputs": whole})
                 progress.step(i + 1, {})
-        callbacks.on_predict_end()
+        callbacks.on_predict_end({})
         progress.end({})
         return outputs
 
