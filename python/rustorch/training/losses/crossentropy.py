@@ -359,7 +359,7 @@ def _look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
             f"{loss.name} expects scores before the softmax, but each row of the outputs sums to 1: take the softmax from the last layer, "
             f"or {other}"
         )
-    if not loss.from_logits and (low < 0 or high > 1 + 1e-4):
+    if not loss.from_logits and low < 0:  # above 1 is no mistake: probabilities are divided by their sum
         warn(
             f"{loss.name} expects probabilities, but the outputs go from {low:g} to {high:g}: end the model with a softmax, or say "
             "from_logits=True"
