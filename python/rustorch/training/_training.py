@@ -68,9 +68,9 @@ class Trainable(Module):
         """``"softmax"`` or ``"sigmoid"`` where the model ends with one."""
         return None
 
-    def _penalty(self) -> Optional[Tensor]:
-        """What regularisers add to the loss."""
-        return None
+    def _penalized(self) -> List[Any]:
+        """The layers whose ``penalty()`` is added to the loss."""
+        return []
 
     def _build_for(self, x: Tensor) -> None:
         """Give lazy parameters their sizes, from a batch."""
@@ -458,6 +458,7 @@ class Trainable(Module):
     def _batch_totals_for(self) -> Tuple[Run, Totals]:
         if self._batch_totals is None or self._batch_run is None:
             self._batch_run, self._batch_totals = Run(self), Totals(self._metrics, self._weighted_metrics)
+        self._batch_run.settled = False
         return self._batch_run, self._batch_totals
 
     def reset_metrics(self) -> None:
