@@ -301,12 +301,20 @@ class CallbackList(Callback):
 
 
 def _caller(name: str) -> Callable[..., None]:
-    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
-        logs = kwargs.get("logs", args[-1] if args else None)
-        if isinstance(logs, dict):
+    """The method of the list: every callback is given ``logs``, None where there are none, and the same dictionary."""
+    if "batch" in name or "epoch" in name:
+
+        def call(self: CallbackList, number: int, logs: Optional[Logs] = None) -> None:
             _plain(logs)
-        for each in self.callbacks:
-            getattr(each, name)(*args, **kwargs)
+            for each in self.callbacks:
+                getattr(each, name)(number, logs)
+
+    else:
+
+        def call(self: CallbackList, logs: Optional[Logs] = None) -> None:  # type: ignore[misc]
+            _plain(logs)
+            for each in self.callbacks:
+                getattr(each, name)(logs)
 
     call.__name__ = name
     call.__doc__ = f"Call :meth:`Callback.{name}` of each."

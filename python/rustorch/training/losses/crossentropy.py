@@ -349,7 +349,7 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
 
 def _look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
     """The first batch: scores where probabilities are due, or the other way round."""
-    if not y_pred.numel() or y_pred.dim() < 2 or y_pred.shape[axis] < 2:
+    if not y_pred.numel() or y_pred.dim() < 2 or not -y_pred.dim() <= axis < y_pred.dim() or y_pred.shape[axis] < 2:
         return
     low, high = (float(x) for x in y_pred.aminmax())
     sums = y_pred.sum(axis)
