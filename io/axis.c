@@ -39,8 +39,11 @@ static void add_tick(Axis *axis, double value) {
 static void write_linear(Axis *axis, double step) {
     double largest = fmax(fabs(axis->low), fabs(axis->high)), offset = 0, rest = 0;
     if (step < largest * 1e-5 && axis->low * axis->high > 0) {
-        double round = pow(10, ceil(log10(axis->high - axis->low)));
-        offset = floor(axis->low / round) * round;
+        double range = axis->high - axis->low, middle = axis->low + range / 2;
+        for (double unit = pow(10, floor(log10(largest))); unit > range / 10; unit /= 10) { // the roundest one nearby
+            offset = rint(middle / unit) * unit;
+            if (fabs(middle - offset) < 10 * range) break;
+        }
     }
     for (int i = 0; i < axis->nticks; i++) rest = fmax(rest, fabs(axis->tick[i] - offset));
     int exponent = rest > 0 ? (int)floor(log10(rest) + 1e-9) : 0;
@@ -64,12 +67,17 @@ static void write_linear(Axis *axis, double step) {
 }
 
 static void linear_ticks(Axis *axis, double low, double high, bool whole, int most) {
-    double step = nice_step((high - low) / most);
-    if (whole && step < 1) step = 1;
-    double first = ceil(low / step - 1e-9), last = floor(high / step + 1e-9);
-    if (last - first + 1 > most) { // nice_step divides the range; both ends may be ticks
-        step = nice_step(step * 1.5);
+    double step, first, last;
+    for (int tries = 0;; tries++) { // one tick alone says little
+        step = nice_step((high - low) / most);
+        if (whole && step < 1) step = 1;
         first = ceil(low / step - 1e-9), last = floor(high / step + 1e-9);
+        if (tries == 0 && last - first + 1 > most) { // both ends may be ticks
+            step = nice_step(step * 1.5);
+            first = ceil(low / step - 1e-9), last = floor(high / step + 1e-9);
+        }
+        if (last > first || tries == 4) break;
+        most = most * 3 / 2 + 1;
     }
     for (double i = first; i <= last && axis->nticks < AXIS_TICKS; i++) add_tick(axis, i * step);
     write_linear(axis, step);

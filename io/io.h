@@ -169,6 +169,8 @@ typedef enum RtMarker { // at most 40 points of a line are marked
     RT_MARKER_COUNT
 } RtMarker;
 
+typedef enum RtAlign { RT_ALIGN_CENTER, RT_ALIGN_CORNER, RT_ALIGN_LEFT, RT_ALIGN_RIGHT, RT_ALIGN_COUNT } RtAlign; // corner: top left
+
 typedef struct RtMark {
     RtMarkKind kind;
     const char *name; // in the legend
@@ -186,7 +188,7 @@ typedef struct RtMark {
     uint32_t text_colour;        // used where text_colours is NULL
     double text_size;
     bool heading;                // the first line of a text is bold
-    bool caption;                // texts stand at the top left
+    RtAlign align;               // of texts in their boxes
     const uint32_t *pixels;      // rows × columns
     int64_t rows, columns;
 } RtMark;

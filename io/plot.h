@@ -46,6 +46,7 @@ typedef struct TextLook {
     bool bold, heading;
     double width;      // > 0: text is wrapped, and cut after `lines`
     int lines;         // 0: not cut
+    bool middle;       // cut there: names often differ in their ends
     PangoAlignment align;
 } TextLook;
 typedef struct TextSize {

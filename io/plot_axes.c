@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEGEND_ROWS 4
 #define KEY_WIDTH 28.0   // of a legend's key and the gap after it
 #define ENTRY_GAP 16.0
 #define TICK 3.5
@@ -41,7 +40,7 @@ static void reach_mark(const RtMark *mark, Range *x, Range *y) {
     for (int64_t i = 0; i < mark->n; i++) {
         bool seen = mark->kind == RT_MARK_RULES || (isfinite(mark->x[i]) && isfinite(mark->y[i]));
         if (!seen) continue;
-        if (mark->x) reach(x, mark->x[i], image || (boxes && mark->x[i] == 0 && mark->x2[i] != 0 && x->low == 0));
+        if (mark->x) reach(x, mark->x[i], image || (boxes && mark->x[i] == 0));
         if (mark->y) reach(y, mark->y[i], image || (boxes && mark->y[i] == 0));
         if (!image && !boxes) continue;
         reach(x, mark->x2[i], image);
@@ -94,6 +93,7 @@ static TextLook side_look(const Drawing *d, const PanelLayout *p) {
     double slot = p->frame.height / (double)p->panel->y.nnames;
     look.width = p->width * 0.33;
     look.lines = slot > 2.1 * look.size * 1.3 ? 2 : 1;
+    look.middle = true;
     look.align = PANGO_ALIGN_RIGHT;
     return look;
 }
@@ -146,12 +146,11 @@ static double widest_word(const Drawing *d, const char *text) {
     return widest;
 }
 
-#define LONGEST_NAME 130.0 // of turned names; the rest is cut
-
 static TextLook name_look(const Drawing *d, const Names *names) {
     TextLook look = tick_look(d);
     look.width = names->width;
     look.lines = names->angle != 0 ? 1 : 3;
+    look.middle = true;
     look.align = names->angle != 0 ? PANGO_ALIGN_LEFT : PANGO_ALIGN_CENTER;
     return look;
 }
@@ -167,16 +166,22 @@ static void arrange_names(const Drawing *d, PanelLayout *p) {
     Names *names = &p->names;
     *names = (Names){1, 0, 0, height};
     if (widest <= slot - 5) return;
-    if (slot > 36 && word <= slot - 6) {
+    double tallest = 0; // in lines
+    for (int64_t i = 0; i < axis->nnames && word <= slot - 6 && slot > 36; i++) {
+        TextLook look = tick_look(d);
+        look.width = slot - 6;
+        tallest = fmax(tallest, text_size(d, axis->names[i], look).height);
+    }
+    if (tallest > 0 && tallest < 3.5 * height) {
         names->width = slot - 6;
     } else if (widest < 26) {
         names->step = (int)ceil((widest + 6) / slot);
         return;
     } else {
-        widest = fmin(widest, LONGEST_NAME);
+        names->width = fmin(170, 0.4 * p->height); // the rest is cut
+        widest = fmin(widest, names->width);
         bool slanted = slot > 1.3 * height && widest * 0.71 < p->margins.left + slot / 2;
         names->angle = slanted ? -M_PI / 4 : -M_PI / 2;
-        names->width = LONGEST_NAME;
         names->step = (int)ceil(height * 0.95 / slot);
     }
     for (int64_t i = 0; i < axis->nnames; i += names->step) {
@@ -204,8 +209,9 @@ static void draw_entry(const Drawing *d, const RtMark *mark, const char *text, d
 }
 
 // Rows of entries, centred; what does not fit is counted. Returns the height. visit may be NULL.
-static double legend_walk(const Drawing *d, const RtPanel *panel, double middle, double top, double room, LegendVisit visit) {
+static double legend_walk(const Drawing *d, const PanelLayout *p, double middle, double top, double room, LegendVisit visit) {
     enum { SHOWN = 64 };
+    const RtPanel *panel = p->panel;
     TextLook look = {.size = 0.95 * d->style->text};
     const RtMark *entry[SHOWN];
     double width[SHOWN], row_height = text_size(d, "Ag", look).height + 3;
@@ -220,12 +226,12 @@ static double legend_walk(const Drawing *d, const RtPanel *panel, double middle,
         entry[n] = mark;
         width[n++] = KEY_WIDTH + text_size(d, mark->name, look).width;
     }
-    int row = 0;
+    int row = 0, rows = (int)fmax(2, 0.3 * p->height / row_height);
     for (int first = 0; first < n; row++) {
         int last = first;
         double all = width[first];
         while (last + 1 < n && all + ENTRY_GAP + width[last + 1] <= room) all += ENTRY_GAP + width[++last];
-        if (row == LEGEND_ROWS - 1 && (last + 1 < n || left)) {
+        if (row == rows - 1 && (last + 1 < n || left)) {
             char more[64];
             snprintf(more, sizeof more, "and %d more", n - first + left);
             if (visit) visit(d, NULL, more, middle - text_size(d, more, look).width / 2, top + (row + 0.5) * row_height);
@@ -248,7 +254,7 @@ void panel_measure_ends(const Drawing *d, PanelLayout *p) {
     Margins *m = &p->margins;
     char text[512];
     p->title_height = given(panel->title) ? text_size(d, panel->title, title_look(d, p->width - 4)).height : 0;
-    p->legend_height = legend_walk(d, panel, 0, 0, legend_room(p), NULL);
+    p->legend_height = legend_walk(d, p, 0, 0, legend_room(p), NULL);
     m->top = 3 + (p->title_height > 0 ? p->title_height + 5 : 0) + (p->legend_height > 0 ? p->legend_height + 4 : 0);
     if (has_axis(&panel->y) && panel->y.kind != RT_AXIS_NAMES) m->top += 4; // half a tick's text
     m->bottom = 4;
@@ -395,7 +401,7 @@ static void draw_texts(const Drawing *d, const PanelLayout *p) {
         double half = text_size(d, panel->title, look).width / 2;
         text_draw(d, panel->title, look, d->style->ink, within(middle, half, p->left + 2, p->left + p->width - 2), above, 0.5, 0);
     }
-    legend_walk(d, panel, p->panel->square ? p->left + p->width / 2 : middle, f->top - p->legend_height - (p->margins.top > p->legend_height + 9 ? 8 : 4),
+    legend_walk(d, p, p->panel->square ? p->left + p->width / 2 : middle, f->top - p->legend_height - (p->margins.top > p->legend_height + 9 ? 8 : 4),
                 legend_room(p), draw_entry);
     if (has_axis(&panel->x)) {
         const char *label = full_label(panel->x.label, &f->x, text, sizeof text);

@@ -330,17 +330,20 @@ static double fitting_size(const Drawing *d, const Frame *f, const RtMark *mark,
 
 static void draw_box_texts(const Drawing *d, const Frame *f, const RtMark *mark) {
     TextLook look = {.size = mark->text_size, .heading = mark->heading,
-                     .align = mark->caption ? PANGO_ALIGN_LEFT : PANGO_ALIGN_CENTER};
+                     .align = mark->align == RT_ALIGN_CENTER ? PANGO_ALIGN_CENTER : PANGO_ALIGN_LEFT};
     look.size = fitting_size(d, f, mark, look);
     if (look.size == 0) return;
     Box b;
     for (int64_t i = 0; i < mark->n; i++) {
         if (!given(mark->texts[i]) || !box_at(d, f, mark, i, &b)) continue;
         uint32_t colour = mark->text_colours ? mark->text_colours[i] : mark->text_colour;
-        if (mark->caption)
-            text_draw(d, mark->texts[i], look, colour, b.x + 7, b.y + 4, 0, 0);
-        else
-            text_draw(d, mark->texts[i], look, colour, b.x + b.width / 2, b.y + b.height / 2, 0.5, 0.5);
+        double middle = b.y + b.height / 2;
+        switch (mark->align) {
+        case RT_ALIGN_CORNER: text_draw(d, mark->texts[i], look, colour, b.x + 7, b.y + 4, 0, 0); break;
+        case RT_ALIGN_LEFT: text_draw(d, mark->texts[i], look, colour, b.x + 4, middle, 0, 0.5); break;
+        case RT_ALIGN_RIGHT: text_draw(d, mark->texts[i], look, colour, b.x + b.width - 4, middle, 1, 0.5); break;
+        default: text_draw(d, mark->texts[i], look, colour, b.x + b.width / 2, middle, 0.5, 0.5);
+        }
     }
 }
 
@@ -407,9 +410,13 @@ static void draw_image(const Drawing *d, const Frame *f, const RtMark *mark) {
     cairo_set_source_surface(d->c, surface, 0, 0);
     bool enlarged = fabs(along) * d->scale >= 1 && fabs(down) * d->scale >= 1;
     cairo_pattern_set_filter(cairo_get_source(d->c), enlarged ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
-    cairo_pattern_set_extend(cairo_get_source(d->c), CAIRO_EXTEND_PAD);
-    cairo_rectangle(d->c, 0, 0, (double)(mark->columns * k), (double)(mark->rows * k));
-    cairo_fill(d->c);
+    if (d->vector) { // as an image, not as a pattern, which some viewers do not know
+        cairo_paint(d->c);
+    } else { // sharp edges
+        cairo_pattern_set_extend(cairo_get_source(d->c), CAIRO_EXTEND_PAD);
+        cairo_rectangle(d->c, 0, 0, (double)(mark->columns * k), (double)(mark->rows * k));
+        cairo_fill(d->c);
+    }
     cairo_restore(d->c);
     cairo_surface_destroy(surface);
 }

@@ -11,6 +11,8 @@ static PangoLayout *make_layout(const Drawing *d, const char *text, TextLook loo
     cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
     pango_cairo_context_set_font_options(pango_layout_get_context(layout), options);
     cairo_font_options_destroy(options);
+    pango_context_set_round_glyph_positions(pango_layout_get_context(layout), false);
+    pango_layout_context_changed(layout);
     PangoFontDescription *font = pango_font_description_new();
     pango_font_description_set_family(font, d->style->font);
     pango_font_description_set_weight(font, look.bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL);
@@ -24,7 +26,7 @@ static PangoLayout *make_layout(const Drawing *d, const char *text, TextLook loo
         pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
         if (look.lines > 0) {
             pango_layout_set_height(layout, -look.lines);
-            pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
+            pango_layout_set_ellipsize(layout, look.middle ? PANGO_ELLIPSIZE_MIDDLE : PANGO_ELLIPSIZE_END);
         }
     }
     if (look.heading) {

@@ -163,9 +163,11 @@ static int read_struct(Reader *reader, PyObject *dict, const Field *fields, char
 static const char *const mark_kinds[] = {"line", "points", "boxes", "image", "rules"};
 static const char *const dashes[] = {"solid", "dashed", "dotted", "dashdot"};
 static const char *const markers[] = {"none", "circle", "square", "triangle", "diamond", "cross"};
+static const char *const aligns[] = {"center", "corner", "left", "right"};
 static const char *const axis_kinds[] = {"linear", "log", "names", "none"};
 _Static_assert(sizeof mark_kinds / sizeof *mark_kinds == RT_MARK_COUNT && sizeof dashes / sizeof *dashes == RT_DASH_COUNT &&
-                   sizeof markers / sizeof *markers == RT_MARKER_COUNT && sizeof axis_kinds / sizeof *axis_kinds == RT_AXIS_COUNT,
+                   sizeof markers / sizeof *markers == RT_MARKER_COUNT && sizeof axis_kinds / sizeof *axis_kinds == RT_AXIS_COUNT &&
+                   sizeof aligns / sizeof *aligns == RT_ALIGN_COUNT,
                "one name for each value");
 
 #define PLAIN(type_, struct_, member_) {.name = #member_, .type = FIELD_##type_, .offset = offsetof(struct_, member_)}
@@ -184,7 +186,7 @@ static const Field mark_fields[] = {
     PLAIN(COLOUR, RtMark, colour), PLAIN(COLOUR, RtMark, edge), COUNTED(COLOURS, RtMark, colours, n),
     PLAIN(NUMBER, RtMark, width), PLAIN(NUMBER, RtMark, radius), CHOICE(RtMark, dash, dashes), CHOICE(RtMark, marker, markers),
     PLAIN(FLAG, RtMark, arrow), COUNTED(TEXTS, RtMark, texts, n), COUNTED(COLOURS, RtMark, text_colours, n),
-    PLAIN(COLOUR, RtMark, text_colour), PLAIN(NUMBER, RtMark, text_size), PLAIN(FLAG, RtMark, heading), PLAIN(FLAG, RtMark, caption),
+    PLAIN(COLOUR, RtMark, text_colour), PLAIN(NUMBER, RtMark, text_size), PLAIN(FLAG, RtMark, heading), CHOICE(RtMark, align, aligns),
     COUNTED(PIXELS, RtMark, pixels, rows), {0}};
 static const Field axis_fields[] = {
     CHOICE(RtAxis, kind, axis_kinds), PLAIN(TEXT, RtAxis, label), PLAIN(NUMBER, RtAxis, low), PLAIN(NUMBER, RtAxis, high),

@@ -245,11 +245,12 @@ def _open_viewer(path: str) -> None:
         subprocess.Popen([program, path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def grid_columns(n: int, ratio: float = 1.6) -> int:
-    """Panels in a row: 1 to 3 in one row, 4 as 2 × 2, then as wide as a page."""
+def grid_columns(n: int, ratio: float) -> int:
+    """Panels in a row: up to 3 in one, then about `ratio` times as many across as down, with few places left empty."""
     if n <= 3:
         return max(1, n)
-    return max(2, min(n, round((n * ratio) ** 0.5))) if n > 4 else 2
+    about = round((n * ratio) ** 0.5)
+    return min((max(2, about + more) for more in (0, 1, -1)), key=lambda columns: -n % columns)
 
 
 def save_figure(figure: Any, path: Path, dpi: Optional[float] = None, scale: float = 1.0) -> str:

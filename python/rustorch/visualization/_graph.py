@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 import rustorch
@@ -26,7 +28,6 @@ class _Part:
         self.module, self.name, self.parent = module, name, parent
         self.children: List["_Part"] = []
         self.repeats = 1
-        self.calls: List[int] = []
         self.shapes: Tuple[str, str] = ("", "")
         self.x = self.y = self.width = self.height = 0.0
         self.body = 0.0  # where the rows begin
@@ -34,7 +35,7 @@ class _Part:
         self.lanes = 0
 
     def inside(self, other: Optional["_Part"]) -> bool:
-        return other is self or (other is not None and self.inside(other.parent))
+        return other is self or (self.parent is not None and self.parent.inside(other))
 
     def lines(self) -> str:
         kind = type(self.module).__name__
@@ -45,8 +46,8 @@ class _Part:
             return heading
         found = [heading]
         detail = self.module.extra_repr() if hasattr(self.module, "extra_repr") else ""
-        if detail:
-            found.append(detail if len(detail) <= 46 else detail[:45] + "…")
+        detail = re.sub(r"\((\d+(?:, \d+)+)\)", lambda match: match.group(1).replace(", ", "×"), detail)
+        found += textwrap.wrap(detail, 40, max_lines=2, placeholder=" …")
         if self.shapes[1]:
             found.append(f"{self.shapes[0]} → {self.shapes[1]}")
         count = sum(parameter.numel() for parameter in _parameters(self.module))
@@ -133,34 +134,35 @@ class _Trace:
 
 
 def _run(model: Any, given: Any, seen: Dict[int, _Part]) -> _Trace:
+    """Calls the model once. A container none of whose parts is called computes by itself: it becomes a leaf."""
     trace = _Trace()
-    leaves = {key: part for key, part in seen.items() if not part.children}
     handles, modes = [], [(module, module.training) for module in model.modules()]
+    open_calls: List[Tuple[int, List[Optional[_Part]], str]] = []  # leaves called before, makers of the input, its shape
+    calls = [0]
 
     def before(module: Any, args: Any) -> None:
-        part = leaves[id(module)]
-        if id(part.module) == id(module) and not part.calls:
-            trace.order.setdefault(part, len(trace.order))
-            part.shapes = (_shape(args), "")
-        for maker in trace.makers(args):
-            if maker is not part:
-                trace.edges[(maker, part)] = None
+        open_calls.append((calls[0], trace.makers(args), _shape(args)))
 
     def after(module: Any, args: Any, output: Any) -> None:
-        part = leaves[id(module)]
+        part = seen[id(module)]
+        earlier, makers, shape = open_calls.pop()
+        if calls[0] > earlier or (part.parent is None and part.children):
+            return
+        calls[0] += 1
+        part.children = []
+        trace.order.setdefault(part, len(trace.order))
         if part.module is module:
-            part.calls.append(1)
-            part.shapes = (part.shapes[0], _shape(output))
+            part.shapes = (shape, _shape(output))
+        trace.edges.update({(maker, part): None for maker in makers if maker is not part})
         trace.made(output, part)
 
     inputs = given if isinstance(given, tuple) else (given,)
     try:
         for module in model.modules():
-            if id(module) in leaves:
-                handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+            handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
         model.eval()
         with rustorch.enable_grad():
-            # a number that the tape follows, so that the way of the input is known from the start
+            # numbers that the tape follows, so that the way of the input is known from the start
             watched = tuple(x.detach().requires_grad_().clone() if isinstance(x, rustorch.Tensor) and x.is_floating_point() else x for x in inputs)
             trace.made(watched, None)
             output = model(*watched)
@@ -231,6 +233,10 @@ class _Layout:
                 level[child] = max(above, default=0)
         else:
             level = {child: i for i, child in enumerate(part.children)}
+        last = max(level.values())
+        for child in part.children:  # not called
+            if links and not any(child in link for link in links):
+                level[child] = last + 1
         part.rows = [[child for child in part.children if level[child] == row] for row in range(max(level.values()) + 1)]
         widest = max(child.width for child in part.children if not child.children) if any(not child.children for child in part.children) else 0.0
         for row in part.rows:
@@ -278,8 +284,8 @@ class _Layout:
 
     def down(self, x: float, y: float, target: _Part) -> None:
         end = target.x + target.width / 2
-        if abs(end - x) < 0.5:
-            self.paths.append([(x, y), (x, target.y)])
+        if abs(end - x) < 10:
+            self.paths.append([(end, y), (end, target.y)])
             return
         middle = target.y - _ROW / 2
         self.paths.append([(x, y), (x, middle), (end, middle), (end, target.y)])
@@ -370,7 +376,7 @@ def _marks(layout: _Layout, ends: List[str], boxes: List[Tuple[float, float, flo
         marks.append(
             mark(
                 "boxes", **corners(layout.containers), colour=shade, edge=_mixed(muted, paper, 0.35), width=0.8, radius=6,
-                texts=[part.lines() for part in layout.containers], text_size=_TEXT, text_colour=muted, heading=True, caption=True,
+                texts=[part.lines() for part in layout.containers], text_size=_TEXT, text_colour=muted, heading=True, align="corner",
             )
         )  # fmt: skip
     paths = [point for path in layout.paths for point in [*path, (float("nan"), float("nan"))]]

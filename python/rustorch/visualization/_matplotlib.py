@@ -122,7 +122,7 @@ def _points(axes: Any, each: Description) -> None:
 
 def _boxes(axes: Any, each: Description) -> None:
     from matplotlib.collections import PatchCollection
-    from matplotlib.patches import Patch, Rectangle
+    from matplotlib.patches import Rectangle
 
     x, y, width, height = each["x"], each["y"], each["x2"] - each["x"], each["y2"] - each["y"]
     fill = each.get("colour", 0) & 255 or each.get("colours") is not None
@@ -131,13 +131,13 @@ def _boxes(axes: Any, each: Description) -> None:
         edge = _color(each["edge"]) if each.get("edge") else "none"
         patches = [Rectangle(corner, w, h) for *corner, w, h in zip(x, y, width, height)]
         axes.add_collection(PatchCollection(patches, facecolors=colors, edgecolors=[edge], linewidths=each.get("width", 0)))
-        if each["name"]:
-            axes.add_patch(Patch(facecolor=colors[0], label=each["name"], visible=False))
+        if each["name"] and len(x):
+            axes.add_patch(Rectangle((x[0], y[0]), 0, 0, facecolor=colors[0], label=each["name"]))  # for the legend
     axes.update_datalim(np.concatenate([np.stack([x, y], 1), np.stack([each["x2"], each["y2"]], 1)]) if len(x) else np.zeros((0, 2)))
     axes.autoscale_view()
     for i, words in enumerate(each.get("texts") or []):
         ink = each["text_colours"][i] if each.get("text_colours") is not None else each.get("text_colour", 255)
-        if each.get("caption"):
+        if each.get("align") == "corner":
             axes.annotate(words, (min(x[i], each["x2"][i]), min(y[i], each["y2"][i])), (5, -4), textcoords="offset points", va="top", fontsize=each["text_size"], color=_color(int(ink)))
         else:
             axes.text(x[i] + width[i] / 2, y[i] + height[i] / 2, words, ha="center", va="center", fontsize=each["text_size"], color=_color(int(ink)))

@@ -155,7 +155,7 @@ class Plotter:
         """Panels in a grid that grows with their number."""
         if columns is not None and columns < 1:
             raise _C.ArgumentValueError(f"columns must be at least 1, not {columns}")
-        across = min(len(panels), columns or grid_columns(len(panels), 1.2))
+        across = min(len(panels), columns or grid_columns(len(panels), 1.3))
         if size is None:
             down = -(-len(panels) // across)
             width, height = self.figure_size
@@ -262,6 +262,7 @@ class Plotter:
         across = axis("names", x_label, names=names) if names is not None else self._axis(x_label, log_x, x_limits, "x_limits", whole=whole)
         along = self._axis(y_label, log_y, y_limits, "y_limits")
         note = not_finite(ys, [*(ys if log_y else []), *(xs if log_x else [])])
+        note = note or ("" if any(map(len, ys)) else "no values")
         return panel(across, along, marks, note=note, **{**self._grid(), **more})
 
     def scatter_plot(
@@ -390,7 +391,8 @@ class Plotter:
         # of a logarithmic axis the smallest count is a visible bar
         low = 0.5 if log_y and not density else None
         note = not_finite(raw)
-        across = self._axis(x_label, False, None if pooled.size else (0, 1), "range")
+        margin = 0.03 * (edges[-1] - edges[0])
+        across = self._axis(x_label, False, (edges[0] - margin, edges[-1] + margin), "range")
         along = self._axis(unit, log_y, (low, None) if pooled.size else (1, 10) if log_y else (0, 1), "y_limits", whole=not density)
         return panel(across, along, marks, note=note or ("" if pooled.size else "no values"), **self._grid())
 
@@ -483,10 +485,12 @@ class Plotter:
             shades = self._color(i)
             ink = rgba(self.style["ink"]) if not stacked else rgba("#21262e" if is_light(shades) else "#ffffff")
             words = [_number(value) if np.isfinite(value) else "" for value in part]
+            side = "left" if horizontal and not stacked and (part[np.isfinite(part)] >= 0).all() else "center"
+            wider = 0 if stacked else thick * 0.12
             out.append(
                 self._turned(
-                    "boxes", "", horizontal, {"x": begin - (0 if stacked else thick * 0.12), "x2": begin + thick * (1 if stacked else 1.12), "y": tip, "y2": far},
-                    texts=words, text_size=self.style["text"] * 0.9, text_colour=ink,
+                    "boxes", "", horizontal, {"x": begin - wider, "x2": begin + thick + wider, "y": tip, "y2": far},
+                    texts=words, text_size=self.style["text"] * 0.9, text_colour=ink, align=side,
                 )
             )  # fmt: skip
         return out
@@ -779,10 +783,11 @@ class Plotter:
         across = min(len(panels), columns if columns is not None else grid_columns(len(panels), 2.0))
         if figure_size is None:
             ratio = max(drawn["y"]["high"] / drawn["x"]["high"] for drawn in panels)
-            cell = (self.figure_size[0] - 0.2) / across - 0.2
             below = -(-len(panels) // across)
-            height = below * (min(cell - (0.5 if color_bar else 0), 4.5) * ratio + 0.28 + (0.25 if words else 0)) + 0.2 + (0.4 if title else 0)
-            figure_size = self.figure_size[0], min(max(height, 1.0), 60.0)
+            # in points, as the plug-in lays them out: 8 around all, 14 between, 12 beside a picture, 7 above and below
+            side = (self.figure_size[0] * 72 - 16 - 14 * (across - 1)) / across - (50 if color_bar else 12)
+            high = 16 + below * (min(side, 330) * ratio + 7 + (20 if words else 0)) + 14 * (below - 1) + (26 if title else 0)
+            figure_size = self.figure_size[0], min(max(high / 72, 1.0), 60.0)
         return self._finish(panels, title, save_path, figure_size, across)
 
     # Training --------------------------------------------------------------------------------------------------------
@@ -845,7 +850,7 @@ class Plotter:
             shown.append(curve)
         top = _history.best(metric) if mark_best else None
         if top is not None:
-            label = f"best: {_number(top[1])} at {int(top[0])}"
+            label = f"best {_number(top[1])} at {text(x_label) or 'x'} {_number(top[0])}"
             marks.append(mark("rules", label, x=[top[0]], colour=rgba(self.style["muted"]), width=1.0, dash="dotted"))
         if _history.is_rate(metric.name) and len(marks) == 1:
             marks[0]["name"] = ""
