@@ -32,6 +32,9 @@ if _C._comm_expects_peers() and not {"RUSTORCH_RANK", "RUSTORCH_RANK_WARNED"} & 
 
     _warn_if_apart()
 
+__author__ = "RusTorch Team"
+__description__ = "Distributed training: a C engine, a Python package with PyTorch's names, an MPI launcher"
+
 inf = _math.inf
 nan = _math.nan
 pi = _math.pi

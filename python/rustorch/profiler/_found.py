@@ -97,7 +97,7 @@ def atomic_text(path: Union[str, "os.PathLike[str]"]) -> Iterator[Any]:
     try:
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=os.path.basename(path) + ".", suffix=".tmp")
     except OSError as error:
-        raise _C.SerializationError(f"{path} cannot be written: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     try:
         with os.fdopen(handle, "wb") as raw:
             packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=5) if path.endswith(".gz") else None
@@ -113,8 +113,13 @@ def atomic_text(path: Union[str, "os.PathLike[str]"]) -> Iterator[Any]:
     except BaseException as error:
         os.unlink(temporary)
         if isinstance(error, OSError):
-            raise _C.SerializationError(f"{path} cannot be written: {error.strerror}") from error
+            raise _unwritable(path, error) from error
         raise
+
+
+def _unwritable(path: str, error: OSError) -> Exception:
+    kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
+    return kind(error.errno, f"the file cannot be written: {error.strerror}", path)
 
 
 class _Writer:
