@@ -60,6 +60,9 @@ def test_a_training_step():
     assert rows["mm (backward)"].flops == 3 * 2 * 8 * (16 * 32 + 2 * 32 * 4)
     assert rows["linear"].in_bytes == 3 * 4 * (8 * 16 + 32 * 16 + 32 + 8 * 32 + 4 * 32 + 4)
     assert rows["linear"].out_bytes == 3 * 4 * (8 * 32 + 8 * 4)
+    parameters = 4 * sum(p.numel() for p in model.parameters())
+    step = rows["adam step"]  # with two states each: reads four, writes three; the first makes them beside
+    assert step.out_bytes == 3 * 3 * parameters and step.in_bytes == 3 * 4 * parameters
     assert rows["backward"].flops == rows["mm (backward)"].flops
     assert sum(row.self_ns for row in rows.values()) <= profiler_elapsed(profiler)
 
