@@ -2,10 +2,26 @@
 
 import importlib as _importlib
 
+<<<<<<< HEAD
 __all__ = ["checkpoint", "data", "tensorboard"]
+=======
+_MODULES = ("checkpoint", "data")
+# Name → the module it is in.
+_NAMES = {
+    "Profiler": "profiler",
+    "Config": "config",
+    "cuda_is_available": "system",
+    "get_system_info": "system",
+    "metal_is_available": "system",
+    "set_seed": "system",
+}
+__all__ = [*_MODULES, *_NAMES]
+>>>>>>> w-P
 
 
 def __getattr__(name):  # imported when first asked for
-    if name in __all__:
+    if name in _MODULES:
         return _importlib.import_module("." + name, __name__)
+    if name in _NAMES:
+        return getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
     raise AttributeError(f"module 'rustorch.utils' has no attribute '{name}'")
