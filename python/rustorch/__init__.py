@@ -43,7 +43,7 @@ PyTensor = Tensor
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp autograd backends checkpoint cpu cuda data distributed functional io linalg nn optim progress random return_types
+    amp autograd backends checkpoint cpu cuda data distributed functional interop io linalg nn optim progress random return_types
     serialization special training utils visualization
     """.split()
 )
@@ -51,6 +51,8 @@ _NAMES = {
     "Model": "training",
     "save": "serialization",
     "load": "serialization",
+    "from_torch": "interop",
+    "to_torch": "interop",
     "set_printoptions": "_repr",
     "autocast": "amp",
     "GradScaler": "amp",

@@ -198,6 +198,9 @@ class Encoder:
                 if parts.name.startswith("rustorch."):
                     raise
                 node["attributes"][k] = {"opaque": type(v).__name__}  # the user's class knows, not we
+        if parts.has_extra_state:
+            node["extra_state"] = self.encode(value.get_extra_state(), f"{place}.get_extra_state()",
+                                              (group, component(prefix + "_extra_state")), depth + 1)  # fmt: skip
         return node
 
     def member(self, value: Tensor, word: str, transient: bool, owner: Any, where: str, path: Tuple[str, str]) -> Any:
@@ -470,6 +473,26 @@ class Decoder:
             self.named(node["attributes"]),
         )  # fmt: skip
         return made
+
+    def state(self, node: Dict[str, Any]) -> "OrderedDict[str, Any]":
+        """The state_dict of a module, without the module."""
+        found: "OrderedDict[str, Any]" = OrderedDict()
+        known: Dict[int, Dict[str, Any]] = {}
+
+        def collect(node: Dict[str, Any], prefix: str) -> None:
+            node = known.setdefault(node["module"], node)  # the second time a module comes it is its number only
+            for word in ("parameters", "buffers"):
+                for name, item in node[word].items():
+                    if item is not None and (word == "parameters" or name not in node["transient"]):
+                        found[prefix + name] = self.decode(item).detach()
+            if "extra_state" in node:
+                found[prefix + "_extra_state"] = self.decode(node["extra_state"])
+            for name, child in node["modules"].items():
+                if child is not None:
+                    collect(child, f"{prefix}{name}.")
+
+        collect(node, "")
+        return found
 
     def array(self, node: Dict[str, Any]) -> np.ndarray:
         kind, shape = node["array"]

@@ -257,8 +257,15 @@ def kind_of(path: Any) -> str:
     return ""
 
 
-def read(path: Any, map_location: Any = None, mmap: bool = False, classes: Iterable[type] = (), search: bool = False) -> Any:
-    """load, without its checks of arguments. ``classes``, ``search``: see :class:`rustorch._structure.Decoder`."""
+def read(
+    path: Any, map_location: Any = None, mmap: bool = False, classes: Iterable[type] = (), search: bool = False,
+    take: Callable[[Decoder, Any], Any] = Decoder.decode,
+) -> Any:
+    """load, without its checks of arguments.
+
+    ``classes`` and ``search`` are those of :class:`rustorch._structure.Decoder`; ``take`` makes the result of a decoder and
+    the tree.
+    """
     place = _placer(map_location)
     kind = kind_of(path)
     if kind in ("zip", "legacy"):
@@ -278,7 +285,7 @@ def read(path: Any, map_location: Any = None, mmap: bool = False, classes: Itera
         tree = json.loads(bytes(note.numpy()).decode("utf-8"))
         if tree["structure"] != 1:
             raise SerializationError(f"{name} was written by rustorch {tree['rustorch']}, a newer one: use that to load it")
-        return Decoder(tensors, place, [*classes, *_safe], search).decode(tree["root"])
+        return take(Decoder(tensors, place, [*classes, *_safe], search), tree["root"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         if isinstance(error, _C.RusTorchError):
             raise

@@ -35,6 +35,7 @@ class Parts(NamedTuple):
     transient: Set[str]  # buffers that a state_dict leaves out
     modules: Dict[str, Any]
     attributes: Dict[str, Any]
+    has_extra_state: bool
 
 
 def class_path(cls: type) -> str:
@@ -76,7 +77,8 @@ def take_apart(module: Module, where: str) -> Parts:
         raise SerializationError(f"{where}: {type(module).__name__}.__getstate__ returned a {type(state).__name__}, not a dict")
     attributes = {name: value for name, value in state.items() if name not in _OWN}
     tables = (state.get(table, {}) for table in ("_parameters", "_buffers", "_non_persistent_buffers", "_modules"))
-    return Parts(class_path(type(module)), *tables, attributes)
+    has_extra_state = type(module).get_extra_state is not Module.get_extra_state
+    return Parts(class_path(type(module)), *tables, attributes, has_extra_state)
 
 
 def put_together(
