@@ -19,6 +19,7 @@ import numpy as np
 
 from . import _C, serialization
 from ._C import SerializationError, Tensor
+from ._columns import size, width
 
 __all__ = ["Report", "inspect", "main"]
 
@@ -43,7 +44,7 @@ class Report(NamedTuple):
     """What :func:`inspect` found.
 
     ``status`` is "whole" (every byte was checked against a checksum), "sound" (the format has none; its structure was
-    checked), or "damaged" with a ``problem``.
+    checked), "damaged" with a ``problem``, or "unreadable": it holds what is no data.
     """
 
     path: str
@@ -112,13 +113,13 @@ class _Record(NamedTuple):
     bytes: int
 
 
-def _records(file: Any, size: int) -> Tuple[Dict[str, _Record], str]:
+def _records(file: Any, total: int) -> Tuple[Dict[str, _Record], str]:
     """The tensors of a file's trailer by name, and the digest; see docs/checkpoint-format.md."""
-    if size < _FOOTER.size:
+    if total < _FOOTER.size:
         raise ValueError("the file is too short")
-    file.seek(size - _FOOTER.size)
+    file.seek(total - _FOOTER.size)
     magic, version, n, hdf5_bytes, table_bytes, digest = _FOOTER.unpack(file.read(_FOOTER.size))
-    if magic != _MAGIC or version != 1 or hdf5_bytes + table_bytes + _FOOTER.size != size:
+    if magic != _MAGIC or version != 1 or hdf5_bytes + table_bytes + _FOOTER.size != total:
         raise ValueError("there is no trailer")
     file.seek(hdf5_bytes)
     table, at, found = file.read(table_bytes), 0, {}
@@ -207,27 +208,28 @@ def _text(node: Any, bare: bool = False) -> str:
     return str(value)
 
 
-_FACTS = ("format", "version", "class", "rustorch", "step", "epoch", "world_size", "time")
+_FACTS = ("version", "class", "rustorch", "step", "epoch", "world_size", "time")
+_SAID = {*_FACTS, "format", "machine", "given"}  # of models and checkpoints: above the tree, or of no use to a person
 
 
 def _facts_of(root: Any, facts: Dict[str, str]) -> str:
     """What kind of file of ours the tree is; fills in the facts that a person asks first."""
     parts = root.get("dict", {}) if isinstance(root, dict) else {}
+    if parts.get("format") != "rustorch.model" and not {"format", "rank", "given"} <= set(parts):
+        return "state"
     for word in _FACTS:
-        if word in parts and _is_leaf(parts[word]) and word != "format":
+        if word in parts and _is_leaf(parts[word]):
             facts[word] = _text(parts[word], bare=True)
     if "time" in facts:
         facts["time"] = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(facts["time"])))
     if parts.get("format") == "rustorch.model":
         return "model"
-    if {"format", "rank", "given"} <= set(parts):
-        machine = parts.get("machine", {}).get("dict", {})
-        facts.update({word: _text(value, bare=True) for word, value in machine.items()})
-        return "checkpoint"
-    return "state"
+    machine = parts.get("machine", {}).get("dict", {})
+    facts.update({word: _text(value, bare=True) for word, value in machine.items()})
+    return "checkpoint"
 
 
-def _inspect_own(path: str, size: int) -> Report:
+def _inspect_own(path: str, length: int) -> Report:
     facts: Dict[str, str] = {}
     tree: Tuple[Item, ...] = ()
     kind, problem = "HDF5 file", ""
@@ -237,7 +239,7 @@ def _inspect_own(path: str, size: int) -> Report:
         problem = str(error)
     try:
         with open(path, "rb") as file:
-            records, digest = _records(file, size)
+            records, digest = _records(file, length)
             facts["SHA-256"] = digest
             note = records.get(serialization.STRUCTURE)
             if note is None:
@@ -248,37 +250,40 @@ def _inspect_own(path: str, size: int) -> Report:
         kind = f"{_facts_of(top['root'], facts)} of rustorch"
         item = _Tree(records).item("", top["root"])
         tree = item.children or (item._replace(name="value"),)
+        if not kind.startswith("state"):
+            tree = tuple(line for line in tree if line.name not in _SAID)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error, RecursionError) as error:
         problem = problem or f"{path}: its structure makes no sense: {type(error).__name__}: {error}"
-    return Report(path, kind, size, "damaged" if problem else "whole", problem, facts, tree)
+    return Report(path, kind, length, "damaged" if problem else "whole", problem, facts, tree)
 
 
 # ---------------------------------------------------------------------------------------------- other formats
 
 
-def _inspect_safetensors(path: str, size: int) -> Report:
+def _inspect_safetensors(path: str, length: int) -> Report:
     from .utils import safetensors
 
     try:
         entries, metadata = safetensors.read_header(path)
     except SerializationError as error:
-        return Report(path, "safetensors file", size, "damaged", str(error), {}, ())
+        return Report(path, "safetensors file", length, "damaged", str(error), {}, ())
     tree = tuple(
         Item(name, "", safetensors._DTYPES[entry.dtype], entry.shape, entry.end - entry.begin) for name, entry in entries.items()
     )
-    return Report(path, "safetensors file", size, "sound", "", {k: _short(v) for k, v in (metadata or {}).items()}, tree)
+    return Report(path, "safetensors file", length, "sound", "", {k: _short(v) for k, v in (metadata or {}).items()}, tree)
 
 
-def _inspect_torch(path: str, size: int, kind: str) -> Report:
+def _inspect_torch(path: str, length: int, kind: str) -> Report:
     from . import _torch_file
 
     name = "PyTorch file" if kind == "zip" else "PyTorch file (from before 1.6)"
     try:
         value = _torch_file.read(path, lambda tensor, was: tensor, kind, mmap=True)
     except SerializationError as error:
-        return Report(path, name, size, "damaged", str(error), {}, ())
+        status = "unreadable" if isinstance(error, _torch_file.Refused) else "damaged"
+        return Report(path, name, length, status, str(error), {}, ())
     item = _item("value", value)
-    return Report(path, name, size, "whole" if kind == "zip" else "sound", "", {}, item.children or (item,))
+    return Report(path, name, length, "whole" if kind == "zip" else "sound", "", {}, item.children or (item,))
 
 
 def _array_header(file: Any) -> Tuple[str, List[int], int]:
@@ -290,15 +295,15 @@ def _array_header(file: Any) -> Tuple[str, List[int], int]:
     return dtype.name, list(shape), int(np.prod(shape, dtype=object)) * dtype.itemsize
 
 
-def _inspect_numpy(path: str, size: int, kind: str) -> Report:
+def _inspect_numpy(path: str, length: int, kind: str) -> Report:
     tree: List[Item] = []
     problem = ""
     try:
         if kind == "npy":
             with open(path, "rb") as file:
                 dtype, shape, n = _array_header(file)
-                if file.tell() + n != size:
-                    problem = f"{path} is cut: {n} bytes of values are announced, {size - file.tell()} are there"
+                if file.tell() + n != length:
+                    problem = f"{path} is cut: {n} bytes of values are announced, {length - file.tell()} are there"
             tree.append(Item("array", "", dtype, shape, n))
         else:
             with zipfile.ZipFile(path) as archive:
@@ -313,7 +318,7 @@ def _inspect_numpy(path: str, size: int, kind: str) -> Report:
     except (zipfile.BadZipFile, ValueError, EOFError, KeyError, struct.error, OSError, NotImplementedError, RuntimeError) as error:
         problem = f"{path}: {error}"
     status = "damaged" if problem else "whole" if kind == "npz" else "sound"
-    return Report(path, f"NumPy file ({kind})", size, status, problem, {}, tuple(tree))
+    return Report(path, f"NumPy file ({kind})", length, status, problem, {}, tuple(tree))
 
 
 def inspect(path: Any) -> Report:
@@ -345,40 +350,31 @@ def inspect(path: Any) -> Report:
     name = os.fsdecode(path)
     try:
         with open(name, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+            length = os.fstat(file.fileno()).st_size
             head = file.read(6)
     except OSError as error:
         kind_of_error = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
         raise kind_of_error(error.errno, f"the file cannot be read: {error.strerror}", name) from error
     kind = serialization.kind_of(name)
     if kind == "hdf5":
-        return _inspect_own(name, size)
+        return _inspect_own(name, length)
     if kind == "safetensors":
-        return _inspect_safetensors(name, size)
+        return _inspect_safetensors(name, length)
     if head == b"\x93NUMPY":
-        return _inspect_numpy(name, size, "npy")
+        return _inspect_numpy(name, length, "npy")
     if kind == "zip":
         try:
             with zipfile.ZipFile(name) as archive:
                 arrays = any(entry.endswith(".npy") for entry in archive.namelist())
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-            return Report(name, "zip archive", size, "damaged", f"{name}: {error}", {}, ())
-        return _inspect_numpy(name, size, "npz") if arrays else _inspect_torch(name, size, kind)
+            return Report(name, "zip archive", length, "damaged", f"{name}: {error}", {}, ())
+        return _inspect_numpy(name, length, "npz") if arrays else _inspect_torch(name, length, kind)
     if kind == "legacy":
-        return _inspect_torch(name, size, kind)
+        return _inspect_torch(name, length, kind)
     raise SerializationError(f"{name} is no file of tensors known here (rustorch, safetensors, PyTorch, NumPy)")
 
 
 # ---------------------------------------------------------------------------------------------- printing
-
-
-def _size(n: int) -> str:
-    value, unit = float(n), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            break
-        value /= 1000
-    return f"{n} B" if unit == "B" else f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
 
 
 def _lines(items: Tuple[Item, ...], lead: str = "") -> Iterator[Tuple[str, Item]]:
@@ -390,26 +386,24 @@ def _lines(items: Tuple[Item, ...], lead: str = "") -> Iterator[Tuple[str, Item]
 
 def text(report: Report) -> str:
     """A report for people."""
-    from ._repr import text_width
-
-    said = {"whole": "whole", "sound": "its structure is sound (the format has no checksums)", "damaged": "DAMAGED"}
-    lines = [f"{report.path}: {report.kind}, {_size(report.bytes)}, {said[report.status]}"]
+    said = {"whole": "whole", "sound": "its structure is sound (the format has no checksums)", "damaged": "DAMAGED", "unreadable": "not read"}
+    lines = [f"{report.path}: {report.kind}, {size(report.bytes)}, {said[report.status]}"]
     if report.problem:
         lines.append(f"  {report.problem}")
     lines += [f"  {word}: {value}" for word, value in report.facts.items()]
     rows = list(_lines(report.tree))
-    wide = min(max((text_width(name) for name, _ in rows), default=0), 60)
+    wide = min(max((width(name) for name, _ in rows), default=0), 60)
     for name, item in rows:
         described = item.text
         if item.shape is not None:
-            size = _size(item.bytes) if item.bytes or not item.text else ""
+            n = size(item.bytes) if item.bytes or not item.text else ""
             shape = "(" + ", ".join(map(str, item.shape)) + ("," if len(item.shape) == 1 else "") + ")"
-            described = "  ".join(filter(None, (f"{item.dtype:<8} {shape:<18} {size:>8}".rstrip(), item.text)))
-        lines.append(f"{name}{' ' * max(0, wide - text_width(name))}  {described}".rstrip())
+            described = "  ".join(filter(None, (f"{item.dtype:<8} {shape:<18} {n:>8}".rstrip(), item.text)))
+        lines.append(f"{name}{' ' * max(0, wide - width(name))}  {described}".rstrip())
     tensors = [item for _, item in report.tensors()]
     if tensors:
         total = sum(item.bytes for item in tensors)
-        lines.append(f"{_count(tensors, 'tensor', 'tensors')}, {_size(total)}")
+        lines.append(f"{_count(tensors, 'tensor', 'tensors')}, {size(total)}")
     return "\n".join(lines)
 
 
@@ -451,5 +445,5 @@ def main(arguments: Optional[List[str]] = None) -> int:
             code = 1
             continue
         print(as_json(report) if options.json else text(report))
-        code = code or int(report.status == "damaged")
+        code = code or int(report.status in ("damaged", "unreadable"))
     return code

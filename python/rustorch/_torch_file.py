@@ -22,7 +22,7 @@ from . import _C
 from ._bits import from_bytes
 from ._C import SerializationError, Size, Tensor, device
 
-__all__ = ["read"]
+__all__ = ["Refused", "read"]
 
 Place = Callable[[Tensor, Optional[str]], Tensor]
 
@@ -39,6 +39,10 @@ _BROKEN = (
     zipfile.BadZipFile, struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
     NotImplementedError, EOFError, zlib.error,
 )  # fmt: skip
+
+
+class Refused(SerializationError):
+    """The file is whole, but holds what is no data, or a dtype that rustorch does not have."""
 
 
 class _Name:
@@ -164,7 +168,7 @@ class _Machine:
             elif code == b"Q":
                 stack.append(self.persistent(stack.pop()))
             else:
-                raise SerializationError(f"it has the instruction {code!r}, which builds no data")
+                raise Refused(f"it has the instruction {code!r}, which builds no data")
 
 
 _CONSTANTS: Dict[bytes, Callable[[], Any]] = {
@@ -316,11 +320,11 @@ class _Reader:
         found = self.known.get((home, name))
         if found is None:
             if name.endswith("Storage") or home == "torch" and re.fullmatch(r"[a-z]+\d+\w*|cfloat|cdouble", name):
-                raise SerializationError(
+                raise Refused(
                     f"{self.name} has a tensor of torch.{name.replace('Storage', '').lower()}, a dtype that rustorch does not have: "
                     "convert it in PyTorch before it is saved"
                 )
-            raise SerializationError(
+            raise Refused(
                 f"{self.name} holds {home}.{name}, which is neither a tensor nor plain data: nothing in a file is run. In "
                 "PyTorch, save the weights alone: torch.save(model.state_dict(), path)"
             )
@@ -329,7 +333,7 @@ class _Reader:
     def persistent(self, number: Any) -> _Storage:
         word, kind, key, location, _ = _only(number, tuple)[:5]
         if word != "storage" or not isinstance(kind, _Name) or kind.name not in _DTYPES:
-            raise SerializationError(f"{self.name} holds a {word} that is no storage of tensors")
+            raise Refused(f"{self.name} holds a {word} that is no storage of tensors")
         if len(number) > 5 and number[5] is not None:
             raise SerializationError(f"{self.name} has storages that are views of others: save it again with PyTorch 1.6 or later")
         name, key = _DTYPES[kind.name], _only(key, str)
@@ -366,9 +370,9 @@ class _Zip:
         self.folder = pickles[0][: -len("data.pkl")]
         self.entries = {info.filename: info for info in infos}
         if self.folder + "constants.pkl" in self.entries:
-            raise SerializationError(f"{name} is a TorchScript program, not a file of tensors: save its state_dict() with torch.save")
-        size = os.fstat(file.fileno()).st_size
-        if len(self.entries) != len(infos) or sum(info.file_size for info in infos) > size:
+            raise Refused(f"{name} is a TorchScript program, not a file of tensors: save its state_dict() with torch.save")
+        self.size = os.fstat(file.fileno()).st_size
+        if len(self.entries) != len(infos) or sum(info.file_size for info in infos) > self.size:
             raise SerializationError(f"{name} is damaged: its entries overlap")
         if self.folder + "byteorder" in self.entries and self.bytes("byteorder").tobytes() != b"little":
             raise SerializationError(f"{name} was written on a machine with another byte order")
@@ -380,10 +384,12 @@ class _Zip:
             raise SerializationError(f"{self.name} is damaged: it has no entry {entry}")
         if info.compress_type != zipfile.ZIP_STORED:
             raise SerializationError(f"{self.name}: the entry {entry} is compressed, which torch.save never does")
+        if info.header_offset < 0:
+            raise SerializationError(f"{self.name} is damaged: the entry {entry} begins before the file")
         self.file.seek(info.header_offset)
         head = struct.unpack("<4s5H3L2H", self.file.read(30))
         start = info.header_offset + 30 + head[9] + head[10]
-        if head[0] != b"PK\x03\x04" or start + info.file_size > os.fstat(self.file.fileno()).st_size:
+        if head[0] != b"PK\x03\x04" or start + info.file_size > self.size:
             raise SerializationError(f"{self.name} is damaged: the entry {entry} is not where it should be")
         data = _stretch(self.file, self.whole, start, info.file_size)
         if zlib.crc32(data) != info.CRC:
@@ -449,6 +455,10 @@ def read(path: Any, place: Place, kind: str, mmap: bool = False) -> Any:
             if str(error).startswith(name):
                 raise
             raise SerializationError(f"{name} is no file by torch.save that can be read: {error}") from error
+        except OSError as error:
+            problem = _C.SerializationOSError(f"{name} cannot be read: {error.strerror}")
+            problem.errno = error.errno
+            raise problem from error
         except _BROKEN as error:
             if isinstance(error, _C.DeviceError):
                 raise
