@@ -1,11 +1,12 @@
 """Tools beside the networks: data sets and loaders under the path that PyTorch has them at, checkpointing of activations,
-models and runs as files, comparison of models.
+models and runs as files, comparison of models, events for TensorBoard, profiling, settings.
 """
 
 import importlib as _importlib
 
-_MODULES = ("checkpoint", "data", "safetensors")
-_NAMES = {  # name → the module that has it
+_MODULES = ("checkpoint", "data", "safetensors", "tensorboard")
+# Name → the module it is in.
+_NAMES = {
     "Comparison": "comparing",
     "ModelComparator": "comparing",
     "ModelSerializer": "saving",
@@ -14,8 +15,14 @@ _NAMES = {  # name → the module that has it
     "load_model": "saving",
     "save_checkpoint": "saving",
     "save_model": "saving",
+    "Profiler": "profiler",
+    "Config": "config",
+    "cuda_is_available": "system",
+    "get_system_info": "system",
+    "metal_is_available": "system",
+    "set_seed": "system",
 }
-__all__ = sorted([*_MODULES, *_NAMES])
+__all__ = [*_MODULES, *_NAMES]
 
 
 def __getattr__(name):  # imported when first asked for
@@ -24,7 +31,3 @@ def __getattr__(name):  # imported when first asked for
     if name in _NAMES:
         return getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
     raise AttributeError(f"module 'rustorch.utils' has no attribute '{name}'")
-
-
-def __dir__():
-    return list(__all__)
