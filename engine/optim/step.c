@@ -208,7 +208,7 @@ Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *
         status = step_all(&job, options, n, params, grads, states, scalars);
         rt_scope_close(scope);
     }
-    if (span) profile_leave(span, 0, 0);
+    if (span) profile_leave(span, PROFILE_NO_WORK);
     rt_set_grad_enabled(mode);
     mem_free(MEM_GENERAL, job.works);
     return status;
