@@ -7,6 +7,7 @@ Files of rustorch (models, checkpoints, states), of safetensors, of PyTorch (``.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import struct
@@ -157,6 +158,10 @@ class _Tree:
     def module(self, name: str, node: Dict[str, Any]) -> Item:
         if "class" not in node:
             return Item(name, f"the module number {node['module']} again")
+        if "config" in node:
+            lines = [self.item(k, v) for k, v in node["weights"].items()]
+            lines += [self.item(k, node[k]) for k in ("config", "compile", "optimizer") if node.get(k) is not None]
+            return Item(name, node["class"], children=tuple(lines))
         lines = [self.item(k, v) for word in ("parameters", "buffers") for k, v in node[word].items() if v is not None]
         lines += [self.module(k, v) for k, v in node["modules"].items() if v is not None]
         options = ", ".join(f"{k}={_text(v)}" for k, v in node["attributes"].items() if k != "training" and k[:1] != "_")
@@ -169,6 +174,8 @@ class _Tree:
             if "module" in node:
                 return self.module(name, node)
             word = next(iter(node))
+            if word == "dict" and {"module", "class"} <= set(node["dict"]):  # a description within a model's layers
+                return Item(name, _text(node["dict"]["class"], bare=True))
             if word in ("dict", "ordered", "counter", "namespace"):
                 return Item(name, _count(node[word], "entry", "entries"), children=tuple(self.item(k, v) for k, v in node[word].items()))
             if word.endswith("_items"):
@@ -436,6 +443,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="for programs: one JSON object a file")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper) and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the letters of a name
     code = 0
     for path in options.files:
         try:
@@ -444,6 +453,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
             print(f"python -m rustorch inspect: {error}", file=sys.stderr)
             code = 1
             continue
-        print(as_json(report) if options.json else text(report))
         code = code or int(report.status in ("damaged", "unreadable"))
+        try:
+            print(as_json(report) if options.json else text(report), flush=True)
+        except BrokenPipeError:  # whoever reads has seen enough, as head does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            break
     return code

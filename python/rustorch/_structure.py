@@ -75,6 +75,8 @@ class Encoder:
     After the last ``encode``, ``finish`` makes views of the tensors that overlap; the tree is complete then.
     """
 
+    with_values = True  # of modules: or only what they are made of
+
     def __init__(self) -> None:
         self.names: List[str] = []
         self.tensors: List[Tensor] = []
@@ -181,9 +183,18 @@ class Encoder:
         node: Dict[str, Any] = {"module": len(self.by_module)}
         self.by_module[id(value)] = node["module"]
         self.kept.append(value)
+        place = where or "model"
+        own = _describe.configuration(value)
+        if own is not None:
+            node["class"], weights = own.pop("class"), own.pop("weights")
+            weights = weights if self.with_values else {}
+            node["weights"] = {k: self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) for k, v in weights.items()}
+            for k, v in own.items():
+                kept = self.with_values or k != "optimizer"
+                node[k] = self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) if kept else None
+            return node
         parts = _describe.take_apart(value, where)
         node["class"] = parts.name
-        place = where or "model"
         for word, table in (("parameters", parts.parameters), ("buffers", parts.buffers)):
             node[word] = {k: v if v is None else self.member(v, word, k in parts.transient, value, f"{place}.{k}",
                                                              (group, component(prefix + k))) for k, v in table.items()}  # fmt: skip
@@ -461,6 +472,10 @@ class Decoder:
         if number in self.modules:
             return self.modules[number]
         cls = _describe.find_class(node["class"], self.classes, self.search)
+        if "config" in node:
+            own = {word: self.decode(item) for word, item in node.items() if word not in ("module", "class", "weights")}
+            self.modules[number] = _describe.from_configuration(cls, own, self.named(node["weights"]))
+            return self.modules[number]
         opaque = [f"{k} (a {v['opaque']})" for k, v in node["attributes"].items() if isinstance(v, dict) and "opaque" in v]
         if opaque:
             raise SerializationError(
@@ -481,6 +496,11 @@ class Decoder:
 
         def collect(node: Dict[str, Any], prefix: str) -> None:
             node = known.setdefault(node["module"], node)  # the second time a module comes it is its number only
+            for name, item in node.get("weights", {}).items():
+                value = self.decode(item)
+                found[prefix + name] = value.detach() if isinstance(value, Tensor) and not is_uninitialized(value) else value
+            if "weights" in node:
+                return
             for word in ("parameters", "buffers"):
                 for name, item in node[word].items():
                     if item is not None and (word == "parameters" or name not in node["transient"]):

@@ -12,10 +12,11 @@ import importlib
 import inspect
 import sys
 import warnings
-from typing import Any, Dict, Iterable, List, NamedTuple, Set, Type
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Type
 
+import rustorch
 from rustorch._C import ArgumentTypeError, RusTorchError, SerializationError
-from rustorch._structure import Decoder, InlineEncoder
+from rustorch._structure import Decoder, InlineEncoder, is_uninitialized
 from rustorch.nn.modules.lazy import LazyModuleMixin, _initialize, _keep_uninitialized
 from rustorch.nn.modules.module import _TABLES, Module
 from rustorch.nn.parameter import Parameter
@@ -81,6 +82,40 @@ def take_apart(module: Module, where: str) -> Parts:
     return Parts(class_path(type(module)), *tables, attributes, has_extra_state)
 
 
+def configuration(module: Module) -> Optional[Dict[str, Any]]:
+    """What a module says that describes itself by ``get_config`` and ``from_config``, as ``training.Model`` does; else None."""
+    if not callable(getattr(module, "get_config", None)) or not callable(getattr(type(module), "from_config", None)):
+        return None
+    found = {"class": class_path(type(module)), "config": module.get_config(), "training": module.training}
+    found["weights"] = module.state_dict(keep_vars=True)
+    if hasattr(module, "get_compile_config"):
+        optimizer = module.optimizer
+        found["compile"] = module.get_compile_config()
+        found["optimizer"] = None if optimizer is None else optimizer.state_dict()
+    return found
+
+
+def from_configuration(cls: Any, own: Dict[str, Any], weights: Dict[str, Any]) -> Module:
+    """The module that ``configuration`` described; without weights, with new ones."""
+    before = rustorch.get_rng_state()
+    module = cls.from_config(own["config"])
+    if weights:
+        module.load_state_dict(weights)
+        rustorch.set_rng_state(before)  # what was drawn for nothing does not count
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(weights[name].requires_grad)
+    if own.get("compile") is not None:
+        module.compile(**own["compile"])
+        load_optimizer(module, own)
+    return module.train(own["training"])
+
+
+def load_optimizer(model: Any, own: Dict[str, Any]) -> None:
+    """Gives the optimizer of a compiled model its state."""
+    if own.get("optimizer") is not None and model.optimizer is not None:
+        model.optimizer.load_state_dict(own["optimizer"])
+
+
 def put_together(
     module: Module, parameters: Dict[str, Any], buffers: Dict[str, Any], transient: List[str], modules: Dict[str, Any],
     attributes: Dict[str, Any],
@@ -137,9 +172,9 @@ def find_class(path: str, classes: Iterable[type] = (), search: bool = False) ->
 class _Describer(InlineEncoder):
     """Parameters without their values; buffers with them, where the layer could not set them itself."""
 
-    def member(self, value: Any, word: str, transient: bool, owner: Any, where: str, path: Any) -> Any:
-        from rustorch._structure import is_uninitialized
+    with_values = False
 
+    def member(self, value: Any, word: str, transient: bool, owner: Any, where: str, path: Any) -> Any:
         if is_uninitialized(value) or (word == "buffers" and (transient or _resetter(owner) is None)):
             return self.tensor(value, where, path)
         self.kept.append(value)

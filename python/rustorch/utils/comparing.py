@@ -73,8 +73,8 @@ class Comparison(Dict[str, Any]):
                 lines.append(f"  {name:<{wide}}  {found['problem']}")
             elif found["max"] > 0:
                 lines.append(f"  {name:<{wide}}  max {found['max']:.3g}  mean {found['mean']:.3g}  relative {found['rel']:.3g}")
-        if self["outputs"] is not None:
-            found = self["outputs"]
+        found = self["outputs"]
+        if found is not None and found["max"] != 0:
             text = found["problem"] or f"max {found['max']:.3g}  mean {found['mean']:.3g}  relative {found['rel']:.3g}"
             lines.append(f"  outputs: {text}")
         return "\n".join(lines)

@@ -9,7 +9,7 @@ import difflib
 import inspect
 import os
 import zipfile
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from rustorch import Tensor, checkpoint, serialization
 from rustorch._C import ArgumentTypeError, ArgumentValueError, SerializationError, UnsupportedError
 from rustorch._commit import WholeFile
 from rustorch.nn import Module
-from rustorch.nn._describe import class_path, find_class
+from rustorch.nn._describe import class_path, load_optimizer
 
 __all__ = ["ModelSerializer", "load_checkpoint", "load_model", "save_checkpoint", "save_model"]
 
@@ -26,11 +26,6 @@ FORMAT = "rustorch.model"
 
 
 # ---------------------------------------------------------------------------------------------- models
-
-
-def _is_configured(model: Any) -> bool:
-    """A model that describes itself: training.Model."""
-    return callable(getattr(model, "get_config", None)) and callable(getattr(type(model), "from_config", None))
 
 
 def save_model(model: Any, path: Any) -> None:
@@ -62,31 +57,9 @@ def save_model(model: Any, path: Any) -> None:
     )
     """
     path = serialization._check_path("save_model", path)
-    state: Dict[str, Any] = {"format": FORMAT, "version": 1}
-    if _is_configured(model):
-        state["class"], state["config"] = class_path(type(model)), model.get_config()
-        state["weights"] = model.state_dict()
-        state["compile"] = model.get_compile_config() if hasattr(model, "get_compile_config") else None
-        optimizer = getattr(model, "optimizer", None)
-        state["optimizer"] = optimizer.state_dict() if optimizer is not None and state["compile"] is not None else None
-    elif isinstance(model, Module):
-        state["class"], state["model"] = class_path(type(model)), model
-    else:
+    if not isinstance(model, Module):
         raise ArgumentTypeError(f"save_model: a Model or an nn.Module is expected, not a {type(model).__name__}")
-    serialization.write(state, path, "")
-
-
-def _from_config(state: Dict[str, Any], model: Any, classes: Iterable[type], compile: bool) -> Any:
-    """A Model of the parts of its file, or the one given with them."""
-    if model is None:
-        model = find_class(state["class"], classes).from_config(state["config"])  # type: ignore[attr-defined]
-        if compile and state["compile"] is not None:
-            model.compile_from_config(state["compile"])
-    model.load_state_dict(state["weights"])
-    optimizer = getattr(model, "optimizer", None)
-    if compile and optimizer is not None and state["optimizer"] is not None:
-        optimizer.load_state_dict(state["optimizer"])
-    return model
+    serialization.write({"format": FORMAT, "version": 1, "class": class_path(type(model)), "model": model}, path, "")
 
 
 def _load_into(model: Module, weights: Mapping[str, Tensor], said: str, path: str, strict: bool) -> Module:
@@ -166,17 +139,21 @@ def load_model(
 
     def take(decoder: Any, root: Any) -> Any:
         parts = root.get("dict", {}) if isinstance(root, dict) else {}
-        if classes is None and parts.get("format") == FORMAT and "model" in parts:
-            return _load_into(model, decoder.state(parts["model"]), f"a {parts['class']}", name, strict)
-        return decoder.decode(root)
+        if parts.get("format") != FORMAT:
+            return decoder.decode(root)
+        if parts["version"] != 1:
+            raise SerializationError(f"{name} is a model file of version {parts['version']}: a newer rustorch wrote it")
+        node = parts["model"] if compile else {**parts["model"], "compile": None, "optimizer": None}
+        if classes is not None:
+            return decoder.decode(node)
+        _load_into(model, decoder.state(node), f"a {parts['class']}", name, strict)
+        if compile and "compile" in node:
+            load_optimizer(model, {"optimizer": decoder.decode(node["optimizer"])})
+        return model
 
     state = serialization.read(path, map_location, mmap, classes or (), take=take)
-    if isinstance(state, Module):  # rebuilt, or the one given; or a file of rustorch.save(module)
+    if isinstance(state, Module):  # rebuilt, or the one given, or from a file of rustorch.save(module)
         return state if classes is not None or state is model else _load_into(model, state.state_dict(), "a module", name, strict)
-    if isinstance(state, dict) and state.get("format") == FORMAT:
-        if state["version"] != 1:
-            raise SerializationError(f"{name} is a model file of version {state['version']}: a newer rustorch wrote it")
-        return state["model"] if "model" in state else _from_config(state, None if classes is not None else model, classes or (), compile)
     if isinstance(state, dict) and classes is None and state and all(isinstance(value, Tensor) for value in state.values()):
         return _load_into(model, state, "a state_dict", name, strict)
     raise SerializationError(
