@@ -131,6 +131,8 @@ def _records(file: Any, total: int) -> Tuple[Dict[str, _Record], str]:
         at += 8 * ndim
         name = table[at : at + name_bytes].decode("utf-8", "surrogateescape")
         at += name_bytes
+        if offset + length > total:
+            raise ValueError(f"{name} lies beyond the end")
         found[name] = _Record(dtype.rstrip(b"\0").decode("ascii"), shape, offset, length)
     return found, digest.hex()
 
