@@ -1,7 +1,8 @@
 """``python -m rustorch inspect FILE``: what a file of tensors holds, as a tree, and whether it is whole.
 
 Files of rustorch (models, checkpoints, states), of safetensors, of PyTorch (``.pt``, ``.pth``) and of NumPy (``.npz``,
-``.npy``) are told apart by their content. Nothing in them is run. Of a damaged file of rustorch's the tree is shown as far as it can be read.
+``.npy``) are told apart by their content. Nothing in them is run. Of a damaged file of rustorch's the tree is shown as far
+as it can be read.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ class _Tree:
             if word == "dict" and {"module", "class"} <= set(node["dict"]):  # a description within a model's layers
                 return Item(name, _text(node["dict"]["class"], bare=True))
             if word in ("dict", "ordered", "counter", "namespace"):
-                return Item(name, _count(node[word], "entry", "entries"), children=tuple(self.item(k, v) for k, v in node[word].items()))
+                return Item(
+                    name, _count(node[word], "entry", "entries"), children=tuple(self.item(k, v) for k, v in node[word].items())
+                )
             if word.endswith("_items"):
                 pairs = tuple(self.item(_text(k, bare=True), v) for k, v in node[word])
                 return Item(name, _count(pairs, "entry", "entries"), children=pairs)
@@ -324,7 +327,16 @@ def _inspect_numpy(path: str, length: int, kind: str) -> Report:
                 bad = archive.testzip()
             if bad is not None:
                 problem = f"{path}: the bytes of {bad} do not fit their checksum"
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, struct.error, OSError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        EOFError,
+        KeyError,
+        struct.error,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         problem = f"{path}: {error}"
     status = "damaged" if problem else "whole" if kind == "npz" else "sound"
     return Report(path, f"NumPy file ({kind})", length, status, problem, {}, tuple(tree))
@@ -395,7 +407,12 @@ def _lines(items: Tuple[Item, ...], lead: str = "") -> Iterator[Tuple[str, Item]
 
 def text(report: Report) -> str:
     """A report for people."""
-    said = {"whole": "whole", "sound": "its structure is sound (the format has no checksums)", "damaged": "DAMAGED", "unreadable": "not read"}
+    said = {
+        "whole": "whole",
+        "sound": "its structure is sound (the format has no checksums)",
+        "damaged": "DAMAGED",
+        "unreadable": "not read",
+    }
     lines = [f"{report.path}: {report.kind}, {size(report.bytes)}, {said[report.status]}"]
     if report.problem:
         lines.append(f"  {report.problem}")

@@ -188,7 +188,9 @@ class Encoder:
         if own is not None:
             node["class"], weights = own.pop("class"), own.pop("weights")
             weights = weights if self.with_values else {}
-            node["weights"] = {k: self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) for k, v in weights.items()}
+            node["weights"] = {
+                k: self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) for k, v in weights.items()
+            }
             for k, v in own.items():
                 kept = self.with_values or k != "optimizer"
                 node[k] = self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) if kept else None
@@ -375,7 +377,10 @@ class Decoder:
     """
 
     def __init__(
-        self, tensors: Dict[str, Tensor], place: Callable[[Tensor, Optional[str]], Tensor], classes: Iterable[type] = (),
+        self,
+        tensors: Dict[str, Tensor],
+        place: Callable[[Tensor, Optional[str]], Tensor],
+        classes: Iterable[type] = (),
         search: bool = False,
     ) -> None:
         self.tensors = tensors
@@ -427,8 +432,6 @@ class Decoder:
 
     def values(self, node: Dict[str, Any]) -> Tensor:
         """A tensor of its own on its device, over memory that is shared as it was when it was saved."""
-        if "empty" in node:
-            return self.place(_C._ops.zeros(node["empty"][1], dtype=_dtype(node["empty"][0])), node.get("device"))
         if "inline" in node:
             return self.place(self.raw(node), node.get("device"))
         key = (node["tensor"], node.get("device"))

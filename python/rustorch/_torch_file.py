@@ -335,7 +335,9 @@ class _Reader:
         if word != "storage" or not isinstance(kind, _Name) or kind.name not in _DTYPES:
             raise Refused(f"{self.name} holds a {word} that is no storage of tensors")
         if len(number) > 5 and number[5] is not None:
-            raise SerializationError(f"{self.name} has storages that are views of others: save it again with PyTorch 1.6 or later")
+            raise SerializationError(
+                f"{self.name} has storages that are views of others: save it again with PyTorch 1.6 or later"
+            )
         name, key = _DTYPES[kind.name], _only(key, str)
         if (key, name) not in self.storages:
             where = _only(location, str)

@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import tempfile
-from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
+from typing import IO, Any, Callable, Iterable, Iterator, List, Optional, Union
 
 import numpy as np
 
@@ -194,7 +194,9 @@ def _placer(map_location: Any) -> Callable[[Tensor, Optional[str]], Tensor]:
         try:
             return tensor.to(device(target))
         except _C.DeviceError as error:
-            raise _C.DeviceError(f"a tensor was saved on {target}: load(…, map_location='cpu') loads it here ({error})") from error
+            raise _C.DeviceError(
+                f"a tensor was saved on {target}: load(…, map_location='cpu') loads it here ({error})"
+            ) from error
 
     if isinstance(map_location, (str, device)):
         target = device(map_location)
@@ -258,7 +260,11 @@ def kind_of(path: Any) -> str:
 
 
 def read(
-    path: Any, map_location: Any = None, mmap: bool = False, classes: Iterable[type] = (), search: bool = False,
+    path: Any,
+    map_location: Any = None,
+    mmap: bool = False,
+    classes: Iterable[type] = (),
+    search: bool = False,
     take: Callable[[Decoder, Any], Any] = Decoder.decode,
 ) -> Any:
     """load, without its checks of arguments.
@@ -293,7 +299,11 @@ def read(
 
 
 def load(
-    f: FileLike, map_location: Any = None, pickle_module: Any = None, *, weights_only: Optional[bool] = None,
+    f: FileLike,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: Optional[bool] = None,
     mmap: Optional[bool] = None,
 ) -> Any:
     """Read a state that :func:`save` wrote, or the tensors of a file of PyTorch's; the whole file is checked first.
@@ -337,6 +347,8 @@ def load(
     (tensor([0, 0]), 'text')
     """
     if pickle_module is not None:
-        raise SerializationError("load: pickle_module is not possible: there is no pickle in rustorch's files, and none is ever loaded")
+        raise SerializationError(
+            "load: pickle_module is not possible: there is no pickle in rustorch's files, and none is ever loaded"
+        )
     with _readable("load", f) as path:
         return read(path, map_location, bool(mmap), search=weights_only is False)

@@ -25,9 +25,11 @@ OPTIONS = {
     "AvgPool1d": (2,), "AvgPool2d": (2,), "AvgPool3d": (2,), "LPPool1d": (2, 3), "LPPool2d": (2, 3), "LPPool3d": (2, 3),
     "FractionalMaxPool2d": (2, 3), "FractionalMaxPool3d": (2, 3), "AdaptiveAvgPool1d": (2,), "AdaptiveAvgPool2d": ((2, None),),
     "AdaptiveAvgPool3d": (2,), "AdaptiveMaxPool1d": (2,), "AdaptiveMaxPool2d": (2,), "AdaptiveMaxPool3d": (2,), "BatchNorm1d": (3,),
-    "BatchNorm2d": (3, 1e-3, None, False), "BatchNorm3d": (3, 1e-3, 0.2, True, False), "SyncBatchNorm": (3,), "InstanceNorm1d": (3,),
+    "BatchNorm2d": (3, 1e-3, None, False), "BatchNorm3d": (3, 1e-3, 0.2, True, False), "SyncBatchNorm": (3,),
+    "InstanceNorm1d": (3,),
     "InstanceNorm2d": (3, 1e-5, 0.1, True, True), "InstanceNorm3d": (3,), "LayerNorm": ((2, 3),), "RMSNorm": (3,), "GroupNorm": (2, 4),
-    "LocalResponseNorm": (2,), "CrossMapLRN2d": (2,), "Threshold": (0.5, -1.0), "RNN": (3, 4, 2, "relu"), "LSTM": (3, 4, 2, True, True, 0.5, True, 2),
+    "LocalResponseNorm": (2,), "CrossMapLRN2d": (2,), "Threshold": (0.5, -1.0), "RNN": (3, 4, 2, "relu"),
+    "LSTM": (3, 4, 2, True, True, 0.5, True, 2),
     "GRU": (3, 4), "RNNBase": ("GRU", 3, 4), "RNNCellBase": (3, 4, True, 2), "RNNCell": (3, 4, True, "relu"), "LSTMCell": (3, 4, False),
     "GRUCell": (3, 4), "MultiheadAttention": (4, 2, 0.1, True, True, True, 3, 5), "TransformerEncoderLayer": (4, 2, 8, 0.1, F.gelu),
     "TransformerDecoderLayer": (4, 2, 8, 0.1, "gelu"), "TransformerEncoder": (nn.TransformerEncoderLayer(4, 2, 8), 2, nn.LayerNorm(4)),
@@ -46,7 +48,11 @@ ABSTRACT = {"Module"}
 
 
 def layers():
-    return sorted(name for name in nn.__all__ if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Module) and name not in ABSTRACT)
+    return sorted(
+        name
+        for name in nn.__all__
+        if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Module) and name not in ABSTRACT
+    )
 
 
 def make(name):
@@ -68,7 +74,11 @@ def same(a, b):
             y = theirs[name]
             assert type(x) is type(y) and x.requires_grad == y.requires_grad and x is not y
             if not hasattr(type(x), "materialize"):
-                assert x.dtype == y.dtype and x.shape == y.shape and x.detach().float().numpy().tobytes() == y.detach().float().numpy().tobytes()
+                assert (
+                    x.dtype == y.dtype
+                    and x.shape == y.shape
+                    and x.detach().float().numpy().tobytes() == y.detach().float().numpy().tobytes()
+                )
     assert list(a.state_dict()) == list(b.state_dict())
     for x, y in zip(a.modules(), b.modules()):
         assert x.training == y.training and set(vars(x)) == set(vars(y)), set(vars(x)) ^ set(vars(y))
@@ -95,7 +105,9 @@ def test_there_are_many_layers():
 
 # ---------------------------------------------------------------------------------------------- nested at will
 
-leaves = st.sampled_from(["Linear", "Conv2d", "BatchNorm1d", "LSTM", "Dropout", "Embedding", "MultiheadAttention", "LazyConv2d", "PReLU", "Softmax"])
+leaves = st.sampled_from(
+    ["Linear", "Conv2d", "BatchNorm1d", "LSTM", "Dropout", "Embedding", "MultiheadAttention", "LazyConv2d", "PReLU", "Softmax"]
+)
 trees = st.recursive(
     leaves,
     lambda inner: st.one_of(
@@ -168,7 +180,9 @@ def test_new_parameters_are_drawn(tmp_path):
     built = build_module(describe_module(model))
     bound = 1 / np.sqrt(50)
     weight = built[0].weight.detach().numpy()
-    assert not np.array_equal(weight, model[0].weight.detach().numpy()) and abs(weight).max() <= bound and weight.std() > bound / 2
+    assert (
+        not np.array_equal(weight, model[0].weight.detach().numpy()) and abs(weight).max() <= bound and weight.std() > bound / 2
+    )
     assert built[1].running_var.eq(1).all() and built[2][0].eq(0).all() and built[3].in_proj_weight.std() > 0
     before = rt.get_rng_state()
     through_file(model, tmp_path / "x.h5")
@@ -176,7 +190,9 @@ def test_new_parameters_are_drawn(tmp_path):
 
 
 def test_outputs_after_loading(tmp_path):
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.LazyLinear(3))
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.LazyLinear(3)
+    )
     lazy = through_file(model, tmp_path / "lazy.h5")
     x = rt.rand(2, 1, 8, 8)
     assert lazy(x).shape == (2, 3) and type(lazy[5]) is nn.Linear
@@ -275,7 +291,9 @@ def test_renamed_module(tmp_path):
 def test_attributes_that_are_no_data(tmp_path):
     path = tmp_path / "x.h5"
     rt.save(Net(2, activation=lambda x: x), path)
-    with serialization.safe_globals([Net]), pytest.raises(rt.SerializationError, match=r"activation \(a function\).*load_model\(path, model=…\)"):
+    with serialization.safe_globals([Net]), pytest.raises(
+        rt.SerializationError, match=r"activation \(a function\).*load_model\(path, model=…\)"
+    ):
         rt.load(path)
     rt.save(Guarded(), path)
     with serialization.safe_globals([Guarded]):
@@ -319,7 +337,10 @@ def test_what_is_code_is_refused(tmp_path):
         (lambda d: d["attributes"].update(forward={"function": "rustorch.load"}), "none of rustorch.nn.functional"),
         (lambda d: d["attributes"].update(forward={"function": "os.system"}), "none of rustorch.nn.functional"),
         (lambda d: d["attributes"].update(forward={"function": "rustorch.nn.functional.math"}), "none of rustorch.nn.functional"),
-        (lambda d: d["attributes"].update(forward={"function": "rustorch.nn.functional.__import__"}), "none of rustorch.nn.functional"),
+        (
+            lambda d: d["attributes"].update(forward={"function": "rustorch.nn.functional.__import__"}),
+            "none of rustorch.nn.functional",
+        ),
         (lambda d: d["attributes"].update(_modules={"dict": {}}), "sets _modules"),
         (lambda d: d["attributes"].update(x={"eval": "1"}), "makes no sense"),
         (lambda d: d["parameters"].update(weight=5), "no Parameter"),

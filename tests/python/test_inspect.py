@@ -17,7 +17,9 @@ from rustorch._inspect import inspect, main, text
 
 
 def run(*arguments, cwd):
-    return subprocess.run([sys.executable, "-m", "rustorch", "inspect", *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "rustorch", "inspect", *arguments], capture_output=True, text=True, cwd=cwd, timeout=60
+    )
 
 
 @pytest.fixture
@@ -65,13 +67,25 @@ def test_keras_model(here):
 def test_state_and_json(here):
     base = rt.zeros(4, 5)
     state = {
-        "a": rt.zeros(3, 4), "half": [rt.ones(2).half()], "view": (base, base[1]), "n": np.arange(3, dtype=np.uint16), "epoch": 3, "names": ["a"] * 50,
+        "a": rt.zeros(3, 4), "half": [rt.ones(2).half()], "view": (base, base[1]), "n": np.arange(3, dtype=np.uint16), "epoch": 3,
+        "names": ["a"] * 50,
         "args": argparse.Namespace(lr=0.1), "scalar": np.float32(0.5), "none": None, 7: {"x": (1, 2.5)}, "same": base, "nan": float("nan"),
         "set": {1}, "bytes": b"ab", "device": rt.device("cpu"), "size": rt.Size([2]), "big": 2**70, "empty": {}, "text": "가\n나",
     }  # fmt: skip
     rt.save(state, "state.h5")
     shown = text(inspect("state.h5"))
-    for part in ("state of rustorch", "(3, 4)", "float16", "shares the memory of view/0", "uint16", "NumPy", "├─ epoch", "'a', 'a'", "…", "lr"):
+    for part in (
+        "state of rustorch",
+        "(3, 4)",
+        "float16",
+        "shares the memory of view/0",
+        "uint16",
+        "NumPy",
+        "├─ epoch",
+        "'a', 'a'",
+        "…",
+        "lr",
+    ):
         assert part in shown, part
     done = run("--json", "state.h5", cwd=here)
     found = json.loads(done.stdout)

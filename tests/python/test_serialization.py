@@ -440,7 +440,11 @@ def test_structure_that_lies(path):
     roots = [
         '{"tensor":"/x","object":0}', '{"os.system":"x"}', '{"dtype":"Tensor"}', '{"a":1,"b":2}', '{"scalar":["O","AAAAAAAAAAA="]}',
         '{"dict_items":[[{"list":1},2]]}', '{"array":["O",[1]],"tensor":"/rustorch.json"}', '{"inline":["Tensor",[1],""]}',
-        "[" * 100000 + "]" * 100000,
+        "[" * 100000 + "]" * 100000, '{"tensor":"/rustorch.json","view":[5,[1000000],[1]]}', '{"function":"rustorch.save"}',
+        '{"tensor":"/rustorch.json","view":[-9,[1],[1]]}', '{"metadata":1}', '{"metadata":1,"dict":{}}', '{"uninitialized":"Tensor"}',
+        '{"namespace":[1]}', '{"module":0}', '{"module":[]}', '{"module":0,"class":"os.path"}', '{"empty":["float32",[-1]]}',
+        '{"module":0,"class":"rustorch.nn.Linear"}', '{"module":0,"class":5,"attributes":{}}',
+        '{"module":0,"class":"rustorch.training.Model","config":{"dict":{"layers":[{"dict":{"text":"__import__(os)"}}]}},"weights":{}}',
     ]  # fmt: skip
     texts = ['{"structure":1}', "[]", "{", '{"structure":9,"rustorch":"9.0","root":1}']
     for text in texts + [f'{{"structure":1,"root":{root}}}' for root in roots]:

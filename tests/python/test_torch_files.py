@@ -67,7 +67,9 @@ REBUILD = ("torch._utils", "_rebuild_tensor_v2")
 def tensor(values, offset=0, size=None, stride=None, grad=False, **options):
     size = values.shape if size is None else size
     stride = tuple(s // values.itemsize for s in values.strides) if stride is None else stride
-    return Call(REBUILD, Storage(values, **options), offset, tuple(size), tuple(stride), grad, Call(("collections", "OrderedDict")))
+    return Call(
+        REBUILD, Storage(values, **options), offset, tuple(size), tuple(stride), grad, Call(("collections", "OrderedDict"))
+    )
 
 
 def dump(value, protocol=2, bytes_=None):
@@ -94,7 +96,8 @@ def torch_file(value=None, protocol=2, bytes_=None, more=(), compress=zipfile.ZI
 def legacy_file(value):
     storages, pickled = dump(value)
     head = b"".join(
-        pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2}})
+        pickle.dumps(x, 2)
+        for x in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2}})
     )
     tail = b"".join(struct.pack("<q", len(data) // 4) + data for data in storages.values())
     return head + pickled + pickle.dumps(list(storages), 2) + tail
@@ -117,9 +120,11 @@ def test_state(tmp_path, make, mmap):
     value = {
         "model": state, "view": tensor(A, 4, (2, 2), (4, 1)), "t": tensor(A, 0, (4, 3), (1, 4)), "epoch": 3, "text": "값\n", "none": None,
         "list": [1, -2, 300, 70000, -(2**40), 2**100, 1.5, True, False, (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4)], "bytes": b"\0\xff",
-        "set": {1, 2}, "size": Call(("torch", "Size"), (2, 3)), "dtype": Global("torch", "float16"), "device": Call(("torch", "device"), "cpu"),
+        "set": {1, 2}, "size": Call(("torch", "Size"), (2, 3)), "dtype": Global("torch", "float16"),
+        "device": Call(("torch", "device"), "cpu"),
         "parameter": Call(("torch._utils", "_rebuild_parameter"), tensor(A), True, Call(("collections", "OrderedDict"))),
-        "counter": collections.Counter("aab"), 5: {(1, "x"): 2.5}, "long": "x" * 300, "empty": tensor(np.zeros((0, 3), np.float32), key="2"),
+        "counter": collections.Counter("aab"), 5: {(1, "x"): 2.5}, "long": "x" * 300,
+        "empty": tensor(np.zeros((0, 3), np.float32), key="2"),
     }  # fmt: skip
     path = tmp_path / "가중치.pt"
     path.write_bytes(make(value))
@@ -139,7 +144,17 @@ def test_state(tmp_path, make, mmap):
 
 
 def test_dtypes():
-    kinds = {"Double": "f8", "Float": "f4", "Half": "f2", "Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1", "Byte": "u1", "Bool": "?"}
+    kinds = {
+        "Double": "f8",
+        "Float": "f4",
+        "Half": "f2",
+        "Long": "i8",
+        "Int": "i4",
+        "Short": "i2",
+        "Char": "i1",
+        "Byte": "u1",
+        "Bool": "?",
+    }
     value = {k: tensor(np.array([1, 0, 1]).astype(v), key=k, kind=k + "Storage") for k, v in kinds.items()}
     value["BFloat16"] = tensor(np.array([0x3F80, 0, 0x4000], np.int16), key="b", kind="BFloat16Storage")
     found = load(torch_file(value))
@@ -159,9 +174,19 @@ def test_metadata_and_numpy():
     assert found == {} and found._metadata == {"": {"version": 1}}
     dtype = Call(("numpy", "dtype"), "f8", False, True, state=(3, "<", None, None, None, -1, -1, 0))
     encoded = Call(("_codecs", "encode"), np.array([1.5, 2.5]).tobytes().decode("latin1"), "latin1")
-    array = Call(("numpy.core.multiarray", "_reconstruct"), Global("numpy", "ndarray"), (0,), b"b", state=(1, (2, 1), dtype, False, encoded))
+    array = Call(
+        ("numpy.core.multiarray", "_reconstruct"),
+        Global("numpy", "ndarray"),
+        (0,),
+        b"b",
+        state=(1, (2, 1), dtype, False, encoded),
+    )
     assert load(torch_file(array)).tolist() == [[1.5], [2.5]]
-    one = Call(("numpy.core.multiarray", "scalar"), dtype, Call(("_codecs", "encode"), np.float64(0.5).tobytes().decode("latin1"), "latin1"))
+    one = Call(
+        ("numpy.core.multiarray", "scalar"),
+        dtype,
+        Call(("_codecs", "encode"), np.float64(0.5).tobytes().decode("latin1"), "latin1"),
+    )
     assert load(torch_file({"best": one})) == {"best": 0.5}
     namespace = Call(("argparse", "Namespace"), state={"lr": 0.1, "name": "x"})
     assert vars(load(torch_file(namespace))) == {"lr": 0.1, "name": "x"}
@@ -224,16 +249,21 @@ def name(home, what):
 
 
 NAMES = [
-    ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("builtins", "getattr"), ("builtins", "__import__"), ("__builtin__", "exec"),
+    ("os", "system"), ("posix", "system"), ("builtins", "eval"), ("builtins", "getattr"), ("builtins", "__import__"),
+    ("__builtin__", "exec"),
     ("subprocess", "Popen"), ("torch", "load"), ("torch._utils", "_rebuild_sparse_tensor"), ("torch.jit", "load"), ("rustorch", "load"),
     ("torch.nn.modules.linear", "Linear"), ("__main__", "Net"), ("torch.storage", "_load_from_bytes"), ("collections", "namedtuple"),
-    ("numpy", "load"), ("torch._utils", "__builtins__"), ("functools", "partial"), ("argparse", "ArgumentParser"), ("copyreg", "_reconstructor"),
+    ("numpy", "load"), ("torch._utils", "__builtins__"), ("functools", "partial"), ("argparse", "ArgumentParser"),
+    ("copyreg", "_reconstructor"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("home, what", NAMES)
 def test_names_that_are_refused(home, what):
-    for body in (name(home, what), b"X" + struct.pack("<I", len(home)) + home.encode() + b"X" + struct.pack("<I", len(what)) + what.encode() + b"\x93"):
+    for body in (
+        name(home, what),
+        b"X" + struct.pack("<I", len(home)) + home.encode() + b"X" + struct.pack("<I", len(what)) + what.encode() + b"\x93",
+    ):
         with pytest.raises(rt.SerializationError) as caught:
             load(torch_file(bytes_=pickled(body, b"X\x02\x00\x00\x00id\x85R")))
         assert f"{home}.{what}" in str(caught.value) and "nothing in a file is run" in str(caught.value)
@@ -285,7 +315,8 @@ def test_nothing_is_run(tmp_path):
         name("torch._utils", "_rebuild_tensor_v2") + b")R.",
         name("torch._utils", "_rebuild_tensor_v2") + b"(NK\x00))\x89NtR.",
         name("numpy", "dtype") + b"X\x01\x00\x00\x00O\x85R" + b"0.",
-        name("numpy.core.multiarray", "scalar") + name("numpy", "dtype") + b"X\x01\x00\x00\x00O\x85RB\x08\x00\x00\x00" + b"\1" * 8 + b"\x86R.",
+        name("numpy.core.multiarray", "scalar") + name("numpy", "dtype")
+        + b"X\x01\x00\x00\x00O\x85RB\x08\x00\x00\x00" + b"\1" * 8 + b"\x86R.",
         name("_codecs", "encode") + b"X\x01\x00\x00\x00xX\x05\x00\x00\x00utf-7\x86R.",
         b"K\x05Q.",
         b"X\x07\x00\x00\x00storageQ.",
@@ -344,7 +375,12 @@ def test_archives_that_lie(tmp_path):
         (torch_file({"x": tensor(A)}, compress=zipfile.ZIP_DEFLATED), "compressed"),
         (good.replace(A.tobytes(), A[::-1].tobytes()), "data/0 do not fit their checksum"),
         (good.replace(b"archive/data/0", b"archive/data/1"), "no entry data/0"),
-        (good.replace(b"littlePK", b"big   PK").replace(struct.pack("<I", zlib.crc32(b"little")), struct.pack("<I", zlib.crc32(b"big   "))), "byte order"),
+        (
+            good.replace(b"littlePK", b"big   PK").replace(
+                struct.pack("<I", zlib.crc32(b"little")), struct.pack("<I", zlib.crc32(b"big   "))
+            ),
+            "byte order",
+        ),
     ]:
         with pytest.raises(rt.SerializationError, match=text):
             load(content)

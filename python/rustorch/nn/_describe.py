@@ -15,6 +15,7 @@ import warnings
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Type
 
 import rustorch
+from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, RusTorchError, SerializationError
 from rustorch._structure import Decoder, InlineEncoder, is_uninitialized
 from rustorch.nn.modules.lazy import LazyModuleMixin, _initialize, _keep_uninitialized
@@ -98,9 +99,13 @@ def configuration(module: Module) -> Optional[Dict[str, Any]]:
 def from_configuration(cls: Any, own: Dict[str, Any], weights: Dict[str, Any]) -> Module:
     """The module that ``configuration`` described; without weights, with new ones."""
     before = rustorch.get_rng_state()
-    module = cls.from_config(own["config"])
+    try:
+        module = cls.from_config(own["config"])
+        if weights:
+            module.load_state_dict(weights)
+    except RusTorchError as error:
+        raise SerializationError(f"the {cls.__name__} in the file cannot be made again: {error}") from error
     if weights:
-        module.load_state_dict(weights)
         rustorch.set_rng_state(before)  # what was drawn for nothing does not count
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(weights[name].requires_grad)
@@ -117,7 +122,11 @@ def load_optimizer(model: Any, own: Dict[str, Any]) -> None:
 
 
 def put_together(
-    module: Module, parameters: Dict[str, Any], buffers: Dict[str, Any], transient: List[str], modules: Dict[str, Any],
+    module: Module,
+    parameters: Dict[str, Any],
+    buffers: Dict[str, Any],
+    transient: List[str],
+    modules: Dict[str, Any],
     attributes: Dict[str, Any],
 ) -> None:
     """Gives a new object of a module's class its parts."""
@@ -128,7 +137,9 @@ def put_together(
     for table, kind, values in (("_parameters", Parameter, parameters), ("_modules", Module, modules)):
         wrong = [name for name, value in values.items() if value is not None and not isinstance(value, kind)]
         if wrong:
-            raise SerializationError(f"the file gives a {type(module).__name__} as {wrong[0]!r} something that is no {kind.__name__}")
+            raise SerializationError(
+                f"the file gives a {type(module).__name__} as {wrong[0]!r} something that is no {kind.__name__}"
+            )
         state[table].update(values)
     state["_buffers"].update(buffers)
     state["_non_persistent_buffers"].update(transient)
@@ -179,6 +190,16 @@ class _Describer(InlineEncoder):
             return self.tensor(value, where, path)
         self.kept.append(value)
         return dict(self.facts(value), empty=[value.dtype(), list(value.shape)], object=self.number(value))
+
+
+class _Builder(Decoder):
+    """Knows parameters without values: in a description, never in a file, where they would be free to be huge."""
+
+    def values(self, node: Dict[str, Any]) -> Tensor:
+        if "empty" not in node:
+            return super().values(node)
+        name, shape = node["empty"]
+        return self.place(rustorch.zeros(shape, dtype=name), node.get("device"))
 
 
 def _resetter(module: Module) -> Any:
@@ -253,7 +274,7 @@ def build_module(description: Dict[str, Any], classes: Iterable[type] = ()) -> M
     """
     if not isinstance(description, dict) or "class" not in description:
         raise ArgumentTypeError("build_module: a description by describe_module is expected")
-    decoder = Decoder({}, lambda tensor, was: tensor if was is None else tensor.to(was), classes)
+    decoder = _Builder({}, lambda tensor, was: tensor if was is None else tensor.to(was), classes)
     try:
         module = decoder.decode(description)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

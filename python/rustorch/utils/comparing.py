@@ -93,7 +93,9 @@ def _difference(a: Tensor, b: Tensor) -> Dict[str, Any]:
         return dict(found, max=0.0, mean=0.0, rel=0.0)
     norm = float(y.norm())
     far = float(apart.norm())
-    return dict(found, max=float(apart.max()), mean=float(apart.mean()), rel=far / norm if norm else (0.0 if far == 0 else float("inf")))
+    return dict(
+        found, max=float(apart.max()), mean=float(apart.mean()), rel=far / norm if norm else (0.0 if far == 0 else float("inf"))
+    )
 
 
 def _tree(model: Module) -> Dict[str, str]:

@@ -220,8 +220,16 @@ def save_checkpoint(model: Any, optimizer: Any, epoch: int, loss: Any, path: Any
 
 
 def load_checkpoint(
-    path: Any, model: Any = None, optimizer: Any = None, *, scheduler: Any = None, loader: Any = None, sampler: Any = None,
-    generators: Any = None, strict: bool = True, map_location: Any = None,
+    path: Any,
+    model: Any = None,
+    optimizer: Any = None,
+    *,
+    scheduler: Any = None,
+    loader: Any = None,
+    sampler: Any = None,
+    generators: Any = None,
+    strict: bool = True,
+    map_location: Any = None,
 ) -> Dict[str, Any]:
     """Read a checkpoint, and go on from it with the objects given.
 
