@@ -275,9 +275,13 @@ class Encoder:
                 return set()  # the same bytes as other dtypes, or backwards: each is stored on its own
         whole = next((i for i in group if spans[i] == (low, high) and self.tensors[i].is_contiguous()), None)
         if whole is None:
+            try:
+                span = first.as_strided([(high - low) // item], [1], first.storage_offset())
+            except _C.RusTorchError:  # arrays of NumPy's that overlap, each a storage of its own
+                return set()
             base = self.dataset(("", SHARED))
             self.names.append(base)
-            self.tensors.append(first.as_strided([(high - low) // item], [1], first.storage_offset()))
+            self.tensors.append(span)
         else:
             base = self.names[whole]
         for i in group:

@@ -142,12 +142,11 @@ class _Machine:
             elif code == b"\x90":
                 items = above()
                 _only(stack[-1], set).update(map(_key, items))
-            elif code == b"q":
-                memo[self.number("<B")] = stack[-1]
-            elif code == b"r":
-                memo[self.number("<I")] = stack[-1]
-            elif code == b"\x94":
-                memo[len(memo)] = stack[-1]
+            elif code in _TO_MEMO:
+                place = len(memo) if _TO_MEMO[code] is None else self.number(_TO_MEMO[code])
+                memo[place] = stack[-1]
+                if type(stack[-1]) is _Array:
+                    stack[-1].place = place
             elif code == b"h":
                 stack.append(memo[self.number("<B")])
             elif code == b"j":
@@ -163,8 +162,10 @@ class _Machine:
                     raise SerializationError(f"it calls {callee.name}, which is no function")
                 stack.append(callee.make(*arguments))
             elif code == b"b":
-                state = stack.pop()
-                stack[-1] = _build(stack[-1], state)
+                state, target = stack.pop(), stack[-1]
+                stack[-1] = _build(target, state)
+                if type(target) is _Array and target.place is not None:
+                    memo[target.place] = stack[-1]
             elif code == b"Q":
                 stack.append(self.persistent(stack.pop()))
             else:
@@ -177,6 +178,7 @@ _CONSTANTS: Dict[bytes, Callable[[], Any]] = {
 _FROM_MARK: Dict[bytes, Callable[[List[Any]], Any]] = {
     b"t": tuple, b"l": list, b"d": lambda items: _filled({}, items), b"\x91": lambda items: frozenset(map(_key, items)),
 }  # fmt: skip
+_TO_MEMO = {b"q": "<B", b"r": "<I", b"\x94": None}
 _NUMBERS = {b"J": "<i", b"K": "<B", b"M": "<H", b"G": ">d"}
 
 
@@ -233,7 +235,9 @@ def _build(target: Any, state: Any) -> Any:
 
 
 class _Array:
-    """A NumPy array before its values are known."""
+    """A NumPy array before its values are known, and where the memo has it."""
+
+    place: Optional[int] = None
 
 
 def _plain(dtype: Any) -> np.dtype:
@@ -296,7 +300,7 @@ class _Reader:
             ("torch", "Size"): _Name("", lambda sizes=(): Size(sizes)),
             ("torch", "device"): _Name("", lambda kind, *index: device(kind, *index)),
             ("collections", "OrderedDict"): _Name("", lambda pairs=(): OrderedDict((_key(k), v) for k, v in pairs)),
-            ("collections", "Counter"): _Name("", lambda counts=(): Counter(_only(counts, (dict, tuple)))),
+            ("collections", "Counter"): _Name("", lambda counts: Counter(_only(counts, dict))),
             ("collections", "defaultdict"): _Name("", lambda *_: {}),
             ("argparse", "Namespace"): _Name("", _namespace),
             ("_codecs", "encode"): _Name("", _encoded),

@@ -182,6 +182,9 @@ def test_metadata_and_numpy():
         state=(1, (2, 1), dtype, False, encoded),
     )
     assert load(torch_file(array)).tolist() == [[1.5], [2.5]]
+    twice = pickle.dumps((numbers := np.arange(3.0), numbers), 2)  # the second time by the memo
+    one, two = load(torch_file(bytes_=twice))
+    assert one is two and one.tolist() == [0, 1, 2]
     one = Call(
         ("numpy.core.multiarray", "scalar"),
         dtype,

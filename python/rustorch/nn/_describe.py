@@ -57,7 +57,7 @@ def _check_hooks(module: Module, where: str) -> None:
             if hook in (_initialize, _keep_uninitialized):
                 continue
             home = getattr(hook, "__module__", "")
-            if home.startswith("rustorch."):
+            if home.startswith("rustorch.nn.utils"):
                 raise SerializationError(
                     f"{where}: the {type(module).__name__} has a hook of {home}: remove it first (remove_weight_norm, "
                     "remove_spectral_norm, prune.remove, …), or save the state_dict()"
@@ -73,6 +73,8 @@ def take_apart(module: Module, where: str) -> Parts:
             f"{where}: the {type(module).__name__} has parametrizations, which are code: call "
             "nn.utils.parametrize.remove_parametrizations first, or save the state_dict()"
         )
+    if class_path(type(module)).startswith("rustorch.nn.parallel."):
+        raise SerializationError(f"{where}: a {type(module).__name__} belongs to a run of several ranks: save its .module")
     _check_hooks(module, where)
     state = module.__getstate__()
     if not isinstance(state, dict):

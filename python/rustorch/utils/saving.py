@@ -59,7 +59,7 @@ def save_model(model: Any, path: Any) -> None:
     path = serialization._check_path("save_model", path)
     if not isinstance(model, Module):
         raise ArgumentTypeError(f"save_model: a Model or an nn.Module is expected, not a {type(model).__name__}")
-    serialization.write({"format": FORMAT, "version": 1, "class": class_path(type(model)), "model": model}, path, "")
+    serialization.write({"format": FORMAT, "version": 1, "class": class_path(type(model)), "model": model}, path)
 
 
 def _load_into(model: Module, weights: Mapping[str, Tensor], said: str, path: str, strict: bool) -> Module:
