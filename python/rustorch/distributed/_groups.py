@@ -98,9 +98,6 @@ def _watch_end() -> None:
 
 
 def _leave() -> None:
-    for stream in (sys.stdout, sys.stderr):  # mpirun may drop what a rank writes after it has left MPI
-        if stream is not None and not stream.closed:
-            stream.flush()
     if _state.failed or os.environ.get("RUSTORCH_FAILED"):
         _C._comm_abandon()
     else:
