@@ -160,12 +160,15 @@ class _Loader(Feed):
     def _shared(self) -> Iterator[Batch]:
         """Rank 0 draws the order; each rank fetches its rows."""
         loader = self.wrapped
-        plan: Any = None
+        drawn: List[Any] = []
         if _ranks.rank() == 0:
             order, skip, _ = loader._begin_pass()
-            plan = [list(map(int, batch)) for batch in order][skip:]
-        plan, state = _ranks.from_first([plan, rustorch.get_rng_state() if _ranks.rank() == 0 else None])
+            batches = [list(map(int, batch)) for batch in order][skip:]
+            numbers = rustorch.tensor([i for batch in batches for i in batch], dtype=rustorch.int64)
+            drawn = [numbers, rustorch.tensor([len(batch) for batch in batches], dtype=rustorch.int64), rustorch.get_rng_state()]
+        numbers, sizes, state = _ranks.from_first(drawn)
         rustorch.set_rng_state(state)
+        plan = [part.tolist() for part in numbers.split(sizes.tolist())]
         mine = []
         for batch in plan:
             low, high = _ranks.rows(len(batch))

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from typing import Any, Iterator, List, Optional, Tuple
 
-from rustorch import Tensor, _C
+from rustorch import Tensor, _C, serialization
 
 __all__ = ["size", "rank", "part", "rows"]
 
@@ -69,13 +69,13 @@ def sums(tensor: Tensor) -> Tensor:
 
 
 def from_first(value: Any) -> Any:
-    """Rank 0's value on every rank: plain data or a tensor in a list, a dict, …"""
+    """Rank 0's value on every rank: anything that :func:`rustorch.save` takes."""
     module = _module()
     if module is None:
         return value
-    holder = [value]
+    holder = [serialization.to_plain(value, "rank 0's value") if module.get_rank() == 0 else None]
     module.broadcast_object_list(holder, src=0)
-    return holder[0]
+    return serialization.from_plain(holder[0])
 
 
 def gathered(parts: Tensor) -> List[Tensor]:

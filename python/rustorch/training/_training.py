@@ -12,10 +12,11 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 from rustorch.nn.modules.module import Module
+from rustorch.nn.parallel.distributed import DistributedDataParallel, wrapper_of
 from rustorch.nn.parameter import is_lazy
 from rustorch.training import _ranks, optimizers
 from rustorch.training._feed import Batch, Feed, as_tensor, feed, split
-from rustorch.training._loop import Options, Run, Steps, Totals, check_class_weight, parallel_for
+from rustorch.training._loop import Options, Run, Steps, Totals, check_class_weight
 from rustorch.training._names import did_you_mean
 from rustorch.training._progress import Progress
 from rustorch.training.history import TrainingHistory
@@ -67,9 +68,9 @@ class Trainable(Module):
         """``"softmax"`` or ``"sigmoid"`` where the model ends with one."""
         return None
 
-    def _penalty(self) -> Optional[Tensor]:
-        """What regularisers add to the loss."""
-        return None
+    def _penalized(self) -> List[Any]:
+        """The layers whose ``penalty()`` is added to the loss."""
+        return []
 
     def _build_for(self, x: Tensor) -> None:
         """Give lazy parameters their sizes, from a batch."""
@@ -240,9 +241,7 @@ class Trainable(Module):
             return None
         now = [id(p) for p in self.parameters() if p.requires_grad]
         if not self._reducers or self._reducers[0] != now:
-            wrapped = getattr(self, "_wrapped_by", None)
-            outer = wrapped() if wrapped is not None else None
-            self._reducers = [now, parallel_for(self) if outer is None else outer]
+            self._reducers = [now, wrapper_of(self) or DistributedDataParallel(self, broadcast_buffers=False)]
         return self._reducers[1]
 
     def _together(self) -> None:
@@ -459,6 +458,7 @@ class Trainable(Module):
     def _batch_totals_for(self) -> Tuple[Run, Totals]:
         if self._batch_totals is None or self._batch_run is None:
             self._batch_run, self._batch_totals = Run(self), Totals(self._metrics, self._weighted_metrics)
+        self._batch_run.settled = False
         return self._batch_run, self._batch_totals
 
     def reset_metrics(self) -> None:
@@ -492,10 +492,10 @@ class Trainable(Module):
         return self._as_asked(totals, return_dict)
 
     def _as_asked(self, totals: Totals, return_dict: bool) -> Any:
-        logs = totals.logs()
+        logs = totals.merged()
         if return_dict:
             return logs
-        values = [logs[name] for name in self.metrics_names if name in logs]
+        values = [logs[name] for name in self.metrics_names]
         return values if len(values) > 1 else values[0]
 
     def predict_on_batch(self, x: Any) -> Tensor:

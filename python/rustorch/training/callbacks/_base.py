@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Union
 
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, RusTorchError
@@ -47,7 +47,7 @@ class Callback:
     """
 
     #: Attributes that :meth:`state_dict` holds: what a resumed run must know.
-    state_names: "tuple[str, ...]" = ()
+    state_names: Sequence[str] = ()
 
     params: Optional[Dict[str, Any]] = None
     model: Any = None
@@ -224,8 +224,8 @@ class CallbackList(Callback):
     add_history, add_progbar : bool, default False
         Add a :class:`History` and a :class:`ProgressBar` at the end, unless there is one.
     model : Model, optional
-    **params
-        What callbacks find in ``params``.
+    params : dict, optional
+        What callbacks find in their ``params``; more arguments are added to it.
 
     Raises
     ------
@@ -243,7 +243,7 @@ class CallbackList(Callback):
 
     def __init__(
         self, callbacks: Union[None, Callback, Iterable[Any]] = None, add_history: bool = False, add_progbar: bool = False,
-        model: Any = None, **params: Any,
+        model: Any = None, params: Optional[Dict[str, Any]] = None, **more: Any,
     ) -> None:
         from rustorch.training.callbacks._progress import ProgressBar
 
@@ -253,8 +253,8 @@ class CallbackList(Callback):
                 self.callbacks.append(kind())
         if model is not None:
             self.set_model(model)
-        if params:
-            self.set_params(params)
+        if params or more:
+            self.set_params({**(params or {}), **more})
 
     def append(self, callback: Callback) -> None:
         """Add one at the end."""
@@ -301,12 +301,20 @@ class CallbackList(Callback):
 
 
 def _caller(name: str) -> Callable[..., None]:
-    def call(self: CallbackList, *args: Any, **kwargs: Any) -> None:
-        logs = kwargs.get("logs", args[-1] if args else None)
-        if isinstance(logs, dict):
+    """The method of the list: every callback is given ``logs``, None where there are none, and the same dictionary."""
+    if "batch" in name or "epoch" in name:
+
+        def call(self: CallbackList, number: int, logs: Optional[Logs] = None) -> None:
             _plain(logs)
-        for each in self.callbacks:
-            getattr(each, name)(*args, **kwargs)
+            for each in self.callbacks:
+                getattr(each, name)(number, logs)
+
+    else:
+
+        def call(self: CallbackList, logs: Optional[Logs] = None) -> None:  # type: ignore[misc]
+            _plain(logs)
+            for each in self.callbacks:
+                getattr(each, name)(logs)
 
     call.__name__ = name
     call.__doc__ = f"Call :meth:`Callback.{name}` of each."

@@ -6,7 +6,6 @@ import math
 import os
 from typing import Any, Dict, List, Optional, Union
 
-import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, SerializationError
 from rustorch.training import _ranks
@@ -50,7 +49,7 @@ class MonitorCallback(Callback):
             return -1.0
         from rustorch.training import metrics
 
-        known = [each for each in getattr(self.model, "metrics", None) or () if getattr(each, "name", None) == name]
+        known = [each for each in getattr(self.model, "_metrics", None) or () if getattr(each, "name", None) == name]
         if not known:
             try:
                 known = [metrics.get(name)]

@@ -6,10 +6,8 @@ import inspect
 import math
 from typing import Any, Callable, List, Optional
 
-import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, RusTorchError
-from rustorch.training import _ranks
 from rustorch.training.callbacks._base import Callback, Logs, say
 
 
@@ -86,7 +84,7 @@ class LearningRateScheduler(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop when the loss is NaN or infinite, on any rank.
+    """Stop when the loss is NaN or infinite.
 
     Parameters
     ----------
@@ -106,11 +104,8 @@ class TerminateOnNaN(Callback):
 
     def on_batch_end(self, batch: int, logs: Optional[Logs] = None) -> None:
         loss = (logs or {}).get("loss")
-        bad = loss is not None and not math.isfinite(loss)
-        if _ranks.size() > 1:
-            bad = bool(_ranks.sums(rustorch.tensor([float(bad)])).item())
-        if not bad:
-            return
+        if loss is None or math.isfinite(loss):
+            return  # the loss is that of all ranks, so all of them stop
         if self.raise_error:
             raise RusTorchError(f"the loss of batch {batch} is {loss}: a smaller learning rate, or clipping of gradients, may help")
         say(f"Batch {batch}: the loss is {loss}, training stops")

@@ -231,4 +231,4 @@ def deserialize(config: Dict[str, Any]) -> Loss:
     if name.startswith("nn."):
         return TorchLoss(getattr(nn.modules.loss, name[3:])(**options))
     maker = _EXACT.get(name.casefold()) or _MAKERS.get(plain(name))
-    return _named(name) if maker is None else Spec("loss", name, (), options).bind(name, maker).made
+    return _named(name) if maker is None or not options else Spec("loss", name, (), options).bind(name, maker).made

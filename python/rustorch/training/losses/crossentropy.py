@@ -349,7 +349,7 @@ def ctc(y_true: Any, y_pred: Any) -> Tensor:
 
 def _look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
     """The first batch: scores where probabilities are due, or the other way round."""
-    if not y_pred.numel() or y_pred.dim() < 2 or y_pred.shape[axis] < 2:
+    if not y_pred.numel() or y_pred.dim() < 2 or not -y_pred.dim() <= axis < y_pred.dim() or y_pred.shape[axis] < 2:
         return
     low, high = (float(x) for x in y_pred.aminmax())
     sums = y_pred.sum(axis)
@@ -359,7 +359,7 @@ def _look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
             f"{loss.name} expects scores before the softmax, but each row of the outputs sums to 1: take the softmax from the last layer, "
             f"or {other}"
         )
-    if not loss.from_logits and (low < 0 or high > 1 + 1e-4):
+    if not loss.from_logits and low < 0:  # above 1 is no mistake: probabilities are divided by their sum
         warn(
             f"{loss.name} expects probabilities, but the outputs go from {low:g} to {high:g}: end the model with a softmax, or say "
             "from_logits=True"

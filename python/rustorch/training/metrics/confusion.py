@@ -126,6 +126,7 @@ class _OverThresholds(Metric):
         if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
             raise ArgumentValueError(f"{self.name}: top_k is a whole number from 1, not {top_k!r}")
         self.thresholds = _as_list(thresholds, 0.5 if top_k is None else _NEVER)
+        self._given = thresholds
         self.top_k = top_k
         self.class_id = class_id
         self._order = np.argsort(self.thresholds, kind="stable")
@@ -143,6 +144,11 @@ class _OverThresholds(Metric):
         )
         for key in self.keeps:
             getattr(self, key)[self._order] += getattr(found, key)
+
+    def get_config(self) -> Dict[str, Any]:
+        """The arguments it can be made from."""
+        config = super().get_config()
+        return {**config, "thresholds": self._given} if "thresholds" in config else config
 
 
 class _Count(_OverThresholds):

@@ -39,34 +39,24 @@ def of_operations(model: Any, inputs: Any) -> bytes:
     arguments = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     if not any(isinstance(each, Tensor) for each in arguments):
         raise ArgumentTypeError("add_graph: input_to_model is a tensor or several: the graph is that of a call with it")
+    leaves = [each.detach().requires_grad_() if each.is_floating_point() else each for each in arguments]
     training = model.training
     model.eval()
-    names: Dict[int, str] = {}
-    for name, parameter in model.named_parameters():
-        names[id(parameter)] = name.replace(".", "/")
     try:
         with rustorch.enable_grad():
-            leaves = [each.detach().requires_grad_() if each.is_floating_point() else each for each in arguments]
             found = _outputs(model(*leaves))
+            named = [(name.replace(".", "/"), "Parameter", each) for name, each in model.named_parameters() if each.requires_grad]
+            named += [(f"input_{i}" if i else "input", "Input", each) for i, each in enumerate(leaves) if each.requires_grad]
+            # Where a gradient ends there is one node for each leaf.
+            ends = {each.view_as(each).grad_fn.next_functions[0][0]: (name, kind, tuple(each.shape)) for name, kind, each in named}
     finally:
         model.train(training)
-    for i, each in enumerate(leaves):
-        names[id(each)] = f"input/{i}" if len(leaves) > 1 else "input"
     roots = [each for each in found if each.grad_fn is not None]
     if not roots:
         raise AutogradError("add_graph: nothing in the model's output depends on its parameters or input")
     nodes: List[Any] = []
     known: Dict[Any, str] = {}
     counts: Dict[str, int] = {}
-
-    def named(function: Any) -> Tuple[str, str, Optional[Tuple[int, ...]]]:
-        variable = getattr(function, "variable", None)
-        if variable is not None:
-            kind = "Parameter" if id(variable) in names and not names[id(variable)].startswith("input") else "Input"
-            return names.get(id(variable), "tensor"), kind, tuple(variable.shape)
-        op = function.name()
-        op = op[: op.index("Backward")] if "Backward" in op else op
-        return op, op, None
 
     waiting = [(root.grad_fn, False) for root in roots]
     while waiting:  # depth first without recursion: what an operation needs comes before it
@@ -78,13 +68,14 @@ def of_operations(model: Any, inputs: Any) -> bytes:
             waiting.append((function, True))
             waiting.extend((each, False) for each in reversed(before) if each not in known)
             continue
-        name, op, shape = named(function)
+        op = function.name().split("Backward")[0]
+        name, op, shape = ends.get(function, (op, op, None))
         n = counts.get(name, 0)
         counts[name] = n + 1
         known[function] = name if n == 0 else f"{name}_{n}"
         nodes.append(_node(known[function], op, [known[each] for each in before], shape))
     for i, root in enumerate(roots):
-        nodes.append(_node(f"output/{i}" if len(roots) > 1 else "output", "Output", [known[root.grad_fn]], tuple(root.shape)))
+        nodes.append(_node(f"output_{i}" if i else "output", "Output", [known[root.grad_fn]], tuple(root.shape)))
     return _graph(nodes)
 
 

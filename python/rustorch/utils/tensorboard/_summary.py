@@ -195,17 +195,18 @@ def text(tag: str, words: str) -> bytes:
 
 def pr_curve(tag: str, labels: Any, predictions: Any, num_thresholds: int, weights: Any) -> bytes:
     """Counts, precision and recall at thresholds from 0 to 1."""
-    from rustorch.training.metrics.confusion import count
-
+    what = f"add_pr_curve {tag!r}"
+    t, p = (numbers(what, each).astype(np.float64).reshape(-1) for each in (labels, predictions))
+    w = np.ones(p.size) if weights is None else numbers(what, weights).astype(np.float64).reshape(-1)
+    if t.size != p.size or w.size != p.size:
+        raise ShapeError(f"{what}: {t.size} labels and {w.size} weights for {p.size} predictions")
+    if p.size and (p.min() < 0 or p.max() > 1):
+        raise ArgumentValueError(f"{what}: predictions are from 0 to 1, but they go from {p.min():g} to {p.max():g}")
     n = max(2, min(num_thresholds, 127))
-    thresholds = np.array([-1e-7, *(np.arange(1, n) / (n - 1))])
-    p = numbers(f"add_pr_curve {tag!r}", predictions).astype(np.float64).reshape(-1)
-    t = numbers(f"add_pr_curve {tag!r}", labels).reshape(-1)
-    # At a threshold an output counts as yes from there on, so the largest number below the threshold is compared with.
-    found = count(f"add_pr_curve {tag!r}", t, p, np.nextafter(thresholds, -1), None if weights is None else np.ravel(numbers(tag, weights)))
-    precision = found.tp / np.maximum(1e-7, found.tp + found.fp)
-    recall = found.tp / np.maximum(1e-7, found.tp + found.fn)
-    return pr_curve_raw(tag, np.stack([found.tp, found.fp, found.tn, found.fn, precision, recall]))
+    place = np.floor(p * (n - 1)).astype(np.int64)  # an output counts as yes at the thresholds i / (n - 1) up to its own
+    tp, fp = (np.bincount(place, w * each, n)[::-1].cumsum()[::-1] for each in (t, 1.0 - t))
+    precision, recall = tp / np.maximum(1e-7, tp + fp), tp / np.maximum(1e-7, tp[0])
+    return pr_curve_raw(tag, np.stack([tp, fp, fp[0] - fp, tp[0] - tp, precision, recall]))
 
 
 def pr_curve_raw(tag: str, rows: np.ndarray) -> bytes:
