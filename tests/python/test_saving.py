@@ -233,6 +233,46 @@ def test_model_of_objects(tmp_path):
     assert theirs and all(rt.equal(mine[k]["momentum_buffer"], theirs[k]["momentum_buffer"]) for k in theirs)
 
 
+class Own(rt.Model):
+    def __init__(self, name="own"):
+        super().__init__(name)
+        self.first, self.factor = nn.Linear(3, 2), 5
+
+    def forward(self, x):
+        return self.first(x) * self.factor
+
+
+def test_subclass_of_model(tmp_path):
+    model, x = Own("나의 모델"), rt.rand(2, 3)
+    save_model(model, tmp_path / "m")
+    with pytest.raises(rt.SerializationError, match=r"load_model\(path, model=Own\)"):
+        load_model(tmp_path / "m")
+    for given in (Own, Own()):
+        loaded = load_model(tmp_path / "m", given)
+        assert type(loaded) is Own and rt.equal(loaded(x), model(x))
+    assert load_model(tmp_path / "m", Own).name == "나의 모델"
+
+
+SHAPES = {
+    (None, 8, 8, 3): """
+        Conv2D(4,3,padding=same,activation=relu) MaxPool2D(2) AvgPool2D(2) GlobalAvgPool2D() Flatten() BatchNorm() Dropout(0.5) Reshape((-1,))
+        LayerNorm() ReLU() Softmax() Activation(gelu) Dense(3,kernel_regularizer=l2(0.01),kernel_initializer=he_normal)
+    """,
+    (None, 6, 5): "LSTM(4) GRU(4,return_sequences=True) Conv1D(4,3) SimpleRNN(3) Bidirectional(LSTM(3))",
+}
+
+
+@pytest.mark.parametrize("shape, text", [(shape, text) for shape, texts in SHAPES.items() for text in texts.split()])
+def test_every_text_layer(tmp_path, shape, text):
+    model = rt.Model("m", [text])
+    model.build(shape)
+    model.add("Flatten")
+    x = rt.rand(2, *shape[1:])
+    save_model(model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
+    assert rt.equal(loaded.predict_on_batch(x), model.predict_on_batch(x)) and list(map(str, loaded.layers)) == list(map(str, model.layers))
+
+
 def test_text_layers_in_modules(tmp_path):
     model = nn.Sequential(nn.Linear(5, 4), rt.training.layers.from_text("Dense(3, activation=tanh)"), small_model())
     x = rt.rand(2, 5)
