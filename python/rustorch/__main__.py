@@ -16,6 +16,7 @@ from typing import List, Optional
 # a list of str, and returns the exit code.
 COMMANDS = {
     "doctor": ("_doctor:main", "find out what is installed and what works, and say what to install"),
+    "inspect": ("_inspect:main", "show what a file of tensors holds, and whether it is whole"),
     "info": ("_doctor:info", "print versions, instruction set, BLAS, plug-ins and settings"),
 }
 

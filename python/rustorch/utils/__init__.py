@@ -1,13 +1,20 @@
-"""Tools beside the networks: data sets and loaders under the path that PyTorch has them at, checkpointing of activations."""
+"""Tools beside the networks: data sets and loaders under the path that PyTorch has them at, checkpointing of activations,
+models and runs as files, comparison of models, events for TensorBoard, profiling, settings.
+"""
 
 import importlib as _importlib
 
-<<<<<<< HEAD
-__all__ = ["checkpoint", "data", "tensorboard"]
-=======
-_MODULES = ("checkpoint", "data")
+_MODULES = ("checkpoint", "data", "safetensors", "tensorboard")
 # Name → the module it is in.
 _NAMES = {
+    "Comparison": "comparing",
+    "ModelComparator": "comparing",
+    "ModelSerializer": "saving",
+    "get_stats": "comparing",
+    "load_checkpoint": "saving",
+    "load_model": "saving",
+    "save_checkpoint": "saving",
+    "save_model": "saving",
     "Profiler": "profiler",
     "Config": "config",
     "cuda_is_available": "system",
@@ -16,7 +23,6 @@ _NAMES = {
     "set_seed": "system",
 }
 __all__ = [*_MODULES, *_NAMES]
->>>>>>> w-P
 
 
 def __getattr__(name):  # imported when first asked for
