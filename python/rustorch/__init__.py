@@ -43,12 +43,14 @@ PyTensor = Tensor
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp autograd backends checkpoint cpu cuda data distributed functional io linalg nn optim progress random return_types
-    serialization special training utils visualization
+    accelerator amp autograd backends checkpoint compat compiler cpu cuda data distributed functional hub io jit linalg mps
+    multiprocessing nn onnx optim progress random return_types serialization special testing training utils version vision
+    visualization xpu
     """.split()
 )
 _NAMES = {
     "Model": "training",
+    "compile": "compiler",
     "save": "serialization",
     "load": "serialization",
     "set_printoptions": "_repr",

@@ -166,7 +166,8 @@ def installed() -> bool:
 def install() -> None:
     """Let ``import torch…`` and ``import torchvision…`` give rustorch, in this process and in those it starts.
 
-    ``torch.__version__`` then is the version of PyTorch whose names rustorch follows, with ``+rustorch`` behind it.
+    ``torch.__version__`` then is the version of PyTorch whose names rustorch follows, with ``+rustorch`` behind it, and
+    ``torch.autograd.Variable`` gives plain tensors.
 
     Raises
     ------
@@ -199,6 +200,7 @@ def install() -> None:
     os.environ["PYTHONPATH"] = path_with_folder(os.environ.get("PYTHONPATH", ""))
     sys.modules["torch"] = rustorch
     rustorch.__version__ = TorchVersion(f"{TORCH_VERSION}+rustorch{rustorch._C.__version__}")
+    type(rustorch.autograd.Variable).of_torch = True
     _mirror()
 
 
@@ -224,6 +226,7 @@ def uninstall() -> None:
     if not os.environ["PYTHONPATH"]:
         del os.environ["PYTHONPATH"]
     rustorch.__version__ = rustorch._C.__version__
+    type(rustorch.autograd.Variable).of_torch = False
 
 
 def path_with_folder(path: str) -> str:

@@ -1,0 +1,5 @@
+"""PyTorch's path to what the registration of a hook returns."""
+
+from rustorch._C import RemovableHandle
+
+__all__ = ["RemovableHandle"]
