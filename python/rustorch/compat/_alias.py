@@ -79,6 +79,8 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self.spec  # the import system has put ours there
+        _watch(module)
+        _mirror()
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -98,7 +100,7 @@ class _Finder(importlib.abc.MetaPathFinder):
                 raise
             parent = sys.modules.get(_real(fullname.rpartition(".")[0]))
             raise ModuleNotFoundError(_sentence(fullname, parent), name=fullname) from None
-        _mirror()
+        # The name must not be in sys.modules when this returns: the import system would take the module's own spec and run it again.
         return importlib.machinery.ModuleSpec(fullname, _Loader(module), is_package=hasattr(module, "__path__"))
 
 
@@ -150,7 +152,7 @@ def _mirror() -> None:
         alias = _torch_name(name)
         if alias.startswith("torch.") and name.startswith(_NOT_TORCH) or alias in sys.modules:
             continue
-        if isinstance(module, ModuleType):
+        if isinstance(module, ModuleType) and not getattr(module.__spec__, "_initializing", False):
             sys.modules[alias] = module
             _watch(module)
 
@@ -187,7 +189,8 @@ def install() -> None:
 
     for root, ours in ROOTS.items():
         found = sys.modules.get(root)
-        own = found is None or found.__name__ == ours or getattr(found, "__file__", None) == os.path.join(FOLDER, root + ".py")
+        file = os.path.realpath(getattr(found, "__file__", None) or "")
+        own = found is None or found.__name__ == ours or file == os.path.realpath(os.path.join(FOLDER, root + ".py"))
         if not own:
             raise rustorch.RusTorchError(
                 f"rustorch.compat.install: {root} has been imported already, from {getattr(found, '__file__', '?')}: install before that"
@@ -199,6 +202,7 @@ def install() -> None:
         sys.path.insert(min(1, len(sys.path)), FOLDER)  # multiprocessing hands sys.path on
     os.environ["PYTHONPATH"] = path_with_folder(os.environ.get("PYTHONPATH", ""))
     sys.modules["torch"] = rustorch
+    _watch(rustorch)
     rustorch.__version__ = TorchVersion(f"{TORCH_VERSION}+rustorch{rustorch._C.__version__}")
     type(rustorch.autograd.Variable).of_torch = True
     _mirror()
