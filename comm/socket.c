@@ -96,6 +96,7 @@ static void link_lose(SocketJob *job, int peer) {
         Sending *sending = link->sendings;
         link->sendings = sending->next;
         sending->request->failed = true;
+        sending->request->peer = peer;
         request_over(job, sending->request);
         mem_free(MEM_COMM, sending);
     }

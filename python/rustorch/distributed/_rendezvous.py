@@ -66,10 +66,8 @@ def find(init_method: Optional[str], size: int, rank: int) -> Optional[Place]:
     if from_environment:
         size = _number("WORLD_SIZE") if size == -1 else size
         rank = _number("RANK") if rank == -1 else rank
-    if size in (-1, 1) and rank in (-1, 0):
+    if size <= 1:
         return None
-    if size < 1:
-        raise DistributedError(f"init_process_group: rank={rank} without a world_size")
     script = os.path.basename(sys.argv[0] or "train.py")
     launch = f"start the script with `rustorch-launch -n {size} {script}`"
     if from_environment:

@@ -26,6 +26,5 @@ def refuse_weights(builder: str, weights: Any, pretrained: Optional[bool]) -> No
     asked = f"weights={weights!s}" if weights is not None else "pretrained=True"
     raise rustorch.UnsupportedError(
         f"{builder}: {asked}, and nothing is downloaded. Build the model with weights=None and load a file of yours: "
-        f"model.load_state_dict(rustorch.load('{builder}.safetensors')). Names and shapes are torchvision's; where PyTorch is installed, "
-        "safetensors.torch.save_file(model.state_dict(), path) writes such a file"
+        f"model.load_state_dict(rustorch.load('{builder}.pth')). Names and shapes are torchvision's, and its files are read"
     )
