@@ -39,12 +39,15 @@ e = _math.e
 newaxis = None
 legacy_contiguous_format = _C.contiguous_format
 PyTensor = Tensor
+SymInt, SymFloat, SymBool = _builtins.int, _builtins.float, _builtins.bool  # sizes are plain numbers: for annotations
+__author__ = "The rustorch authors"
+__description__ = "Tensors, automatic differentiation, neural networks and training on one or many processes."
 
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp autograd backends checkpoint cpu cuda data distributed functional io linalg nn optim progress random return_types
-    serialization special training utils visualization
+    amp array_api autograd backends checkpoint cpu cuda data distributed distributions fft func functional io linalg nn optim
+    progress random return_types serialization special training utils visualization
     """.split()
 )
 _NAMES = {
@@ -66,6 +69,29 @@ _NAMES = {
     "hamming_window": "_windows",
     "hann_window": "_windows",
     "kaiser_window": "_windows",
+    **dict.fromkeys(
+        """
+        cholesky_inverse cholesky_solve geqrf lu lu_solve lu_unpack matrix_exp orgqr ormqr triangular_solve
+        """.split(),
+        "_decompositions",
+    ),
+    **dict.fromkeys(
+        """
+        fill frobenius_norm get_device gradient nuclear_norm pca_lowrank repeat svd_lowrank unsafe_chunk unsafe_split
+        unsafe_split_with_sizes as_strided_scatter
+        """.split(),
+        "_numeric",
+    ),
+    **dict.fromkeys(
+        """
+        get_deterministic_debug_mode get_num_interop_threads is_anomaly_check_nan_enabled is_anomaly_enabled is_warn_always_enabled
+        set_anomaly_enabled set_deterministic_debug_mode set_flush_denormal set_num_interop_threads set_warn_always
+        """.split(),
+        "_settings",
+    ),
+    **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
+    "PyDevice": "_legacy",
+    "vmap": "func",
     "FloatTensor": "_legacy",
     "DoubleTensor": "_legacy",
     "HalfTensor": "_legacy",
@@ -118,7 +144,9 @@ def __getattr__(name):
     elif name.startswith("Py") and name[2:3].isupper():
         found = _find_py_name(name[2:])
     if found is None:
-        raise AttributeError(f"module 'rustorch' has no attribute '{name}'")
+        from ._absent import why
+
+        raise AttributeError(f"module 'rustorch' has no attribute '{name}'{why(name)}")
     globals()[name] = found
     return found
 

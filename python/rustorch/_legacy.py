@@ -30,3 +30,25 @@ ShortTensor = _make("ShortTensor", _C.int16)
 CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
+
+
+class PyDevice:
+    """The API reference's name of :class:`rustorch.device`, with a function for each kind.
+
+    >>> import rustorch
+    >>> rustorch.PyDevice.cpu()
+    device(type='cpu')
+    """
+
+    def __new__(cls, *args, **kwargs):
+        return _C.device(*args, **kwargs)
+
+    @staticmethod
+    def cpu():
+        """The CPU."""
+        return _C.device("cpu")
+
+    @staticmethod
+    def cuda(index=0):
+        """A GPU by its number. Moving a tensor there needs one: without it that is a DeviceError."""
+        return _C.device("cuda", index)
