@@ -20,7 +20,7 @@ import os as _os
 from . import _C
 from ._C import *  # noqa: F401,F403  (dtypes, Tensor, errors, constructors: see _C/__init__.pyi)
 from ._C._ops import *  # noqa: F401,F403  (one function a row of the table of ops: see _C/_ops.pyi)
-from ._C._ops import _scaled_dot_product_attention_math  # noqa: F401  (PyTorch has this name)
+from ._C._ops import _scaled_dot_product_attention_math, _standard_gamma, _standard_gamma_grad  # noqa: F401  (PyTorch has these names)
 from ._C import __version__, Tensor, Size, device, dtype  # noqa: F401
 from ._info import finfo, iinfo  # noqa: F401
 from .functional import *  # noqa: F401,F403  (functions written in ops: see functional.py)
