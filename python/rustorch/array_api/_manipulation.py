@@ -79,7 +79,7 @@ def unstack(x: Tensor, /, *, axis: int = 0) -> Tuple[Tensor, ...]:
     return tuple(x.unbind(axis))
 
 
-def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
+def expand_dims(x: Tensor, /, axis: int = 0) -> Tensor:
     """A new axis of size 1.
 
     >>> from rustorch import array_api as xp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any, Optional
 
 import rustorch
@@ -21,10 +22,9 @@ def _reduced(name: str, doc: str) -> Any:
     function_of = getattr(rustorch, {"max": "amax", "min": "amin"}.get(name, name))
 
     def function(x: Tensor, /, *, axis: Optional[Axes] = None, keepdims: bool = False) -> Tensor:
+        x = x.to(rustorch.bool) if name in ("all", "any") else x
         axes = _over(x, axis)
-        if not axes:
-            return x.to(rustorch.bool) if name in ("all", "any") else x.clone()
-        return function_of(x, axes, keepdims)
+        return function_of(x, axes, keepdims) if axes else x.clone()
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{doc}\n\n>>> from rustorch import array_api as xp\n>>> xp.{name}(xp.asarray([[1.0, 0.0]]), axis=1).shape\nrustorch.Size([1])\n"
@@ -53,7 +53,7 @@ def _spread(name: str, doc: str) -> Any:
         axes = _over(x, axis)
         if axes:
             return getattr(rustorch, name)(x, axes, correction=correction, keepdim=keepdims)
-        return rustorch.where(x == x, rustorch.zeros_like(x), x)
+        return x - x  # 0, and nan of what is not finite
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{doc}\n\n>>> from rustorch import array_api as xp\n>>> xp.{name}(xp.asarray([1.0, 3.0]))\ntensor(1.)\n"
@@ -74,7 +74,13 @@ def _summed(name: str, doc: str) -> Any:
     def function(x: Tensor, /, *, axis: Optional[Axes] = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
         x = x.to(_summed_dtype(x, dtype))
         axes = _over(x, axis)
-        return getattr(rustorch, name)(x, axes, keepdims) if axes else x.clone()
+        if not axes:
+            return x.clone()
+        if name == "sum":
+            return rustorch.sum(x, axes, keepdims)
+        for k in sorted((k % builtins.max(x.dim(), 1) for k in axes), reverse=True):  # prod takes one axis at a time
+            x = rustorch.prod(x, k, keepdims)
+        return x
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (
