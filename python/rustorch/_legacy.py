@@ -46,3 +46,24 @@ cuda_types = {
     for name, kind in list(globals().items())
     if isinstance(kind, _Legacy)
 }
+
+class PyDevice:
+    """The API reference's name of :class:`rustorch.device`, with a function for each kind.
+
+    >>> import rustorch
+    >>> rustorch.PyDevice.cpu()
+    device(type='cpu')
+    """
+
+    def __new__(cls, *args, **kwargs):
+        return _C.device(*args, **kwargs)
+
+    @staticmethod
+    def cpu():
+        """The CPU."""
+        return _C.device("cpu")
+
+    @staticmethod
+    def cuda(index=0):
+        """A GPU by its number. Moving a tensor there needs one: without it that is a DeviceError."""
+        return _C.device("cuda", index)

@@ -203,6 +203,58 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     )  # fmt: skip
 
 
+def __array_namespace__(self: Tensor, *, api_version: Optional[str] = None) -> Any:
+    """The namespace of the Python array API standard: :mod:`rustorch.array_api`.
+
+    >>> rustorch.ones(2).__array_namespace__().__array_api_version__
+    '2024.12'
+    """
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise rustorch.ArgumentValueError(f"__array_namespace__: version {api_version!r} of the array API is not supported, 2024.12 is")
+    return rustorch.array_api
+
+
+def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """The tensor on a device: the array API's name of :meth:`to`.
+
+    >>> rustorch.ones(2).to_device("cpu")
+    tensor([1., 1.])
+    """
+    if stream is not None:
+        raise rustorch.UnsupportedError("to_device(): the CPU has no streams; leave stream out")
+    return self.to(device)
+
+
+def zero_grad(self: Tensor) -> None:
+    """Forget the gradient.
+
+    >>> x = rustorch.ones(1, requires_grad=True)
+    >>> x.sum().backward()
+    >>> x.zero_grad()
+    >>> x.grad is None
+    True
+    """
+    self.grad = None
+
+
+def to_dense(self: Tensor, dtype: Any = None) -> Tensor:
+    """The tensor itself, or as another dtype: all tensors are dense.
+
+    >>> rustorch.ones(1).to_dense()
+    tensor([1.])
+    """
+    return self if dtype is None else self.to(dtype)
+
+
+def __reversed__(self: Tensor) -> Tensor:
+    """The tensor with its first dimension the other way round.
+
+    >>> reversed(rustorch.tensor([1, 2]))
+    tensor([2, 1])
+    """
+    return self.flip(0) if self.dim() else self
+
+
 def _itself(self: Tensor) -> Tensor:
     """The tensor itself: there are no complex numbers."""
     return self
@@ -274,6 +326,15 @@ def _from_function(name: Any, function: Any) -> Any:
     return method
 
 
+def _later(name: Any) -> Any:
+    """A method that is a function of the package which is imported when it is first asked for."""
+
+    def method(self, *args, **kwargs):
+        return getattr(rustorch, name)(self, *args, **kwargs)
+
+    return _from_function(name, method)
+
+
 def _in_place(name: Any) -> Any:
     function = getattr(_functional, name)
 
@@ -290,7 +351,12 @@ _FUNCTIONS = """
     cholesky corrcoef cov histc histogram matrix_power nanquantile nonzero pinverse qr quantile renorm svd unique
     unique_consecutive
 """.split()
+_LATE = """
+    as_strided_scatter cholesky_inverse cholesky_solve geqrf istft lu lu_solve matrix_exp orgqr ormqr stft triangular_solve unsafe_chunk
+    unsafe_split unsafe_split_with_sizes
+""".split()
 _PLAIN = [
+    __array_namespace__, to_device, zero_grad, to_dense, __reversed__,
     squeeze_, unsqueeze_, transpose_, t_, as_strided_, resize_, resize_as_, set_, new, new_empty_strided, sum_to_size, narrow_copy,
     fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
 ]  # fmt: skip
@@ -304,7 +370,10 @@ def _install() -> None:
     methods.update(swapaxes_=swapaxes_, swapdims_=swapdims_, resize=resize_, resize_as=resize_as_, renorm_=_in_place("renorm"))
     methods.update({name: _from_function(name, getattr(_functional, name)) for name in _FUNCTIONS})
     methods.update(dict.fromkeys(("conj", "conj_physical", "conj_physical_", "resolve_conj", "resolve_neg"), _itself))
-    methods.update(dict.fromkeys(("is_conj", "is_neg", "is_distributed"), _never))
+    methods.update({name: _later(name) for name in _LATE})
+    methods.update(dict.fromkeys(("is_conj", "is_neg", "is_distributed", "is_coalesced"), _never))
+    methods.update(dict.fromkeys("is_ipu is_maia is_mkldnn is_mps is_mtia is_sparse_csr is_vulkan is_xla is_xpu".split(), property(_never)))
+    methods["to_vec"] = Tensor.tolist
     methods["real"] = property(_itself)
     methods.update({f"is_{kind}": property(_never) for kind in _OTHER_KINDS})
     _add_methods(methods)

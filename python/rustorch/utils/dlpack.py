@@ -1,18 +1,20 @@
-"""PyTorch's path to the exchange of tensors with other libraries without copies.
+"""Tensors shared with other libraries, under the path of torch.utils.dlpack.
 
 Examples
 --------
 >>> import numpy, rustorch
->>> from rustorch.utils.dlpack import from_dlpack
->>> from_dlpack(numpy.arange(3))
-tensor([0, 1, 2])
+>>> from rustorch.utils.dlpack import from_dlpack, to_dlpack
+>>> from_dlpack(to_dlpack(rustorch.ones(2)))
+tensor([1., 1.])
 """
 
-from rustorch._C import from_dlpack
+from typing import Any
+
+from rustorch._C import Tensor, from_dlpack
 
 __all__ = ["from_dlpack", "to_dlpack"]
 
 
-def to_dlpack(tensor):
-    """The tensor as a DLPack capsule, which :func:`from_dlpack` of any library takes once."""
+def to_dlpack(tensor: Tensor) -> Any:
+    """A DLPack capsule over the memory of a tensor; :func:`from_dlpack` takes it once."""
     return tensor.__dlpack__()
