@@ -16,6 +16,7 @@ from rustorch.data.transforms.basic import (
     RandomChoice,
     RandomOrder,
     ToDtype,
+    ToPILImage,
     ToTensor,
     as_affine,  # noqa: F401
 )
@@ -54,5 +55,5 @@ __all__ = [
     "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast", "RandomChoice", "RandomCrop",
     "RandomEqualize", "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder",
     "RandomPerspective", "RandomPosterize", "RandomResizedCrop", "RandomRotation", "RandomSolarize",
-    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToTensor", "TrivialAugmentWide", "functional",
+    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToPILImage", "ToTensor", "TrivialAugmentWide", "functional",
 ]  # fmt: skip

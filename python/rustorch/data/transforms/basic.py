@@ -10,7 +10,7 @@ from rustorch.data.transforms import functional as F
 
 __all__ = [
     "Compose", "ConvertImageDtype", "Lambda", "Normalize", "PILToTensor", "RandomApply", "RandomChoice", "RandomOrder",
-    "ToDtype", "ToTensor",
+    "ToDtype", "ToPILImage", "ToTensor",
 ]  # fmt: skip
 
 
@@ -76,6 +76,17 @@ class ToTensor(Transform):
     def forward(self, pic: Any) -> Tensor:
         """Compute."""
         return F.to_tensor(pic)
+
+
+class ToPILImage(Transform):
+    """A tensor (C, H, W) or an array (H, W, C) as a PIL image, where PIL is installed: see :func:`functional.to_pil_image`."""
+
+    def __init__(self, mode: Optional[str] = None) -> None:
+        self.mode = mode
+
+    def forward(self, pic: Any) -> Any:
+        """Compute."""
+        return F.to_pil_image(pic, self.mode)
 
 
 class PILToTensor(Transform):
