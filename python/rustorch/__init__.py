@@ -47,7 +47,7 @@ __description__ = "Tensors, automatic differentiation, neural networks and train
 _MODULES = frozenset(
     """
     amp array_api autograd backends checkpoint cpu cuda data distributed distributions fft func functional io linalg nn optim
-    progress random return_types serialization special training utils visualization
+    progress random return_types serialization special storage training utils visualization
     """.split()
 )
 _NAMES = {
@@ -90,6 +90,8 @@ _NAMES = {
         "_settings",
     ),
     **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
+    "TypedStorage": "storage",
+    "UntypedStorage": "storage",
     "PyDevice": "_legacy",
     "vmap": "func",
     "FloatTensor": "_legacy",
