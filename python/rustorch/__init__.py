@@ -51,7 +51,7 @@ _MODULES = frozenset(
     """
     accelerator amp array_api autograd backends checkpoint compat compiler cpu cuda data distributed distributions fft func
     functional hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
-    serialization special testing training utils version vision visualization xpu
+    serialization special storage testing training utils version vision visualization xpu
     """.split()
 )
 _NAMES = {
@@ -97,6 +97,8 @@ _NAMES = {
         "_settings",
     ),
     **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
+    "TypedStorage": "storage",
+    "UntypedStorage": "storage",
     "PyDevice": "_legacy",
     "vmap": "func",
     "FloatTensor": "_legacy",

@@ -70,6 +70,9 @@ def _check_options(
         )
 
 
+_END = object()  # what no batch is
+
+
 class _Batches:
     """One pass over a loader: an iterator that counts what was taken out."""
 
@@ -294,6 +297,48 @@ class DataLoader:
 
             batches = workers.start(self, plan, skip, seed)
         return _Batches(self, batches, skip)
+
+    # Batch by batch, as the API reference has it.
+
+    def reset(self) -> None:
+        """Begin a new pass for :meth:`next_batch`."""
+        self._pass: Optional[Iterator[Any]] = iter(self)
+        self._ahead: List[Any] = []
+        self._given = 0
+
+    def next_batch(self) -> Optional[List[Any]]:
+        """The next batch as a list, or None at the end of the pass; the first call begins one.
+
+        >>> from rustorch.data import DataLoader, TensorDataset
+        >>> loader = DataLoader(TensorDataset(rustorch.arange(3)), batch_size=2)
+        >>> loader.next_batch(), loader.next_batch(), loader.next_batch()
+        ([tensor([0, 1])], [tensor([2])], None)
+        """
+        if not self.has_next():
+            return None
+        batch = self._ahead.pop()
+        self._given += 1
+        return list(batch) if isinstance(batch, (tuple, list)) else [batch]
+
+    def has_next(self) -> bool:
+        """Whether :meth:`next_batch` has one more."""
+        if "_given" not in self.__dict__:
+            self.reset()
+        if not self._ahead and self._pass is not None:
+            batch = next(self._pass, _END)
+            if batch is _END:
+                self._pass = None
+            else:
+                self._ahead = [batch]
+        return bool(self._ahead)
+
+    def num_batches(self) -> int:
+        """The number of batches of a pass."""
+        return len(self)
+
+    def current_batch_index(self) -> int:
+        """How many batches :meth:`next_batch` has given in this pass."""
+        return self.__dict__.get("_given", 0)
 
     # ------------------------------------------------------------------------------------------ in C
 

@@ -48,6 +48,7 @@ from rustorch.data.transforms.geometry import (
     Resize,
     TenCrop,
 )
+from rustorch.data.transforms.named import Transform, Transforms, normalize, random_crop, random_horizontal_flip, resize
 
 __all__ = [
     "AutoAugment", "AutoAugmentPolicy", "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "FiveCrop",
@@ -55,5 +56,6 @@ __all__ = [
     "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast", "RandomChoice", "RandomCrop",
     "RandomEqualize", "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder",
     "RandomPerspective", "RandomPosterize", "RandomResizedCrop", "RandomRotation", "RandomSolarize",
-    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToPILImage", "ToTensor", "TrivialAugmentWide", "functional",
+    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToPILImage", "ToTensor", "Transform", "Transforms",
+    "TrivialAugmentWide", "functional", "normalize", "random_crop", "random_horizontal_flip", "resize",
 ]  # fmt: skip
