@@ -479,6 +479,21 @@ def test_profile_with_a_schedule():
     assert prof.current_action is ProfilerAction.NONE
 
 
+@pytest.mark.parametrize(
+    "options, letters",
+    [  # n none, w warm-up, r record, s record and save
+        (dict(wait=2, warmup=1, active=1), "nnwsnnwsnnws"),
+        (dict(wait=2, warmup=1, active=2, repeat=1, skip_first_wait=1), "wrsnnnnnnnnn"),
+        (dict(wait=2, warmup=0, active=3, repeat=2, skip_first=3, skip_first_wait=1), "nnnrrsnnrrsn"),
+        (dict(wait=0, warmup=0, active=1, repeat=2), "ssnnnnnnnnnn"),
+        (dict(wait=0, warmup=2, active=2, skip_first=1), "nwwrswwrswwr"),
+    ],
+)
+def test_schedules(options, letters):
+    word = {ProfilerAction.NONE: "n", ProfilerAction.WARMUP: "w", ProfilerAction.RECORD: "r", ProfilerAction.RECORD_AND_SAVE: "s"}
+    assert "".join(word[schedule(**options)(step)] for step in range(12)) == letters
+
+
 def test_profile_without_a_schedule():
     ready = []
     with profile(on_trace_ready=ready.append) as prof:
