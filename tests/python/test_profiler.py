@@ -242,7 +242,19 @@ def test_blocks():
     assert {row.name for row in profiler.intervals()} == {"f"}
     with pytest.raises(TypeError, match="name must be a str or None, not int"), profiler.profile(3):
         pass
+    with pytest.raises(ValueError, match="null"), profiler.profile("a\0b"):
+        pass
     assert not profiler.running
+
+
+def test_scopes_without_end():
+    """What is left open again and again does not fill the memory."""
+    with profile() as prof:
+        for _ in range(70000):
+            record_function("left open").__enter__()
+        torch.ones(3)
+    (row,) = [row for row in prof.key_averages() if row.key == "left open"]
+    assert 1000 < row.count < 70000
 
 
 def test_threads():
