@@ -11,6 +11,7 @@ import argparse
 import io
 import json
 import os
+import stat
 import struct
 import sys
 import time
@@ -22,6 +23,7 @@ import numpy as np
 from . import _C, serialization
 from ._C import SerializationError, Tensor
 from ._columns import size, width
+from ._commit import read_error
 
 __all__ = ["Report", "inspect", "main"]
 
@@ -370,12 +372,15 @@ def inspect(path: Any) -> Report:
     """
     name = os.fsdecode(path)
     try:
-        with open(name, "rb") as file:
-            length = os.fstat(file.fileno()).st_size
-            head = file.read(6)
+        regular = stat.S_ISREG(os.stat(name).st_mode)
+        if regular:
+            with open(name, "rb") as file:
+                length = os.fstat(file.fileno()).st_size
+                head = file.read(6)
     except OSError as error:
-        kind_of_error = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-        raise kind_of_error(error.errno, f"the file cannot be read: {error.strerror}", name) from error
+        raise read_error(name, error) from error
+    if not regular:
+        raise SerializationError(f"{name} is not a file, but a folder, device or pipe")
     kind = serialization.kind_of(name)
     if kind == "hdf5":
         return _inspect_own(name, length)
