@@ -174,7 +174,8 @@ class Trainable(Module):
         parameters = list(self.parameters())
         assert self._choice is not None
         self._optimizer = self._choice.make(parameters)
-        self._watched = [id(p) for p in parameters]
+        if self._choice.given is None:
+            self._watched = [id(p) for p in parameters]
 
     def _ready_optimizer(self) -> Any:
         """The optimiser of the parameters that there are now."""

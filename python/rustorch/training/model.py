@@ -355,6 +355,8 @@ class Model(Trainable):
             self._build_known(0)
         except Exception:
             self._input = self._input_dtype = None
+            with rustorch.no_grad(), self._mode(False):
+                self(x)  # fails too, and its message has the shape of the batch
             raise
 
     # ------------------------------------------------------------------------------------------ looking
