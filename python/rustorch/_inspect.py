@@ -198,7 +198,7 @@ class _Tree:
 
 def _is_leaf(node: Any) -> bool:
     return not isinstance(node, (dict, list)) or isinstance(node, dict) and next(iter(node)) in (
-        "int", "float", "scalar", "complex", "bytes", "size", "dtype", "device", "function", "opaque",
+        "int", "float", "scalar", "complex", "bytes", "size", "dtype", "device", "function", "class", "opaque",
     )  # fmt: skip
 
 
@@ -217,6 +217,8 @@ def _text(node: Any, bare: bool = False) -> str:
         return "{" + ", ".join(f"{key}: {_text(item)}" for key, item in value.items()) + "}"
     if word == "scalar":
         return repr(serialization.from_plain(node))
+    if word == "partial":
+        return f"partial({', '.join(map(_text, value))})"
     if word == "opaque":
         return f"a {value}, which is no data"
     return str(value)
