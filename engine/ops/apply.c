@@ -1,8 +1,10 @@
 // The door: every op goes through rt_apply, and nothing beside it.
 //
-//   1. check the inputs            4. make inputs contiguous (DENSE)   7. run the backend's kernel
-//   2. autocast; dtypes; cast      5. allocate or check the outputs    8. copy to out= where it could not be written
-//   3. shapes                      6. tell the profiler                9. record on the tape
+//   1. check the inputs            4. make inputs contiguous (DENSE)   7. copy to out= where it could not be written
+//   2. autocast; dtypes; cast      5. allocate or check the outputs    8. record on the tape
+//   3. shapes                      6. run the backend's kernel
+//
+// A profiler that runs sees all of it as one span (profiled.c).
 //
 // Whatever must see all ops is one branch here.
 #include "ops/door.h"
@@ -11,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/profile.h"
 #include "tensor/tensor.h"
 
 const Backend *door_backends[2];
 Recorder door_recorder;
-const ProfileHook *_Atomic door_profile;
 
 Status call_fail(const OpCall *call, Status code, const char *format, ...) {
     char message[1500];
@@ -213,7 +215,7 @@ static Status allocate(OpCall *call, RtTensor *const *given, bool inplace, bool 
     return OK;
 }
 
-// 8 -----------------------------------------------------------------------------------------------
+// 7 -----------------------------------------------------------------------------------------------
 
 static Status hand_over(OpCall *call, RtTensor *const *given) {
     if (!given) return OK;
@@ -265,12 +267,7 @@ static Status run_kernel(OpCall *call, OpRule shapes, OpRule dtypes, RtTensor **
             if (needs >> i & 1 && in[i] == self && !(in[i] = rt_clone(self))) return error_code();
     }
     TRY(allocate(call, given, inplace, wanted, in));
-    const ProfileHook *profile = atomic_load_explicit(&door_profile, memory_order_relaxed);
-    void *token = NULL;
-    if (profile) profile->begin(call, &token);
-    Status status = door_backends[call->device.type]->kernel[call->row->op](call);
-    if (profile) profile->end(call, token);
-    TRY(status);
+    TRY(door_backends[call->device.type]->kernel[call->row->op](call));
     TRY(hand_over(call, given));
     return wanted ? door_recorder.record(call, in, inplace) : OK;
 }
@@ -329,7 +326,7 @@ static const OpRule dtype_rules[OP_COUNT] = {
 #undef MADE
 };
 
-static Status run_call(OpCall *call, RtTensor *const *given) {
+static Status run_row(OpCall *call, RtTensor *const *given) {
     TRY(check_inputs(call));
     OpRule first = shape_rules[call->row->op];
     if (call->row->kind == RT_ROW_VIEW) return run_view(call, first);
@@ -344,6 +341,10 @@ static Status run_call(OpCall *call, RtTensor *const *given) {
         in = rt_tensor_data(room);
     }
     return run_kernel(call, first, dtype_rules[call->row->op], in, given);
+}
+
+static inline Status run_call(OpCall *call, RtTensor *const *given) {
+    return profiling() ? run_profiled(call, given, run_row) : run_row(call, given);
 }
 
 Status rt_apply(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTensor *const *given,

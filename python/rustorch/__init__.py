@@ -32,6 +32,9 @@ if _C._comm_expects_peers() and not {"RUSTORCH_RANK", "RUSTORCH_RANK_WARNED"} & 
 
     _warn_if_apart()
 
+__author__ = "RusTorch Team"
+__description__ = "Distributed training: a C engine, a Python package with PyTorch's names, an MPI launcher"
+
 inf = _math.inf
 nan = _math.nan
 pi = _math.pi
@@ -43,14 +46,16 @@ PyTensor = Tensor
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp autograd backends checkpoint cpu cuda data distributed functional io linalg nn optim progress random return_types
-    serialization special training utils visualization
+    amp autograd backends checkpoint cpu cuda data distributed functional interop io linalg nn optim profiler progress random
+    return_types serialization special training utils visualization
     """.split()
 )
 _NAMES = {
     "Model": "training",
     "save": "serialization",
     "load": "serialization",
+    "from_torch": "interop",
+    "to_torch": "interop",
     "set_printoptions": "_repr",
     "autocast": "amp",
     "GradScaler": "amp",

@@ -87,12 +87,15 @@ class _Batches:
 
     def __next__(self) -> Any:
         loader = self._loader
+        span = _C._profile_enter("DataLoader.__next__", "data")
         try:
             batch = self._next()
         except StopIteration:
             loader._taken = 0
             loader._start_state = None
             raise
+        finally:
+            _C._profile_leave(span)
         loader._taken += 1
         if loader._said_length is not None and loader._taken > loader._said_length:
             self._warn()

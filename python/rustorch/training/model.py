@@ -496,7 +496,7 @@ class Model(Trainable):
         [Dense(3, activation=relu)]
         """
         model = cls(config["name"])
-        for each in config["layers"]:
+        for each in [] if len(model) else config["layers"]:  # a subclass makes its layers itself
             if "text" in each:
                 layer = layers.from_text(each["text"])
                 layer.name = each["name"]

@@ -292,6 +292,23 @@ class Layer(LazyModuleMixin, Module):
         except ArgumentTypeError as error:
             raise ArgumentTypeError(f"{self._words()} has no text: {error}") from None
 
+    def get_config(self) -> Dict[str, Any]:
+        """The layer as JSON can hold it, without weights: its name and its text."""
+        return {"name": self.name, "text": self.text(name=False)}
+
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> "Layer":
+        """The layer that :meth:`get_config` described, with new weights."""
+        from rustorch.training import layers
+
+        if cls.__module__.startswith("rustorch."):
+            layer: Any = layers.from_text(config["text"])
+        else:
+            call = parser.parse(config["text"])
+            layer = cls(*call.args, **call.kwargs)
+        layer.name = config["name"]
+        return layer
+
     def _positional(self, argument: str) -> bool:
         return argument in ("units", "filters", "kernel_size", "rate", "input_dim", "output_dim", "pool_size", "target_shape", "layer")
 
