@@ -294,7 +294,7 @@ class Layer(LazyModuleMixin, Module):
 
     def get_config(self) -> Dict[str, Any]:
         """The layer as JSON can hold it, without weights: its name and its text."""
-        return {"name": self.name, "text": self.text(name=False)}
+        return {"name": self.name, "text": self.text()}
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> "Layer":
