@@ -40,6 +40,8 @@ static int64_t flops_of(const OpCall *call, RtTensor *const *in) {
     switch (call->row->op) {
     case OP_mm:
     case OP_bmm:
+        return 2 * call->out[0]->numel *
+               in[0]->shape[in[0]->ndim - (ATTRS_OF(call, matmul)->transpose_a ? 2 : 1)];
     case OP_linear: return 2 * call->out[0]->numel * in[0]->shape[in[0]->ndim - 1];
     case OP_addmm: return 2 * call->out[0]->numel * in[1]->shape[in[1]->ndim - 1];
     case OP_conv2d: // (B, K, …) from weights (K, C, …)

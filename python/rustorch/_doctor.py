@@ -24,6 +24,7 @@ from . import _C
 from .utils.system import cgroup_memory, config_lines
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
+REPORT = "report this with the output of python -m rustorch info"
 
 
 class Finding(NamedTuple):
@@ -43,7 +44,8 @@ def _cpu() -> Findings:
         flags = next((line.split(":", 1)[1].split() for line in file if line.startswith("flags")), [])
     has = [flag for flag in ("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_bf16", "amx_bf16") if flag in flags]
     yield Finding(OK, f"{chosen} is used; the CPU has {' '.join(has) or 'none of the extensions that matter'}")
-    best = "avx512" if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= set(flags) else "avx2" if {"avx2", "fma", "f16c"} <= set(flags) else "baseline"
+    sets = (("avx512", {"avx512f", "avx512bw", "avx512dq", "avx512vl"}), ("avx2", {"avx2", "fma", "f16c"}))
+    best = next((name for name, needed in sets if needed <= set(flags)), "baseline")
     if chosen != best and os.environ.get("RUSTORCH_ISA"):
         yield Finding(NOTE, f"RUSTORCH_ISA={os.environ['RUSTORCH_ISA']}, and the CPU has {best}", "unset RUSTORCH_ISA for full speed")
 
@@ -60,7 +62,8 @@ def _blas() -> Findings:
     if worst <= 1:
         yield Finding(OK, f"{text}: products are right")
     else:
-        yield Finding(FAIL, f"{text}: a product is off by {worst:.3g} times what rounding explains", "unset OPENBLAS_CORETYPE, or install another OpenBLAS")
+        text += f": a product is off by {worst:.3g} times what rounding explains"
+        yield Finding(FAIL, text, "unset OPENBLAS_CORETYPE, or install another OpenBLAS")
     for warning in config.get("warning", "").splitlines():
         text, _, advice = warning.rpartition(": ")
         yield Finding(NOTE, text, advice)
@@ -82,7 +85,8 @@ def _threads() -> Findings:
     if threads > allowed:
         yield Finding(NOTE, f"{threads} threads share {allowed} cores", "unset RUSTORCH_NUM_THREADS and OMP_NUM_THREADS, or lower them")
     if quota is not None and quota < threads:
-        yield Finding(NOTE, f"this container may use {quota:g} cores, and {threads} threads would compete for them", f"set RUSTORCH_NUM_THREADS={max(1, int(quota))}")
+        text = f"this container may use {quota:g} cores, and {threads} threads would compete for them"
+        yield Finding(NOTE, text, f"set RUSTORCH_NUM_THREADS={max(1, int(quota))}")
     for name in ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY"):
         if os.environ.get(name):
             yield Finding(NOTE, f"{name}={os.environ[name]} is set, and changes how threads run", f"unset {name} unless it is meant")
@@ -99,7 +103,8 @@ def _training() -> Findings:
         optimizer.step()
     found = [float(p) for p in model.parameters()]
     good = np.allclose(found, [3, 1], atol=1e-3)
-    yield Finding(OK if good else FAIL, f"a line 3 x + 1 was fitted as {found[0]:.3f} x + {found[1]:.3f}", "" if good else "report this with the output of python -m rustorch info")
+    text = f"a line 3 x + 1 was fitted as {found[0]:.3f} x + {found[1]:.3f}"
+    yield Finding(OK, text) if good else Finding(FAIL, text, REPORT)
 
 
 def _files(folder: str) -> Findings:
@@ -162,17 +167,21 @@ dist.destroy_process_group()
 """
 
 
+def package_root() -> str:
+    """The folder that this package lies in."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(_C.__file__)))
+
+
 def _launcher() -> Optional[str]:
     """rustorch-launch: beside this Python, on PATH, or in the build tree this package is of."""
-    package = os.path.dirname(os.path.abspath(__file__))
-    here = os.path.dirname(os.path.dirname(os.path.abspath(_C.__file__)))
-    places = [os.path.dirname(sys.executable), os.path.join(os.path.dirname(here), "bin"), os.path.join(os.path.dirname(package), "bin")]
-    return shutil.which("rustorch-launch", path=os.pathsep.join([*places, os.environ.get("PATH", "")]))
+    places = [os.path.dirname(sys.executable), os.path.join(os.path.dirname(package_root()), "bin"), os.environ.get("PATH", "")]
+    return shutil.which("rustorch-launch", path=os.pathsep.join(places))
 
 
 def _ranks(folder: str) -> Findings:
     if "mpi: not there" in config_lines()["plug-ins"]:
-        yield Finding(NOTE, "communication between ranks (MPI) is not part of this build of rustorch", "install libopenmpi-dev (Debian, Ubuntu) and build again")
+        text = "communication between ranks (MPI) is not part of this build of rustorch"
+        yield Finding(NOTE, text, "install libopenmpi-dev (Debian, Ubuntu) and build again")
         return
     launcher = _launcher()
     if not launcher:
@@ -196,9 +205,11 @@ def _ranks(folder: str) -> Findings:
 def _run(command: List[str], seconds: float) -> Tuple[Optional[int], str, str]:
     """Exit code (None: not in time), standard output, standard error. Nothing of it lives on."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("RUSTORCH_RANK", "OMPI_", "PMIX_"))}
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(_C.__file__)))  # so that the ranks import this very package
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, environment.get("PYTHONPATH")]))
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment, start_new_session=True)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_root(), environment.get("PYTHONPATH")]))  # this very package
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment,
+        start_new_session=True,
+    )  # fmt: skip
     try:
         out, err = process.communicate(timeout=seconds)
         return process.returncode, out, err
@@ -229,7 +240,8 @@ def _workers() -> Findings:
 def _shared_memory() -> Findings:
     folder = "/dev/shm"
     if not os.path.isdir(folder):
-        yield Finding(FAIL, f"{folder} is not there: ranks and worker processes cannot share memory", "mount a tmpfs there; for a container: --shm-size=1g")
+        text = f"{folder} is not there: ranks and worker processes cannot share memory"
+        yield Finding(FAIL, text, "mount a tmpfs there; for a container: --shm-size=1g")
         return
     state = os.statvfs(folder)
     free = state.f_bavail * state.f_frsize
@@ -244,17 +256,22 @@ def _shared_memory() -> Findings:
         yield Finding(NOTE, "that is little: large tensors between ranks go through messages", "for a container: --shm-size=1g")
 
 
+# Name in the module resource, what it limits, and from where on it seldom hinders.
+_LIMITS = (("NOFILE", "open files", 1024), ("NPROC", "processes", 256), ("AS", "address space", 8 << 30), ("STACK", "stack", 1 << 20))
+
+
 def _limits() -> Findings:
     import resource
 
     texts = []
-    for name, word, least in (("NOFILE", "open files", 1024), ("NPROC", "processes", 256), ("AS", "address space", 8 << 30), ("STACK", "stack", 1 << 20)):
+    for name, word, least in _LIMITS:
         soft, hard = resource.getrlimit(getattr(resource, "RLIMIT_" + name))
         shown = "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
         texts.append(f"{word} {shown}")
         if soft != resource.RLIM_INFINITY and soft < least:
             room = "" if hard != resource.RLIM_INFINITY and hard < least else " (the hard limit allows it)"
-            yield Finding(NOTE, f"the limit of {word} is {soft}, which many ranks or workers may reach", f"raise it to {least} or more with ulimit{room}")
+            text = f"the limit of {word} is {soft}, which many ranks or workers may reach"
+            yield Finding(NOTE, text, f"raise it to {least} or more with ulimit{room}")
     yield Finding(OK, ", ".join(texts))
 
 
@@ -309,7 +326,7 @@ def examine(check: Callable[..., Findings]) -> List[Finding]:
             broken, _, repair = str(error).partition(". Install ")
             found.append(Finding(NOTE, absent, "install " + advice) if advice else Finding(FAIL, broken, "install " + repair))
         except Exception as error:  # noqa: BLE001  (whatever goes wrong is what this is to report)
-            found.append(Finding(FAIL, f"{type(error).__name__}: {error}", "report this with the output of python -m rustorch info"))
+            found.append(Finding(FAIL, f"{type(error).__name__}: {error}", REPORT))
     return found
 
 
@@ -348,6 +365,7 @@ def _show(name: str, finding: Finding) -> None:
 
 def info(arguments: List[str]) -> int:
     """``python -m rustorch info``: print what :func:`rustorch.show_config` prints."""
-    argparse.ArgumentParser(prog="python -m rustorch info", description="Versions, instruction set, BLAS, plug-ins and settings.").parse_args(arguments)
+    text = "Versions, instruction set, BLAS, plug-ins and settings."
+    argparse.ArgumentParser(prog="python -m rustorch info", description=text).parse_args(arguments)
     print(_C.config_text(), end="")
     return 0

@@ -59,7 +59,10 @@ class profile:
     ) -> None:
         if not use_cpu:
             raise _C.UnsupportedError("profile: use_cpu=False is not supported: the CPU is all there is to measure")
-        refuse("profile", with_stack=with_stack, with_modules=with_modules, experimental_config=experimental_config, custom_trace_id_callback=custom_trace_id_callback)
+        refuse(
+            "profile", with_stack=with_stack, with_modules=with_modules, experimental_config=experimental_config,
+            custom_trace_id_callback=custom_trace_id_callback,
+        )  # fmt: skip
         other = use_device if use_device not in (None, "cpu") else "cuda" if use_cuda else None
         activities: Iterable[ProfilerActivity] = [ProfilerActivity.CPU]
         if other is not None:

@@ -79,7 +79,8 @@ class FunctionEventAvg(_OnCPU):
         self.is_user_annotation = row.kind == "scope"
 
     def __repr__(self) -> str:
-        return f"<FunctionEventAvg key={self.key} count={self.count} cpu_time={_time(self.cpu_time)} self_cpu_time={_time(self.self_cpu_time_total / self.count)}>"
+        own = self.self_cpu_time_total / self.count
+        return f"<FunctionEventAvg key={self.key} count={self.count} cpu_time={_time(self.cpu_time)} self_cpu_time={_time(own)}>"
 
 
 class _Span:
@@ -187,7 +188,8 @@ class EventList(list):
         if time_unit not in (None, "s", "ms", "us"):
             raise _C.ArgumentValueError(f"table: time_unit must be 's', 'ms', 'us' or None, not {time_unit!r}")
         if self and isinstance(self[0], FunctionEvent):
-            return self.key_averages().table(sort_by, row_limit, max_src_column_width, max_name_column_width, max_shapes_column_width, header)
+            widths = (max_src_column_width, max_name_column_width, max_shapes_column_width)
+            return self.key_averages().table(sort_by, row_limit, *widths, header, time_unit=time_unit)
         rows: List[FunctionEventAvg] = self if sort_by is None else sorted(self, key=_sort_key(sort_by))
         whole = self.self_cpu_time_total
         shown = rows if row_limit < 0 else rows[:row_limit]
@@ -204,7 +206,7 @@ class EventList(list):
             cells += [shapes if len(shapes) <= max_shapes_column_width else shapes[: max_shapes_column_width - 3] + "..."] * with_shapes
             cells += [f"{row.flops / 1e6:.3f}" if row.flops else "--"] * self._flops
             lines.append(cells)
-        text = table(titles, [None] * 0 + lines, max_name_column_width)
+        text = table(titles, lines, max_name_column_width)
         return "\n".join([header] * bool(header) + text + [text[1], f"Self CPU time total: {_time(whole, time_unit)}"]) + "\n"
 
 

@@ -15,7 +15,10 @@ import numpy as np
 from .. import _C
 
 DEFAULT_EVENTS = 1_000_000  # 48 bytes each
-_EVENT = np.dtype([(name, "i8") for name in ("start_ns", "ns", "in_bytes", "out_bytes", "allocated_bytes")] + [("row", "i4"), ("thread", "i4")])
+# RtProfileEvent of rustorch.h.
+_EVENT = np.dtype(
+    [(name, "i8") for name in ("start_ns", "ns", "in_bytes", "out_bytes", "allocated_bytes")] + [("row", "i4"), ("thread", "i4")]
+)
 
 _SUMMED = ("calls", "total_ns", "self_ns", "in_bytes", "out_bytes", "flops", "allocated_bytes", "self_allocated_bytes")
 
@@ -150,7 +153,8 @@ def write_trace(path: Union[str, "os.PathLike[str]"], found: Found, metadata: Op
         names = [("process_name", pid, "rustorch" if rank is None else f"rustorch rank {rank}")]
         used = set(found.events["thread"].tolist())
         names += [("thread_name", number, f"{name} ({system})") for number, (name, system) in enumerate(found.threads) if number in used]
-        file.write(",\n".join(json.dumps({"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}}) for what, tid, name in names))
+        labels = ({"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}} for what, tid, name in names)
+        file.write(",\n".join(map(json.dumps, labels)))
         heads = [json.dumps({"name": row.label, "cat": row.kind, "pid": pid})[:-1] for row in found.rows]
         shapes = [f', "Input Dims": {json.dumps(row.shapes)}' if row.shapes else "" for row in found.rows]
         overlap = [row.kind == "collective" for row in found.rows]

@@ -88,7 +88,9 @@ class record_function(contextlib.ContextDecorator):
         _C._profile_leave(self._span)
 
 
-def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, skip_first_wait: int = 0) -> Callable[[int], ProfilerAction]:
+def schedule(
+    *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, skip_first_wait: int = 0
+) -> Callable[[int], ProfilerAction]:
     """What to do at each step: skip ``skip_first``, then over and over wait, warm up, and record.
 
     Parameters
@@ -115,7 +117,9 @@ def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first
     >>> [plan(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
-    for name, value, least in (("wait", wait, 0), ("warmup", warmup, 0), ("active", active, 1), ("repeat", repeat, 0), ("skip_first", skip_first, 0)):
+    given = {"wait": wait, "warmup": warmup, "active": active, "repeat": repeat, "skip_first": skip_first}
+    for name, value in given.items():
+        least = 1 if name == "active" else 0
         if not isinstance(value, int) or value < least:
             raise _C.ArgumentValueError(f"schedule: {name} must be an int of at least {least}, not {value!r}")
     cycle = wait + warmup + active
@@ -136,7 +140,9 @@ def schedule(*, wait: int, warmup: int, active: int, repeat: int = 0, skip_first
     return plan
 
 
-def tensorboard_trace_handler(dir_name: Union[str, "os.PathLike[str]"], worker_name: Optional[str] = None, use_gzip: bool = False) -> Callable[["profile"], None]:
+def tensorboard_trace_handler(
+    dir_name: Union[str, "os.PathLike[str]"], worker_name: Optional[str] = None, use_gzip: bool = False
+) -> Callable[["profile"], None]:
     """For ``on_trace_ready``: writes each result to a file of its own, where TensorBoard's profiler plug-in looks for it.
 
     Parameters
@@ -241,7 +247,8 @@ class profile:
                 raise _C.ArgumentTypeError(f"profile: activities must be of ProfilerActivity, not {type(activity).__name__}")
             warnings.warn(f"{activity.name} is not available, disabling {activity.name} profiling", stacklevel=2)
         if schedule is not None and not callable(schedule):
-            raise _C.ArgumentTypeError(f"profile: schedule must be callable, as schedule(wait=…, …) gives it, not {type(schedule).__name__}")
+            kind = type(schedule).__name__
+            raise _C.ArgumentTypeError(f"profile: schedule must be callable, as schedule(wait=…, …) gives it, not {kind}")
         self.schedule = schedule or _record_always
         self.on_trace_ready = on_trace_ready
         self.record_shapes, self.profile_memory, self.with_flops = record_shapes, profile_memory, with_flops
@@ -365,5 +372,7 @@ def refuse(what: str, **options: Any) -> None:
     """An error for the first of the options that is asked for."""
     for name, value in options.items():
         if value:
-            why = "Python's stack is not recorded; name what matters with record_function" if name.startswith("with_") else "there is nothing it could do here"
+            why = "there is nothing it could do here"
+            if name.startswith("with_"):
+                why = "Python's stack is not recorded; name what matters with record_function"
             raise _C.UnsupportedError(f"{what}: {name}={value!r} is not supported: {why}")

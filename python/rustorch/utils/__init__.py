@@ -4,7 +4,8 @@ models and runs as files, comparison of models, events for TensorBoard, profilin
 
 import importlib as _importlib
 
-_MODULES = ("checkpoint", "data", "safetensors", "tensorboard")
+_MODULES = ("checkpoint", "data", "dlpack", "hooks", "model_zoo", "safetensors", "tensorboard")
+_PRIVATE = ("_pytree",)
 # Name → the module it is in.
 _NAMES = {
     "Comparison": "comparing",
@@ -26,7 +27,7 @@ __all__ = [*_MODULES, *_NAMES]
 
 
 def __getattr__(name):  # imported when first asked for
-    if name in _MODULES:
+    if name in _MODULES or name in _PRIVATE:
         return _importlib.import_module("." + name, __name__)
     if name in _NAMES:
         return getattr(_importlib.import_module("." + _NAMES[name], __name__), name)

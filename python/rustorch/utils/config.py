@@ -11,7 +11,9 @@ from .. import _C
 
 __all__ = ["Config"]
 
-_UNITS = {"": 20, "b": 0, "k": 10, "kib": 10, "kb": 10, "m": 20, "mib": 20, "mb": 20, "g": 30, "gib": 30, "gb": 30, "t": 40, "tib": 40, "tb": 40}
+# Unit → power of two; a bare number counts MiB.
+_UNITS = {"": 20, "b": 0}
+_UNITS.update({letter + rest: power for letter, power in zip("kmgt", (10, 20, 30, 40)) for rest in ("", "b", "ib")})
 
 
 def _get_device() -> str:
