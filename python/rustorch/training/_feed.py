@@ -308,6 +308,13 @@ def feed(
     if _is_array(x):
         dataset: Any = TensorDataset(*_arrays(x, y, weight, who))
         return _Loader(DataLoader(dataset, batch_size or 32, shuffle), who, each_once, False)
+    items = hasattr(x, "__getitem__") and hasattr(x, "__len__")
+    if isinstance(x, Dataset) and not hasattr(x, "__len__") and not isinstance(x, Iterable):
+        raise ArgumentTypeError(f"{who}: the data set {type(x).__name__} has no length: define __len__, or make it an IterableDataset")
+    if not items and not isinstance(x, (DataLoader, Iterable)):
+        raise ArgumentTypeError(
+            f"{who}: {type(x).__name__} is no data: arrays, tensors, a data set, a DataLoader or an iterable of batches are expected"
+        )
     for value, name in ((y, "y"), (weight, "sample_weight")):
         if value is not None:
             raise ArgumentValueError(f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out")
@@ -321,16 +328,12 @@ def feed(
         return _Loader(x, who, each_once, True)
     if isinstance(x, IterableDataset):
         return _Stream(DataLoader(x, batch_size or 32), who)
-    if isinstance(x, Dataset) or (hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, (list, tuple))):
+    if isinstance(x, Dataset) or (items and not isinstance(x, (list, tuple))):
         if len(x) == 0:
             raise ArgumentValueError(f"{who}: the data is empty: the data set has no samples")
         return _Loader(DataLoader(x, batch_size or 32, shuffle), who, each_once, False)
     if isinstance(x, Sequence) and not x:
         raise ArgumentValueError(f"{who}: the data is empty: a {type(x).__name__} without batches")
-    if isinstance(x, Iterable):
-        if batch_size is not None:
-            raise ArgumentValueError(f"{who}: batch_size={batch_size} is given, but x is a {type(x).__name__} of batches: leave batch_size out")
-        return _Stream(x, who)
-    raise ArgumentTypeError(
-        f"{who}: {type(x).__name__} is no data: arrays, tensors, a data set, a DataLoader or an iterable of batches are expected"
-    )
+    if batch_size is not None:
+        raise ArgumentValueError(f"{who}: batch_size={batch_size} is given, but x is a {type(x).__name__} of batches: leave batch_size out")
+    return _Stream(x, who)

@@ -121,6 +121,26 @@ class Run:
         self.options = options
         self.accumulation = options.accumulation or (model._choice.accumulation if model._choice is not None else 1)
         self.waiting = 0  # batches whose gradients wait for a step
+        self.settled = False
+        self.optimizer: Any = None
+        self.parallel: Any = None
+        self.penalized: List[Any] = []
+
+    def _settle(self, x: Tensor, training: bool) -> None:
+        """Sizes, optimiser, regularisers: looked up at the first batch of an epoch, not at each."""
+        if self.settled:
+            return
+        model = self.model
+        model._build_for(x)
+        self.penalized = model._penalized()
+        if training:
+            self.optimizer = model._ready_optimizer()
+            self.parallel = model._parallel()
+        self.settled = True
+
+    def _penalty(self) -> Optional[Tensor]:
+        values = [value for value in (layer.penalty() for layer in self.penalized) if value is not None]
+        return sum(values[1:], values[0]) if values else None
 
     # ------------------------------------------------------------------------------------------ one batch
 
@@ -163,20 +183,19 @@ class Run:
         """One batch of training."""
         model = self.model
         model._expect_targets(batch.y, "fit")
-        model._build_for(batch.x)
-        optimizer = model._ready_optimizer()
+        self._settle(batch.x, True)
+        optimizer, parallel = self.optimizer, self.parallel
         if self.waiting == 0:
             optimizer.zero_grad()
         last = self.waiting + 1 >= self.accumulation
         with _ranks.sharing(batch.n):
-            parallel = model._parallel()
             if parallel is not None:
                 parallel._reducer.set_sync(last)
                 parallel._reducer.begin()
             with self._precision():
                 scores = model._scores(batch.x)
                 value, share = self._loss(batch, scores)
-            penalty = model._penalty()
+            penalty = self._penalty()
             shown, factor = self._value(value, share)
             total = scores.sum() * 0.0 if value is None else value * factor if factor != 1.0 else value
             if penalty is not None:
@@ -210,9 +229,9 @@ class Run:
         """A step with the gradients that wait at the end of an epoch: they count as a whole batch."""
         if not self.waiting:
             return
-        optimizer, parallel = self.model._ready_optimizer(), self.model._parallel()
-        if parallel is not None:
-            parallel.sync_gradients()
+        optimizer = self.optimizer
+        if self.parallel is not None:
+            self.parallel.sync_gradients()
         with rustorch.no_grad():
             for group in optimizer.param_groups:
                 for p in group["params"]:
@@ -224,12 +243,12 @@ class Run:
         """One batch of evaluation."""
         model = self.model
         model._expect_targets(batch.y, "evaluate")
-        model._build_for(batch.x)
+        self._settle(batch.x, False)
         with rustorch.no_grad(), self._precision():
             scores = model._scores(batch.x)
             value, share = self._loss(batch, scores)
             shown, _ = self._value(value, share)
-            penalty = model._penalty()
+            penalty = self._penalty()
             if penalty is not None:
                 shown += float(penalty)
             totals.add(shown, batch.n, batch.y, model._outputs(scores), batch.weight)
@@ -239,12 +258,12 @@ class Run:
     def evaluate(self, steps: Steps, callbacks: Any, progress: Progress) -> Dict[str, float]:
         """All batches once; the mean loss over samples, and the metrics."""
         model = self.model
-        callbacks.on_test_begin()
+        callbacks.on_test_begin({})
         totals = Totals(model._metrics, model._weighted_metrics)
         progress.begin(0, steps.known)
         with model._mode(False):
             for i, batch in enumerate(steps.epoch(0)):
-                callbacks.on_test_batch_begin(i)
+                callbacks.on_test_batch_begin(i, {})
                 self.test(batch, totals)
                 logs = totals.logs()
                 callbacks.on_test_batch_end(i, logs)
@@ -264,7 +283,7 @@ class Run:
         model = self.model
         model.stop_training = False
         history._start()
-        callbacks.on_train_begin()
+        callbacks.on_train_begin({})
         first = initial_epoch
         for callback in callbacks.callbacks:
             if hasattr(callback, "restore_run"):
@@ -274,12 +293,13 @@ class Run:
             for epoch in range(first, epochs):
                 if model.stop_training:  # by what was resumed from
                     break
-                callbacks.on_epoch_begin(epoch)
+                callbacks.on_epoch_begin(epoch, {})
+                self.settled = False
                 progress.begin(epoch, steps.known)
                 totals = Totals(model._metrics, model._weighted_metrics)
                 with model._mode(True):
                     for i, batch in enumerate(steps.epoch(epoch)):
-                        callbacks.on_train_batch_begin(i)
+                        callbacks.on_train_batch_begin(i, {})
                         self.train(_weighted(batch, class_weight), totals)
                         logs = totals.logs()
                         callbacks.on_train_batch_end(i, logs)
@@ -295,7 +315,7 @@ class Run:
                     break
                 logs = totals.logs(merged=True)
                 if validation is not None and self._due(epoch, epochs, validation_freq):
-                    found = self.evaluate(validation, callbacks, Progress(0, None))
+                    found = Run(model, self.options).evaluate(validation, callbacks, Progress(0, None))
                     logs.update({f"val_{name}": value for name, value in found.items()})
                 callbacks.on_epoch_end(epoch, logs)  # which may add to the logs
                 history._append(epoch, logs)
@@ -322,12 +342,12 @@ class Run:
     def predict(self, steps: Steps, callbacks: Any, progress: Progress) -> List[Tensor]:
         """The outputs of each batch, of all ranks' rows on every rank."""
         model = self.model
-        callbacks.on_predict_begin()
+        callbacks.on_predict_begin({})
         progress.begin(0, steps.known)
         outputs = []
         with model._mode(False), rustorch.no_grad():
             for i, batch in enumerate(steps.epoch(0)):
-                callbacks.on_predict_batch_begin(i)
+                callbacks.on_predict_batch_begin(i, {})
                 model._build_for(batch.x)
                 with self._precision():
                     output = model._outputs(model._scores(batch.x))
@@ -335,7 +355,7 @@ class Run:
                 outputs.append(whole)
                 callbacks.on_predict_batch_end(i, {"outputs": whole})
                 progress.step(i + 1, {})
-        callbacks.on_predict_end()
+        callbacks.on_predict_end({})
         progress.end({})
         return outputs
 

@@ -68,9 +68,9 @@ class Trainable(Module):
         """``"softmax"`` or ``"sigmoid"`` where the model ends with one."""
         return None
 
-    def _penalty(self) -> Optional[Tensor]:
-        """What regularisers add to the loss."""
-        return None
+    def _penalized(self) -> List[Any]:
+        """The layers whose ``penalty()`` is added to the loss."""
+        return []
 
     def _build_for(self, x: Tensor) -> None:
         """Give lazy parameters their sizes, from a batch."""
@@ -174,7 +174,8 @@ class Trainable(Module):
         parameters = list(self.parameters())
         assert self._choice is not None
         self._optimizer = self._choice.make(parameters)
-        self._watched = [id(p) for p in parameters]
+        if self._choice.given is None:
+            self._watched = [id(p) for p in parameters]
 
     def _ready_optimizer(self) -> Any:
         """The optimiser of the parameters that there are now."""
@@ -458,6 +459,7 @@ class Trainable(Module):
     def _batch_totals_for(self) -> Tuple[Run, Totals]:
         if self._batch_totals is None or self._batch_run is None:
             self._batch_run, self._batch_totals = Run(self), Totals(self._metrics, self._weighted_metrics)
+        self._batch_run.settled = False
         return self._batch_run, self._batch_totals
 
     def reset_metrics(self) -> None:

@@ -212,25 +212,21 @@ class Model(Trainable):
         fresh = self._input is None
         if fresh and isinstance(x, Tensor) and x.dim():
             self._input, self._input_dtype = tuple(x.shape[1:]), x.dtype
-        for i, layer in enumerate(chain):
-            try:
+        try:
+            for layer in chain:
                 x = layer(x)
-            except RusTorchError as error:
-                if fresh:
-                    self._input = None
-                raise self._at(error, layer, x) from None if isinstance(error, ShapeError) else error
-            if isinstance(x, tuple):  # nn.LSTM and its like give (outputs, states)
-                x = x[0]
-            if fresh and isinstance(x, Tensor):
-                self._shapes[id(layer)] = tuple(x.shape[1:])
+                if isinstance(x, tuple):  # nn.LSTM and its like give (outputs, states)
+                    x = x[0]
+                if fresh and isinstance(x, Tensor):
+                    self._shapes[id(layer)] = tuple(x.shape[1:])
+        except RusTorchError as error:
+            if fresh:
+                self._input = None
+            if isinstance(error, ShapeError) and not isinstance(layer, layers.Layer):  # layers of ours name themselves
+                name = next((name for name, module in self._named_layers() if module is layer), "?")
+                raise ShapeError(f"{error} (in layer '{name}', {type(layer).__name__}, for an input of shape {tuple(x.shape)})") from None
+            raise
         return x
-
-    def _at(self, error: Exception, layer: Module, x: Any) -> Exception:
-        """An error of a module of nn, with the layer that it came from; layers of ours name themselves."""
-        if isinstance(layer, layers.Layer) or not isinstance(error, ShapeError) or not isinstance(x, Tensor):
-            return error
-        name = dict((id(module), name) for name, module in self._named_layers()).get(id(layer), "?")
-        return type(error)(f"{error} (in layer '{name}', {type(layer).__name__}, for an input of shape {tuple(x.shape)})")
 
     def _sequential(self) -> bool:
         return type(self).forward is Model.forward
@@ -270,14 +266,8 @@ class Model(Trainable):
             return last.activation(scores)
         return rustorch.sigmoid(scores) if self._fused == "sigmoid" else F.softmax(scores, last.dim)
 
-    def _penalty(self) -> Optional[Tensor]:
-        total: Optional[Tensor] = None
-        for module in self.modules():
-            if isinstance(module, layers.Layer) and module._regularized:
-                value = module.penalty()
-                if value is not None:
-                    total = value if total is None else total + value
-        return total
+    def _penalized(self) -> List[Any]:
+        return [module for module in self.modules() if isinstance(module, layers.Layer) and module._regularized]
 
     # ------------------------------------------------------------------------------------------ building
 
@@ -365,6 +355,8 @@ class Model(Trainable):
             self._build_known(0)
         except Exception:
             self._input = self._input_dtype = None
+            with rustorch.no_grad(), self._mode(False):
+                self(x)  # fails too, and its message has the shape of the batch
             raise
 
     # ------------------------------------------------------------------------------------------ looking
@@ -486,7 +478,7 @@ class Model(Trainable):
         described = []
         for name, layer in self._named_layers():
             if isinstance(layer, layers.Layer):
-                described.append({"name": name, "text": layer.text(name=False)})
+                described.append({"name": name, "text": layer.text()})
             else:
                 from rustorch.serialization import describe_module
 
@@ -504,7 +496,7 @@ class Model(Trainable):
         [Dense(3, activation=relu)]
         """
         model = cls(config["name"])
-        for each in config["layers"]:
+        for each in [] if len(model) else config["layers"]:  # a subclass makes its layers itself
             if "text" in each:
                 layer = layers.from_text(each["text"])
                 layer.name = each["name"]

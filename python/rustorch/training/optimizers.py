@@ -319,7 +319,8 @@ def _translated(name: str, kind: _Kind, given: Dict[str, Any]) -> Dict[str, Any]
         elif key in _NOT_HERE:
             raise UnsupportedError(f"optimizer {name}: {key} is not supported; {_NOT_HERE[key]}")
         else:
-            shown = ["learning_rate" if each == "lr" else each for each in known] + list(_SHARED[:-1])
+            keras = {"lr": ["learning_rate"], "eps": ["epsilon"], "betas": ["beta_1", "beta_2"]}
+            shown = [name for each in known for name in keras.get(each, [each])] + list(_SHARED[:-1])
             raise ArgumentTypeError(f"optimizer {name} has no option '{key}'{did_you_mean(key, shown)}\nIts options: {', '.join(shown)}")
     options.pop("name", None)
     if betas:

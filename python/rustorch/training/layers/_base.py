@@ -277,11 +277,9 @@ class Layer(LazyModuleMixin, Module):
 
     # ------------------------------------------------------------------------------------------ text
 
-    def text(self, name: bool = True) -> str:
+    def text(self) -> str:
         """The layer as :func:`rustorch.training.layers.from_text` reads it; a name that the model chose is no part of it."""
         given = {**getattr(self, "_given", {})}
-        if not name:
-            given.pop("name", None)
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
         args: List[Any] = []
         for expected in names:  # leading arguments without their names, as people write them
@@ -293,6 +291,23 @@ class Layer(LazyModuleMixin, Module):
             return parser.write(parser.Call(type(self).__name__, tuple(args), kwargs))
         except ArgumentTypeError as error:
             raise ArgumentTypeError(f"{self._words()} has no text: {error}") from None
+
+    def get_config(self) -> Dict[str, Any]:
+        """The layer as JSON can hold it, without weights: its name and its text."""
+        return {"name": self.name, "text": self.text()}
+
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> "Layer":
+        """The layer that :meth:`get_config` described, with new weights."""
+        from rustorch.training import layers
+
+        if cls.__module__.startswith("rustorch."):
+            layer: Any = layers.from_text(config["text"])
+        else:
+            call = parser.parse(config["text"])
+            layer = cls(*call.args, **call.kwargs)
+        layer.name = config["name"]
+        return layer
 
     def _positional(self, argument: str) -> bool:
         return argument in ("units", "filters", "kernel_size", "rate", "input_dim", "output_dim", "pool_size", "target_shape", "layer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, List, Optional, Sequence, Tuple
 
 import rustorch
@@ -104,29 +105,33 @@ class BatchNormalization(Layer):
 
     def _by_batch(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         """The normalised input, the mean and the (biased) variance."""
-        if _ranks.size() > 1:
+        part = _ranks.part()
+        rows = x.shape[0] if part is None else part[0]
+        n = rows * math.prod(x.shape[2:])
+        if n == 0:
+            raise ArgumentValueError(f"{self._words()}: a batch without samples cannot be normalised")
+        if n == 1:  # its variance is 0, which the engine refuses to divide by
+            return self._of_one(x)
+        if part is not None:
             from rustorch.nn.modules.sync_norm import _SyncNormalize
 
             y, mean, var, _ = _SyncNormalize.apply(x, self.weight, self.bias, self.epsilon, None)
             return y, mean, var
-        n = x.numel() // max(1, x.shape[1])
-        if n == 0:
-            raise ArgumentValueError(f"{self._words()}: a batch without samples cannot be normalised")
-        if n == 1:  # the engine refuses a variance of one value
-            return self._of_one(x)
         wide = rustorch.float64 if x.dtype == rustorch.float64 else rustorch.float32
         statistics = [rustorch.zeros(x.shape[1], dtype=wide) for _ in range(2)]
         y = F.batch_norm(x, *statistics, self.weight, self.bias, True, 1.0, self.epsilon)
         return y, statistics[0], statistics[1] * ((n - 1) / n)
 
     def _of_one(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        y = x - x.mean(0, keepdim=True)
+        """One value a channel, on one of the ranks."""
+        mean = _ranks.sums(x.detach().reshape(-1, x.shape[1]).sum(0))
+        y = x - x  # the value less its mean
         shape = [1, -1] + [1] * (x.dim() - 2)
         if self.weight is not None:
             y = y * self.weight.reshape(shape)
         if self.bias is not None:
             y = y + self.bias.reshape(shape)
-        return y, x.detach().reshape(-1), rustorch.zeros_like(x.detach().reshape(-1))
+        return y, mean, rustorch.zeros_like(mean)
 
 
 class LayerNormalization(Layer):

@@ -255,10 +255,6 @@ class Bidirectional(Layer):
             return front * back
         return (front + back) * (0.5 if self.merge_mode == "ave" else 1.0)
 
-    def penalty(self) -> Optional[Tensor]:
-        values = [value for value in (self.front.penalty(), self.back.penalty()) if value is not None]
-        return sum(values[1:], values[0]) if values else None
-
     def get_weights(self) -> List[np.ndarray]:
         return self.front.get_weights() + self.back.get_weights()
 
