@@ -31,9 +31,10 @@ FIT = """
 
     def model(**options):
         rt.manual_seed(3 if _ranks.rank() == 0 else 3000)  # rank 0's random numbers decide
-        made = rt.Model(["Dense(16, activation=relu)", "BatchNorm", "Dropout(0.25)", "Dense(8, activation=tanh, kernel_regularizer=l2(0.01))",
-                         "GaussianNoise(0.1)", "Dense(2, activation=softmax)"])
-        made.compile({"name": "adam", "learning_rate": 0.01, **options}, "sparse_categorical_crossentropy", metrics=["accuracy", "top_k_accuracy(k=1)", "sparse_categorical_crossentropy"])
+        made = rt.Model(["Dense(16, activation=relu)", "BatchNorm", "Dropout(0.25)",
+                         "Dense(8, activation=tanh, kernel_regularizer=l2(0.01))", "GaussianNoise(0.1)", "Dense(2, activation=softmax)"])
+        made.compile({"name": "adam", "learning_rate": 0.01, **options}, "sparse_categorical_crossentropy",
+                     metrics=["accuracy", "top_k_accuracy(k=1)", "sparse_categorical_crossentropy"])
         return made
 
     verbose = 2 if sys.argv[2] == "talk" else 0

@@ -28,7 +28,10 @@ _MODULES = (
     "summary", "trainer", "builder", "backup",
 )  # fmt: skip
 # Callbacks are found here as well: EarlyStopping, ModelCheckpoint, …
-__all__ = ["BackupAndRestore", "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics", "optimizers"]
+__all__ = [
+    "BackupAndRestore", "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics",
+    "optimizers",
+]  # fmt: skip
 
 
 def __getattr__(name):  # imported when first asked for

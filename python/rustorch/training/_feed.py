@@ -52,7 +52,8 @@ def as_tensor(value: Any, what: str) -> Tensor:
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
     if array.dtype.kind == "f":
-        array = array.astype(rustorch.get_default_dtype()(), copy=False) if rustorch.get_default_dtype()() in ("float32", "float64") else array
+        default = rustorch.get_default_dtype()()
+        array = array.astype(default if default in ("float32", "float64") else "float32", copy=False)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if not array.flags.writeable or any(stride < 0 for stride in array.strides):
@@ -110,7 +111,8 @@ def _unpack(batch: Any, who: str) -> Tuple[Any, Any, Any]:
         raise ArgumentTypeError(
             f"{who}: a batch must be (inputs,), (inputs, targets) or (inputs, targets, sample weights), not a {type(batch).__name__}{many}"
         )
-    parts: List[Any] = [None if part is None else as_tensor(part, name) for part, name in zip(batch, ("the inputs", "the targets", "the weights"))]
+    names = ("the inputs", "the targets", "the weights")
+    parts: List[Any] = [None if part is None else as_tensor(part, name) for part, name in zip(batch, names)]
     parts += [None] * (3 - len(parts))
     return parts[0], parts[1], parts[2]
 
@@ -270,7 +272,9 @@ def split(x: Any, y: Any, weight: Any, fraction: float, who: str) -> Tuple[Tuple
     n = tensors[0].shape[0]
     at = math.floor(n * (1.0 - fraction))
     if at == 0 or at == n:
-        raise ArgumentValueError(f"{who}: validation_split={fraction} of {n} samples leaves {at} to train with and {n - at} to validate with")
+        raise ArgumentValueError(
+            f"{who}: validation_split={fraction} of {n} samples leaves {at} to train with and {n - at} to validate with"
+        )
     parts = [[tensor[:at] for tensor in tensors], [tensor[at:] for tensor in tensors]]
     first, second = ([*part, None, None][:3] for part in parts)
     if y is None:
@@ -317,11 +321,14 @@ def feed(
         )
     for value, name in ((y, "y"), (weight, "sample_weight")):
         if value is not None:
-            raise ArgumentValueError(f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out")
+            raise ArgumentValueError(
+                f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out"
+            )
     if isinstance(x, DataLoader):
         if batch_size is not None and batch_size != x.batch_size:
             raise ArgumentValueError(
-                f"{who}: batch_size={batch_size} is given, but the DataLoader makes batches of {x.batch_size}: leave batch_size out, or set it there"
+                f"{who}: batch_size={batch_size} is given, but the DataLoader makes batches of {x.batch_size}: leave batch_size out, or "
+                "set it there"
             )
         if x.iterable or x.batch_sampler is None:
             return _Stream(x, who, x)
