@@ -21,15 +21,14 @@ _NAMES = {
     "Trainer": "trainer",
     "TrainerConfig": "trainer",
     "ModelBuilder": "builder",
-    "BackupAndRestore": "backup",
 }
 _MODULES = (
     "activations", "callbacks", "history", "initializers", "layers", "losses", "metrics", "model", "optimizers", "parser", "regularizers",
-    "summary", "trainer", "builder", "backup",
+    "summary", "trainer", "builder",
 )  # fmt: skip
 # Callbacks are found here as well: EarlyStopping, ModelCheckpoint, …
 __all__ = [
-    "BackupAndRestore", "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics",
+    "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics",
     "optimizers",
 ]  # fmt: skip
 

@@ -106,8 +106,7 @@ class Totals:
 
             merge_states(every)
         logs: Dict[str, float] = {"loss": self.loss / self.samples if self.samples else 0.0}
-        ready = merged or _ranks.size() == 1 or self.samples >= _ranks.size()
-        for metric in every if ready else ():
+        for metric in every:
             value = metric.result()
             logs[metric.name] = float(value) if not hasattr(value, "shape") or not value.shape else value  # type: ignore[assignment]
         return logs

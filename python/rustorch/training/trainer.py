@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple, Union
-
-import numpy as np
 
 import rustorch
 from rustorch import _C
@@ -18,6 +15,7 @@ from rustorch.training._feed import feed
 from rustorch.training._loop import Options, Steps
 from rustorch.training._training import Trainable, _check_verbose, _takes_size, _triple
 from rustorch.training.history import TrainingHistory
+from rustorch.utils import set_seed
 
 __all__ = ["Trainer", "TrainerConfig"]
 
@@ -216,9 +214,7 @@ class Trainer:
             raise ArgumentTypeError("Trainer.train: no data to train with is given: trainer.train(model, train_loader, val_loader)")
         config = self.config
         if config.seed is not None:
-            rustorch.manual_seed(config.seed)
-            random.seed(config.seed)
-            np.random.seed(config.seed % 2**32)
+            set_seed(config.seed)
         model._need_compiled("Trainer.train")
         if config.learning_rate is not None:
             for group in model._ready_optimizer().param_groups:
@@ -245,7 +241,7 @@ class Trainer:
         lists = [each if isinstance(each, (list, tuple)) else [each] for each in (self.callbacks, callbacks) if each is not None]
         every = [callback for each in lists for callback in each]
         if self.config.checkpoint_dir is not None:
-            from rustorch.training.backup import BackupAndRestore
+            from rustorch.training.callbacks import BackupAndRestore
 
             every.append(BackupAndRestore(self.config.checkpoint_dir, self.config.checkpoint_frequency))
         return every

@@ -8,7 +8,7 @@ from typing import Any, List
 from rustorch import checkpoint
 from rustorch._C import ArgumentTypeError, ArgumentValueError, SerializationError, UnsupportedError
 from rustorch.training import _ranks
-from rustorch.training.callbacks import Callback
+from rustorch.training.callbacks._base import Callback
 
 __all__ = ["BackupAndRestore"]
 
@@ -37,7 +37,7 @@ class BackupAndRestore(Callback):
     Example
     -------
     >>> import tempfile
-    >>> from rustorch.training.backup import BackupAndRestore
+    >>> from rustorch.training.callbacks import BackupAndRestore
     >>> folder = tempfile.mkdtemp()
     >>> model = rustorch.Model(["Dense(1)"])
     >>> model.compile("adam", "mse")
