@@ -125,7 +125,7 @@ RESUME = """
     y = (x.sum(1) > 0).long()
     model = rt.Model(["Dense(16, activation=relu)", "BatchNorm", "Dropout(0.25)", "Dense(2, activation=softmax)"])
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(x, y, batch_size=8, epochs=5, verbose=0, callbacks=[BackupAndRestore(folder), Kill()])
+    history = model.fit(x, y, batch_size=8, epochs=5, steps_per_epoch=5, verbose=0, callbacks=[BackupAndRestore(folder), Kill()])
     rt.save({"model": model.state_dict(), "history": history.history, "next": rt.rand(3)}, "%s-end%d.h5" % (folder, _ranks.rank()))
 """
 

@@ -42,6 +42,17 @@ class Empty(Dataset):
         raise IndexError
 
 
+class Several(nn.Module):
+    """Gives a number for the whole batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(rustorch.ones(()))
+
+    def forward(self, x):
+        return self.weight * x.sum()
+
+
 class Far(rustorch.Tensor):
     """A tensor that says it is on a GPU: there is none here to put one on."""
 
@@ -205,6 +216,7 @@ MISTAKES = [
     (lambda: fit(model(), sample_weight=Y[:3]), ValueError, "x has 20 samples", "sample_weight has 3"),
     (lambda: fit(model(), callbacks=[callbacks.EarlyStopping]), TypeError, "EarlyStopping is a class"),
     (lambda: fit(model(), callbacks=[print]), TypeError, "a callback is a Callback"),
+    (lambda: fit(model(Several())), ValueError, "one tensor with a row for each of 20 samples"),
     # ---- the trainer
     (lambda: Trainer(5), TypeError, "config must be a TrainerConfig, not int"),
     (lambda: Trainer(TrainerConfig()).train(rustorch.Model(["Dense(1)"]), LOADER), RuntimeError, "the model is not compiled"),

@@ -42,6 +42,8 @@ def data(kind):
     """A new one for each run, as a new process has it."""
     if kind == "arrays":
         return {"x": X, "y": Y, "batch_size": 8}
+    if kind == "steps":  # of 5 batches a pass
+        return {"x": X, "y": Y, "batch_size": 8, "steps_per_epoch": 3}
     generator = rustorch.Generator().manual_seed(4) if kind == "own generator" else None
     return {"x": DataLoader(TensorDataset(X, Y), batch_size=8, shuffle=True, generator=generator)}
 
@@ -50,7 +52,7 @@ def watchers():
     return [callbacks.EarlyStopping(patience=50), callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=0.2)]
 
 
-@pytest.mark.parametrize("kind", ["arrays", "loader", "own generator"])
+@pytest.mark.parametrize("kind", ["arrays", "loader", "own generator", "steps"])
 @pytest.mark.parametrize("killed_in", [0, 1, 4, 5])
 def test_the_same_bits(kind, killed_in, tmp_path):
     def run(seed, *more):
