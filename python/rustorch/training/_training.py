@@ -47,7 +47,8 @@ class Trainable(Module):
         self._optimizer: Any = None
         self._watched: List[Any] = []  # the parameters that the optimizer was made for
         self._loss: Any = None
-        self._loss_for_scores: Any = None
+        self._loss_for_scores: Any = None  # of what _scores gives
+        self._fused: Optional[str] = None  # the last activation, where that loss takes it over
         self._metrics: List[Any] = []
         self._weighted_metrics: List[Any] = []
         self._reducers: List[Any] = []  # in a list: it is no part of the model
@@ -213,12 +214,12 @@ class Trainable(Module):
             if found is not None:
                 self._loss_for_scores, self._fused = found, last
 
-    def _need_compiled(self, who: str, loss: bool = True) -> None:
+    def _need_compiled(self, who: str) -> None:
         if self._compiled is None:
             raise RusTorchError(
                 f"Model must be compiled before training: call model.compile(optimizer='adam', loss='mse') (or another loss) before {who}"
             )
-        if loss and self._loss is None:
+        if self._loss is None:
             raise RusTorchError(f"{who} needs a loss, but compile was called without one: model.compile(optimizer, loss='mse')")
 
     def _expect_targets(self, y: Any, who: str) -> None:
