@@ -1,7 +1,9 @@
 """Optimisers by Keras's names, arguments, defaults and formulas, for ``compile``.
 
-What a name such as ``"adam"`` means is Keras's: learning rate 0.001, epsilon 1e-7 beside the uncorrected moments. Objects of
-:mod:`rustorch.optim` are taken as they are, with PyTorch's formulas.
+What a name such as ``"adam"`` means is Keras's: learning rate 0.001, epsilon 1e-7 beside the uncorrected moments. ``weight_decay``
+is applied to the weights themselves, as AdamW does, with every name. Objects of :mod:`rustorch.optim` are taken as they are, with
+PyTorch's formulas. Beside the optimiser's own options a dictionary may hold one of ``clipnorm`` (of each gradient), ``clipvalue`` and
+``global_clipnorm`` (of all together), and ``gradient_accumulation_steps``.
 
 Examples
 --------
@@ -52,7 +54,6 @@ def _sgd(params: Any, lr: float = 1e-2, momentum: float = 0.0, nesterov: bool = 
 class _Kind(NamedTuple):
     make: Callable
     decay: float = 0.0  # Keras's default of weight_decay, which is always apart from the gradient
-    keras: bool = True
 
 
 _TABLE: Dict[str, _Kind] = {
@@ -66,13 +67,13 @@ _TABLE: Dict[str, _Kind] = {
     "nadam": _Kind(_nadam),
     "lion": _Kind(_rules.Lion),
     "ftrl": _Kind(_rules.Ftrl),
-    "radam": _Kind(optim.RAdam, keras=False),
-    "asgd": _Kind(optim.ASGD, keras=False),
-    "rprop": _Kind(optim.Rprop, keras=False),
+    "radam": _Kind(optim.RAdam),
+    "asgd": _Kind(optim.ASGD),
+    "rprop": _Kind(optim.Rprop),
 }
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _SHARED = ("weight_decay", *_CLIPS, "gradient_accumulation_steps", "name")
-_SPELLINGS = {"learningrate": "lr", "epsilon": "eps", "alpha": "rho", "beta": "beta"}
+_SPELLINGS = {"learningrate": "lr", "epsilon": "eps", "alpha": "rho"}
 _NOT_HERE = {
     "use_ema": "average the weights with rustorch.optim.swa_utils.AveragedModel",
     "ema_momentum": "average the weights with rustorch.optim.swa_utils.AveragedModel",
@@ -92,10 +93,10 @@ class Choice:
         self.name = name
         self.given = given
         self.options = options
-        self.clips = {key: options.pop(key) for key in _CLIPS if options.get(key) is not None}
-        for key in _CLIPS:
-            options.pop(key, None)
-        self.accumulation = options.pop("gradient_accumulation_steps", None) or 1
+        clips = {key: options.pop(key, None) for key in _CLIPS}
+        self.clips = {key: bound for key, bound in clips.items() if bound is not None}
+        accumulation = options.pop("gradient_accumulation_steps", None)
+        self.accumulation = 1 if accumulation is None else accumulation
         decay = options.pop("weight_decay", None)
         kind = _TABLE.get(name)
         self.decay = float((kind.decay if kind else 0.0) if decay is None else decay)
