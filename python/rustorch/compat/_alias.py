@@ -132,9 +132,13 @@ def _watch(module: ModuleType) -> None:
     def __getattr__(name: str) -> Any:
         if before is not None:
             try:
-                return before(name)
+                found = before(name)
             except AttributeError:
                 pass
+            else:
+                if isinstance(found, ModuleType):
+                    _mirror()  # it may have been loaded just now
+                return found
         if name.startswith("__"):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
         raise AttributeError(_sentence(f"{_torch_name(module.__name__)}.{name}", module))
