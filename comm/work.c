@@ -112,7 +112,7 @@ Status rt_work_wait(RtWork *work, double seconds, bool *out_done) {
         double end = comm_now() + SPIN_SECONDS;
         while (!work->done && comm_now() < end) sched_yield();
         if (!work->done) wait_asleep(work, seconds);
-        if (span) profile_leave(span, 0, 0);
+        if (span) profile_leave(span, PROFILE_NO_WORK);
     }
     if (out_done) *out_done = work->done;
     if (!work->done || work->status == OK) return OK;

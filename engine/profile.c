@@ -128,7 +128,7 @@ int64_t rt_profile_enter(RtProfileKind kind, const char *name) {
     return profiling() ? profile_enter(kind, name, NULL) : 0;
 }
 
-void rt_profile_leave(int64_t token) { profile_leave(token, 0, 0); }
+void rt_profile_leave(int64_t token) { profile_leave(token, PROFILE_NO_WORK); }
 
 void profilers_hold(bool hold) {
     if (hold) pthread_mutex_lock(&lock);

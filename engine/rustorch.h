@@ -113,6 +113,8 @@ typedef struct RtTensor {
     RtDevice device;
     bool wrapped;          // a Python number: takes part in promotion by its kind alone
     bool is_parameter;     // nn.Parameter
+    bool
+        inference; // made in inference mode, or a view of such a tensor: not saved, not written outside
     bool no_grad_view;     // a view made while gradients were off
     uint32_t view_version; // of the storage, when the view's place in the graph was last worked out
     int64_t numel;
@@ -173,6 +175,8 @@ RT_API Status rt_scope_close_with(RtScope scope, RtTensor **results, int n);
 
 RT_API bool rt_grad_enabled(void); // of this thread
 RT_API void rt_set_grad_enabled(bool enabled);
+RT_API bool rt_inference(void); // of this thread: are tensors made for inference alone?
+RT_API void rt_set_inference(bool enabled);
 RT_API bool rt_requires_grad(const RtTensor *tensor);
 RT_API Status rt_set_requires_grad(RtTensor *tensor, bool requires_grad); // leaves only
 RT_API bool rt_is_leaf(const RtTensor *tensor);

@@ -108,7 +108,7 @@ static Status gather_all(const RtLoader *loader, int64_t number, RtTensor **out)
 static Status make_batch(const RtLoader *loader, int64_t number, RtTensor **out) {
     int64_t span = profiling() ? profile_enter(RT_PROFILE_DATA, "make batch", NULL) : 0;
     Status status = gather_all(loader, number, out);
-    if (span) profile_leave(span, 0, 0);
+    if (span) profile_leave(span, PROFILE_NO_WORK);
     return status;
 }
 

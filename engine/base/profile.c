@@ -11,6 +11,7 @@
 #include "base/profile_log.h"
 
 #define TRACK_BITS 10
+#define MAX_DEPTH (1 << 16)
 #define MAX_TRACKS                                                                                 \
     (1 << TRACK_BITS) // threads at one time; a track goes to the next thread when its thread ends
 
@@ -20,6 +21,7 @@ typedef struct Frame { // an open span
     bool backward; // what is inside belongs to a backward pass
     int64_t start_ns, inside_ns;
     int64_t allocated, inside_allocated;
+    ProfileWork work; // of what ended inside
 } Frame;
 
 typedef struct Track {
@@ -60,38 +62,47 @@ static void event_add(Track *track, const RtProfileEvent *event) {
     track->log.lost++;
 }
 
-static void span_end(Track *track, int64_t now, int64_t in_bytes, int64_t out_bytes) {
+static void work_add(ProfileWork *to, ProfileWork from) {
+    to->in_bytes += from.in_bytes;
+    to->out_bytes += from.out_bytes;
+    to->flops += from.flops;
+}
+
+static void span_end(Track *track, int64_t now, ProfileWork work) {
     const Frame *frame = &track->frames[--track->depth];
     ProfileRow *row = &track->log.rows[frame->row];
     int64_t ns = now - frame->start_ns;
+    work_add(&work, frame->work);
     row->sums.calls++;
     row->sums.self_ns += ns - frame->inside_ns;
     row->sums.self_allocated_bytes += frame->allocated - frame->inside_allocated;
     if (--row->open == 0) {
         row->sums.total_ns += ns;
+        row->sums.in_bytes += work.in_bytes;
+        row->sums.out_bytes += work.out_bytes;
+        row->sums.flops += work.flops;
         row->sums.allocated_bytes += frame->allocated;
     }
     if (ns < row->sums.min_ns) row->sums.min_ns = ns;
     if (ns > row->sums.max_ns) row->sums.max_ns = ns;
-    row->sums.in_bytes += in_bytes;
-    row->sums.out_bytes += out_bytes;
     if (track->depth) {
         Frame *outer = &track->frames[track->depth - 1];
         outer->inside_ns += ns;
         outer->allocated += frame->allocated;
         outer->inside_allocated += frame->allocated;
+        work_add(&outer->work, work);
     }
     event_add(track, &(RtProfileEvent){.start_ns = frame->start_ns,
                                        .ns = ns,
-                                       .in_bytes = in_bytes,
-                                       .out_bytes = out_bytes,
+                                       .in_bytes = work.in_bytes,
+                                       .out_bytes = work.out_bytes,
                                        .allocated_bytes = frame->allocated,
                                        .row = frame->row,
                                        .thread = track->number});
 }
 
 static void spans_end(Track *track) {
-    for (int64_t now = profile_now(); track->depth;) span_end(track, now, 0, 0);
+    for (int64_t now = profile_now(); track->depth;) span_end(track, now, PROFILE_NO_WORK);
 }
 
 // Tracks ------------------------------------------------------------------------------------------
@@ -141,8 +152,9 @@ static Track *track_mine(void) {
 
 static bool frames_grow(Track *track) {
     int room = track->room ? track->room * 2 : 32;
-    Frame *frames = realloc(track->frames, (size_t)room * sizeof *frames);
-    if (!frames) return false;
+    Frame *frames =
+        room <= MAX_DEPTH ? realloc(track->frames, (size_t)room * sizeof *frames) : NULL;
+    if (!frames) return false; // or somebody opens spans and never ends them
     track->frames = frames;
     track->room = room;
     return true;
@@ -176,7 +188,7 @@ int64_t profile_enter(RtProfileKind kind, const char *name, const char *shapes) 
     return token;
 }
 
-void profile_leave(int64_t token, int64_t in_bytes, int64_t out_bytes) {
+void profile_leave(int64_t token, ProfileWork work) {
     int64_t now = profile_now();
     Track *track = token > 0 ? tracks[token & (MAX_TRACKS - 1)] : NULL;
     if (!track) return;
@@ -184,8 +196,8 @@ void profile_leave(int64_t token, int64_t in_bytes, int64_t out_bytes) {
     int at = track->depth - 1;
     while (at >= 0 && track->frames[at].serial != token >> TRACK_BITS) at--;
     if (at >= 0) {
-        while (track->depth > at + 1) span_end(track, now, 0, 0);
-        span_end(track, now, in_bytes, out_bytes);
+        while (track->depth > at + 1) span_end(track, now, PROFILE_NO_WORK);
+        span_end(track, now, work);
     }
     pthread_mutex_unlock(&track->lock);
 }
@@ -264,6 +276,7 @@ void profile_discard(int64_t max_events) {
             Frame *frame = &track->frames[k];
             frame->start_ns = now;
             frame->inside_ns = frame->allocated = frame->inside_allocated = 0;
+            frame->work = PROFILE_NO_WORK;
         }
         pthread_mutex_unlock(&track->lock);
     }

@@ -22,7 +22,12 @@ static inline bool profiling(void) {
 
 // shapes may be NULL. Both texts are copied. 0: not recorded.
 int64_t profile_enter(RtProfileKind kind, const char *name, const char *shapes);
-void profile_leave(int64_t token, int64_t in_bytes, int64_t out_bytes);
+// What a kernel did. A span of something else has that of the kernels inside.
+typedef struct ProfileWork {
+    int64_t in_bytes, out_bytes, flops;
+} ProfileWork;
+void profile_leave(int64_t token, ProfileWork work);
+#define PROFILE_NO_WORK ((ProfileWork){0})
 void profile_interval(RtProfileKind kind, const char *name, int64_t start_ns,
                       int64_t bytes); // ends now
 void profile_allocated(size_t bytes); // by the innermost span of this thread

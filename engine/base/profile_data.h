@@ -21,7 +21,8 @@ typedef struct RtProfileRow {
     int64_t total_ns; // with at least one such span open: one inside another counts once
     int64_t self_ns;  // without what other spans took inside
     int64_t min_ns, max_ns;
-    int64_t in_bytes, out_bytes; // of the tensors read and made; 0 for views
+    int64_t in_bytes, out_bytes; // of the tensors of kernels, inside other spans too
+    int64_t flops;               // of products, convolutions and attention, likewise
     int64_t allocated_bytes;     // asked of the allocator, with what other spans asked for inside
     int64_t self_allocated_bytes;
 } RtProfileRow;

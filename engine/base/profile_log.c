@@ -101,6 +101,7 @@ static void sums_add(RtProfileRow *to, const RtProfileRow *from) {
     if (from->max_ns > to->max_ns) to->max_ns = from->max_ns;
     to->in_bytes += from->in_bytes;
     to->out_bytes += from->out_bytes;
+    to->flops += from->flops;
     to->allocated_bytes += from->allocated_bytes;
     to->self_allocated_bytes += from->self_allocated_bytes;
 }

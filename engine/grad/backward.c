@@ -352,7 +352,7 @@ static void end_free(EndEntry *entry) {
 static Status run_node_profiled(Walk *walk, int64_t slot) {
     int64_t span = profile_enter(RT_PROFILE_NODE, rt_node_name(walk->slots[slot].node), NULL);
     Status status = run_node(walk, slot);
-    profile_leave(span, 0, 0);
+    profile_leave(span, PROFILE_NO_WORK);
     return status;
 }
 
@@ -451,7 +451,7 @@ static Status walk_back(Walk *walk, RtTensor **tensors, RtTensor **grads, int n)
         if (status >= 0) status = run_walk(walk);
         rt_scope_close(scope);
     }
-    if (span) profile_leave(span, 0, 0);
+    if (span) profile_leave(span, PROFILE_NO_WORK);
     rt_set_grad_enabled(mode);
     autocast_resume(autocast);
     current_walk = walk->outer;

@@ -145,9 +145,23 @@ static bool fills_range(const RtTensor *x) {
     return high - low == x->numel * (int64_t)rt_dtype_bytes((RtDtype)x->dtype);
 }
 
-static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor *const *in) {
+// Is one value written to all elements? Then it does not matter that some are the same.
+static bool writes_one_value(const OpCall *call) {
+    switch (call->row->op) {
+    case OP_fill_:
+    case OP_zero_: return true;
+    case OP_copy_:
+        for (int i = 0; i < call->in[1]->ndim; i++)
+            if (call->in[1]->shape[i] > 1 && call->in[1]->stride[i] != 0) return false;
+        return true;
+    default: return false;
+    }
+}
+
+static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor *const *in,
+                            bool wanted) {
     if (target->numel == 0) return OK;
-    for (int i = 0; i < target->ndim; i++)
+    for (int i = 0; i < target->ndim && (wanted || !writes_one_value(call)); i++)
         if (target->stride[i] == 0 && target->shape[i] > 1)
             return call_fail(call, ERR_VALUE,
                              "more than one element of the written-to tensor refers to a single "
@@ -198,7 +212,7 @@ static Status prepare_given(OpCall *call, RtTensor *given, int i, bool inplace, 
         TRY(status);
         TRY(resize_given(call, given, &call->shape[i]));
     }
-    return check_overlap(call, given, in);
+    return check_overlap(call, given, in, wanted);
 }
 
 static Status allocate(OpCall *call, RtTensor *const *given, bool inplace, bool wanted,
@@ -276,7 +290,8 @@ static Status run_view(OpCall *call, OpRule view) {
     TRY(view(call));
     if (call->nout == 0 || call->out[0] == call->in[0])
         return OK; // a view that is the tensor itself
-    for (int i = 0; i < call->nout; i++) call->out[i]->no_grad_view = !rt_grad_enabled();
+    bool constant = call->in[0]->no_grad_view || !rt_grad_enabled();
+    for (int i = 0; i < call->nout; i++) call->out[i]->no_grad_view = constant;
     return door_recorder.wanted(call->in, call->nin) ? door_recorder.record(call, call->in, false)
                                                      : OK;
 }

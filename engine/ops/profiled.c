@@ -34,12 +34,45 @@ static int64_t enter(const OpCall *call) {
     return span;
 }
 
+// Two for each product that is added to a sum.
+static int64_t flops_of(const OpCall *call, RtTensor *const *in) {
+    const RtTensor *weight;
+    switch (call->row->op) {
+    case OP_mm:
+    case OP_bmm:
+        return 2 * call->out[0]->numel *
+               in[0]->shape[in[0]->ndim - (ATTRS_OF(call, matmul)->transpose_a ? 2 : 1)];
+    case OP_linear: return 2 * call->out[0]->numel * in[0]->shape[in[0]->ndim - 1];
+    case OP_addmm: return 2 * call->out[0]->numel * in[1]->shape[in[1]->ndim - 1];
+    case OP_conv2d: // (B, K, …) from weights (K, C, …)
+        weight = in[1];
+        return weight->numel ? 2 * call->out[0]->numel * (weight->numel / weight->shape[0]) : 0;
+    case OP_conv2d_backward_input: // of the gradient of the output and the weight
+        weight = in[1];
+        return weight->numel ? 2 * in[0]->numel * (weight->numel / weight->shape[0]) : 0;
+    case OP_conv2d_backward_weight:
+        weight = call->out[0];
+        return weight->numel ? 2 * in[0]->numel * (weight->numel / weight->shape[0]) : 0;
+    case OP_flash_attention: // queries by keys, and weights by values; a causal mask is not subtracted
+        return 2 * in[0]->numel * in[1]->shape[in[1]->ndim - 2] +
+               2 * call->out[0]->numel * in[1]->shape[in[1]->ndim - 2];
+    case OP_scaled_dot_product_attention_backward: // those scores again, and the four gradients of the two products
+        return 2 * in[2]->shape[in[2]->ndim - 2] * (3 * in[1]->numel + 2 * in[0]->numel);
+    default: return 0;
+    }
+}
+
 Status run_profiled(OpCall *call, RtTensor *const *given,
                     Status (*run)(OpCall *call, RtTensor *const *given)) {
-    bool moves = call->row->kind != RT_ROW_VIEW; // a view reads and writes nothing
-    int64_t in_bytes = moves ? bytes_of(call->in, call->nin) : 0;
+    bool computes = call->row->kind == RT_ROW_KERNEL; // others do what the kernels inside do
+    RtTensor *const *in = call->in;                   // the door puts others in their place
+    ProfileWork work = {.in_bytes = computes ? bytes_of(in, call->nin) : 0};
     int64_t span = enter(call);
     Status status = run(call, given);
-    profile_leave(span, in_bytes, moves && status >= 0 ? bytes_of(call->out, call->nout) : 0);
+    if (computes && status >= 0) {
+        work.out_bytes = bytes_of(call->out, call->nout);
+        work.flops = flops_of(call, in);
+    }
+    profile_leave(span, work);
     return status;
 }

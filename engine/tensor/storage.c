@@ -127,15 +127,13 @@ static void block_give(void *given, size_t bytes, Span *span) {
     class_unlock(class);
 }
 
-// live: with what was asked for.
-static bool within_limit(int64_t live, size_t asked) {
-    int64_t limit = atomic_load_explicit(&memory_limit, memory_order_relaxed);
-    if (!limit || live <= limit) return true;
+static bool limit_exceeded(int64_t live, size_t asked, int64_t limit) {
+    if (live <= limit) return false;
     fail(ERR_MEMORY,
          "out of memory: a tensor of %zu bytes was asked for, which makes %lld bytes in use, and the memory limit is %lld "
          "bytes: let tensors go, or raise the limit",
          asked, (long long)live, (long long)limit);
-    return false;
+    return true;
 }
 
 // The bytes of a new storage, *bytes of them; a large one's span goes to *out_span.
@@ -146,13 +144,14 @@ static void *block_take(size_t *bytes, Span **out_span) {
         fail(ERR_MEMORY, "out of memory: a tensor of %zu bytes was asked for", asked);
         return NULL;
     }
-    if (!within_limit(live_bytes + (int64_t)asked, asked)) return NULL; // before the system is asked
+    int64_t limit = atomic_load_explicit(&memory_limit, memory_order_relaxed);
+    if (limit && limit_exceeded(live_bytes + (int64_t)asked, asked, limit)) return NULL; // before the system is asked
     void *block = asked > SPAN_LEAST ? large_block(bytes, out_span) : small_block(bytes);
     if (!block) return NULL;
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     int64_t size = (int64_t)*bytes,
             live = atomic_fetch_add_explicit(&live_bytes, size, memory_order_relaxed) + size;
-    if (!within_limit(live, asked)) { // rounded up, or other threads were faster
+    if (limit && limit_exceeded(live, asked, limit)) { // rounded up, or other threads were faster
         block_give(block, *bytes, *out_span);
         return NULL;
     }

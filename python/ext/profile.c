@@ -54,12 +54,12 @@ static PyObject *profile_running(ProfileObject *self, void *Py_UNUSED(closure)) 
 static PyObject *row_object(const RtProfileRow *row) {
     PyObject *name = PyUnicode_DecodeUTF8(row->name, (Py_ssize_t)strlen(row->name), "replace");
     if (!name) return NULL;
-    return Py_BuildValue("(NzsOLLLLLLLLL)", name, row->shapes, kind_words[row->kind],
+    return Py_BuildValue("(NzsOLLLLLLLLLL)", name, row->shapes, kind_words[row->kind],
                          row->backward ? Py_True : Py_False, (long long)row->calls,
                          (long long)row->total_ns, (long long)row->self_ns, (long long)row->min_ns,
                          (long long)row->max_ns, (long long)row->in_bytes,
-                         (long long)row->out_bytes, (long long)row->allocated_bytes,
-                         (long long)row->self_allocated_bytes);
+                         (long long)row->out_bytes, (long long)row->flops,
+                         (long long)row->allocated_bytes, (long long)row->self_allocated_bytes);
 }
 
 static PyObject *rows_list(const RtProfileData *data) {

@@ -32,6 +32,9 @@ if _C._comm_expects_peers() and not {"RUSTORCH_RANK", "RUSTORCH_RANK_WARNED"} & 
 
     _warn_if_apart()
 
+__author__ = "RusTorch Team"
+__description__ = "Distributed training: a C engine, a Python package with PyTorch's names, an MPI launcher"
+
 inf = _math.inf
 nan = _math.nan
 pi = _math.pi
@@ -47,8 +50,8 @@ __description__ = "Tensors, automatic differentiation, neural networks and train
 _MODULES = frozenset(
     """
     accelerator amp array_api autograd backends checkpoint compat compiler cpu cuda data distributed distributions fft func
-    functional hub io jit linalg mps multiprocessing nn onnx optim progress random return_types serialization special
-    testing training utils version vision visualization xpu
+    functional hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
+    serialization special storage testing training utils version vision visualization xpu
     """.split()
 )
 _NAMES = {
@@ -56,6 +59,8 @@ _NAMES = {
     "compile": "compiler",
     "save": "serialization",
     "load": "serialization",
+    "from_torch": "interop",
+    "to_torch": "interop",
     "set_printoptions": "_repr",
     "autocast": "amp",
     "GradScaler": "amp",
@@ -92,6 +97,8 @@ _NAMES = {
         "_settings",
     ),
     **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
+    "TypedStorage": "storage",
+    "UntypedStorage": "storage",
     "PyDevice": "_legacy",
     "vmap": "func",
     "FloatTensor": "_legacy",
@@ -172,7 +179,12 @@ def is_conj(input):
     return False
 
 
-is_neg = is_inference = is_distributed = is_conj
+is_neg = is_distributed = is_conj
+
+
+def is_inference(input):
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def conj(input):

@@ -16,6 +16,8 @@ from typing import List, Optional
 # a list of str, and returns the exit code.
 COMMANDS = {
     "compat": ("compat._check:compat", "list the names of torch that a script uses and rustorch lacks"),
+    "doctor": ("_doctor:main", "find out what is installed and what works, and say what to install"),
+    "inspect": ("_inspect:main", "show what a file of tensors holds, and whether it is whole"),
     "info": ("_doctor:info", "print versions, instruction set, BLAS, plug-ins and settings"),
     "run-torch": ("compat._run:run_torch", "run a script with its import torch resolved to rustorch"),
 }

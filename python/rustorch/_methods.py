@@ -225,6 +225,24 @@ def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
     return self.to(device)
 
 
+def untyped_storage(self: Tensor) -> Any:
+    """The memory that the tensor lies in: a :class:`rustorch.storage.UntypedStorage`.
+
+    >>> rustorch.ones(2).untyped_storage().nbytes()
+    8
+    """
+    return rustorch.UntypedStorage(self)
+
+
+def storage(self: Tensor) -> Any:
+    """The memory that the tensor lies in, as its elements: a :class:`rustorch.storage.TypedStorage`.
+
+    >>> rustorch.ones(2).storage().tolist()
+    [1.0, 1.0]
+    """
+    return rustorch.TypedStorage(self)
+
+
 def zero_grad(self: Tensor) -> None:
     """Forget the gradient.
 
@@ -262,11 +280,6 @@ def _itself(self: Tensor) -> Tensor:
 
 def _never(self: Tensor) -> bool:
     """False: there is no such tensor here."""
-    return False
-
-
-def is_inference(self: Tensor) -> bool:
-    """False: tensors made in inference mode are ordinary ones without a gradient."""
     return False
 
 
@@ -356,9 +369,9 @@ _LATE = """
     unsafe_split unsafe_split_with_sizes
 """.split()
 _PLAIN = [
-    __array_namespace__, to_device, zero_grad, to_dense, __reversed__,
+    __array_namespace__, to_device, storage, untyped_storage, zero_grad, to_dense, __reversed__,
     squeeze_, unsqueeze_, transpose_, t_, as_strided_, resize_, resize_as_, set_, new, new_empty_strided, sum_to_size, narrow_copy,
-    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
+    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
 ]  # fmt: skip
 
 # Devices and layouts that there are not.
@@ -374,6 +387,7 @@ def _install() -> None:
     methods.update(dict.fromkeys(("is_conj", "is_neg", "is_distributed", "is_coalesced"), _never))
     methods.update(dict.fromkeys("is_ipu is_maia is_mkldnn is_mps is_mtia is_sparse_csr is_vulkan is_xla is_xpu".split(), property(_never)))
     methods["to_vec"] = Tensor.tolist
+    methods["_grad"] = Tensor.grad
     methods["real"] = property(_itself)
     methods.update({f"is_{kind}": property(_never) for kind in _OTHER_KINDS})
     _add_methods(methods)

@@ -75,6 +75,8 @@ class Encoder:
     After the last ``encode``, ``finish`` makes views of the tensors that overlap; the tree is complete then.
     """
 
+    with_values = True  # of modules: or only what they are made of
+
     def __init__(self) -> None:
         self.names: List[str] = []
         self.tensors: List[Tensor] = []
@@ -181,9 +183,20 @@ class Encoder:
         node: Dict[str, Any] = {"module": len(self.by_module)}
         self.by_module[id(value)] = node["module"]
         self.kept.append(value)
+        place = where or "model"
+        own = _describe.configuration(value)
+        if own is not None:
+            node["class"], weights = own.pop("class"), own.pop("weights")
+            weights = weights if self.with_values else {}
+            node["weights"] = {
+                k: self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) for k, v in weights.items()
+            }
+            for k, v in own.items():
+                kept = self.with_values or k != "optimizer"
+                node[k] = self.encode(v, f"{place}.{k}", (group, component(prefix + k)), depth + 1) if kept else None
+            return node
         parts = _describe.take_apart(value, where)
         node["class"] = parts.name
-        place = where or "model"
         for word, table in (("parameters", parts.parameters), ("buffers", parts.buffers)):
             node[word] = {k: v if v is None else self.member(v, word, k in parts.transient, value, f"{place}.{k}",
                                                              (group, component(prefix + k))) for k, v in table.items()}  # fmt: skip
@@ -198,6 +211,9 @@ class Encoder:
                 if parts.name.startswith("rustorch."):
                     raise
                 node["attributes"][k] = {"opaque": type(v).__name__}  # the user's class knows, not we
+        if parts.has_extra_state:
+            node["extra_state"] = self.encode(value.get_extra_state(), f"{place}.get_extra_state()",
+                                              (group, component(prefix + "_extra_state")), depth + 1)  # fmt: skip
         return node
 
     def member(self, value: Tensor, word: str, transient: bool, owner: Any, where: str, path: Tuple[str, str]) -> Any:
@@ -259,9 +275,13 @@ class Encoder:
                 return set()  # the same bytes as other dtypes, or backwards: each is stored on its own
         whole = next((i for i in group if spans[i] == (low, high) and self.tensors[i].is_contiguous()), None)
         if whole is None:
+            try:
+                span = first.as_strided([(high - low) // item], [1], first.storage_offset())
+            except _C.RusTorchError:  # arrays of NumPy's that overlap, each a storage of its own
+                return set()
             base = self.dataset(("", SHARED))
             self.names.append(base)
-            self.tensors.append(first.as_strided([(high - low) // item], [1], first.storage_offset()))
+            self.tensors.append(span)
         else:
             base = self.names[whole]
         for i in group:
@@ -361,7 +381,10 @@ class Decoder:
     """
 
     def __init__(
-        self, tensors: Dict[str, Tensor], place: Callable[[Tensor, Optional[str]], Tensor], classes: Iterable[type] = (),
+        self,
+        tensors: Dict[str, Tensor],
+        place: Callable[[Tensor, Optional[str]], Tensor],
+        classes: Iterable[type] = (),
         search: bool = False,
     ) -> None:
         self.tensors = tensors
@@ -413,8 +436,6 @@ class Decoder:
 
     def values(self, node: Dict[str, Any]) -> Tensor:
         """A tensor of its own on its device, over memory that is shared as it was when it was saved."""
-        if "empty" in node:
-            return self.place(_C._ops.zeros(node["empty"][1], dtype=_dtype(node["empty"][0])), node.get("device"))
         if "inline" in node:
             return self.place(self.raw(node), node.get("device"))
         key = (node["tensor"], node.get("device"))
@@ -458,6 +479,10 @@ class Decoder:
         if number in self.modules:
             return self.modules[number]
         cls = _describe.find_class(node["class"], self.classes, self.search)
+        if "config" in node:
+            own = {word: self.decode(item) for word, item in node.items() if word not in ("module", "class", "weights")}
+            self.modules[number] = _describe.from_configuration(cls, own, self.named(node["weights"]))
+            return self.modules[number]
         opaque = [f"{k} (a {v['opaque']})" for k, v in node["attributes"].items() if isinstance(v, dict) and "opaque" in v]
         if opaque:
             raise SerializationError(
@@ -470,6 +495,31 @@ class Decoder:
             self.named(node["attributes"]),
         )  # fmt: skip
         return made
+
+    def state(self, node: Dict[str, Any]) -> "OrderedDict[str, Any]":
+        """The state_dict of a module, without the module."""
+        found: "OrderedDict[str, Any]" = OrderedDict()
+        known: Dict[int, Dict[str, Any]] = {}
+
+        def collect(node: Dict[str, Any], prefix: str) -> None:
+            node = known.setdefault(node["module"], node)  # the second time a module comes it is its number only
+            for name, item in node.get("weights", {}).items():
+                value = self.decode(item)
+                found[prefix + name] = value.detach() if isinstance(value, Tensor) and not is_uninitialized(value) else value
+            if "weights" in node:
+                return
+            for word in ("parameters", "buffers"):
+                for name, item in node[word].items():
+                    if item is not None and (word == "parameters" or name not in node["transient"]):
+                        found[prefix + name] = self.decode(item).detach()
+            if "extra_state" in node:
+                found[prefix + "_extra_state"] = self.decode(node["extra_state"])
+            for name, child in node["modules"].items():
+                if child is not None:
+                    collect(child, f"{prefix}{name}.")
+
+        collect(node, "")
+        return found
 
     def array(self, node: Dict[str, Any]) -> np.ndarray:
         kind, shape = node["array"]

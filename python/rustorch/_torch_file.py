@@ -22,7 +22,7 @@ from . import _C
 from ._bits import from_bytes
 from ._C import SerializationError, Size, Tensor, device
 
-__all__ = ["read"]
+__all__ = ["Refused", "read"]
 
 Place = Callable[[Tensor, Optional[str]], Tensor]
 
@@ -39,6 +39,10 @@ _BROKEN = (
     zipfile.BadZipFile, struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
     NotImplementedError, EOFError, zlib.error,
 )  # fmt: skip
+
+
+class Refused(SerializationError):
+    """The file is whole, but holds what is no data, or a dtype that rustorch does not have."""
 
 
 class _Name:
@@ -138,12 +142,11 @@ class _Machine:
             elif code == b"\x90":
                 items = above()
                 _only(stack[-1], set).update(map(_key, items))
-            elif code == b"q":
-                memo[self.number("<B")] = stack[-1]
-            elif code == b"r":
-                memo[self.number("<I")] = stack[-1]
-            elif code == b"\x94":
-                memo[len(memo)] = stack[-1]
+            elif code in _TO_MEMO:
+                place = len(memo) if _TO_MEMO[code] is None else self.number(_TO_MEMO[code])
+                memo[place] = stack[-1]
+                if type(stack[-1]) is _Array:
+                    stack[-1].place = place
             elif code == b"h":
                 stack.append(memo[self.number("<B")])
             elif code == b"j":
@@ -159,12 +162,14 @@ class _Machine:
                     raise SerializationError(f"it calls {callee.name}, which is no function")
                 stack.append(callee.make(*arguments))
             elif code == b"b":
-                state = stack.pop()
-                stack[-1] = _build(stack[-1], state)
+                state, target = stack.pop(), stack[-1]
+                stack[-1] = _build(target, state)
+                if type(target) is _Array and target.place is not None:
+                    memo[target.place] = stack[-1]
             elif code == b"Q":
                 stack.append(self.persistent(stack.pop()))
             else:
-                raise SerializationError(f"it has the instruction {code!r}, which builds no data")
+                raise Refused(f"it has the instruction {code!r}, which builds no data")
 
 
 _CONSTANTS: Dict[bytes, Callable[[], Any]] = {
@@ -173,6 +178,7 @@ _CONSTANTS: Dict[bytes, Callable[[], Any]] = {
 _FROM_MARK: Dict[bytes, Callable[[List[Any]], Any]] = {
     b"t": tuple, b"l": list, b"d": lambda items: _filled({}, items), b"\x91": lambda items: frozenset(map(_key, items)),
 }  # fmt: skip
+_TO_MEMO = {b"q": "<B", b"r": "<I", b"\x94": None}
 _NUMBERS = {b"J": "<i", b"K": "<B", b"M": "<H", b"G": ">d"}
 
 
@@ -229,7 +235,9 @@ def _build(target: Any, state: Any) -> Any:
 
 
 class _Array:
-    """A NumPy array before its values are known."""
+    """A NumPy array before its values are known, and where the memo has it."""
+
+    place: Optional[int] = None
 
 
 def _plain(dtype: Any) -> np.dtype:
@@ -292,7 +300,7 @@ class _Reader:
             ("torch", "Size"): _Name("", lambda sizes=(): Size(sizes)),
             ("torch", "device"): _Name("", lambda kind, *index: device(kind, *index)),
             ("collections", "OrderedDict"): _Name("", lambda pairs=(): OrderedDict((_key(k), v) for k, v in pairs)),
-            ("collections", "Counter"): _Name("", lambda counts=(): Counter(_only(counts, (dict, tuple)))),
+            ("collections", "Counter"): _Name("", lambda counts: Counter(_only(counts, dict))),
             ("collections", "defaultdict"): _Name("", lambda *_: {}),
             ("argparse", "Namespace"): _Name("", _namespace),
             ("_codecs", "encode"): _Name("", _encoded),
@@ -316,11 +324,11 @@ class _Reader:
         found = self.known.get((home, name))
         if found is None:
             if name.endswith("Storage") or home == "torch" and re.fullmatch(r"[a-z]+\d+\w*|cfloat|cdouble", name):
-                raise SerializationError(
+                raise Refused(
                     f"{self.name} has a tensor of torch.{name.replace('Storage', '').lower()}, a dtype that rustorch does not have: "
                     "convert it in PyTorch before it is saved"
                 )
-            raise SerializationError(
+            raise Refused(
                 f"{self.name} holds {home}.{name}, which is neither a tensor nor plain data: nothing in a file is run. In "
                 "PyTorch, save the weights alone: torch.save(model.state_dict(), path)"
             )
@@ -329,9 +337,11 @@ class _Reader:
     def persistent(self, number: Any) -> _Storage:
         word, kind, key, location, _ = _only(number, tuple)[:5]
         if word != "storage" or not isinstance(kind, _Name) or kind.name not in _DTYPES:
-            raise SerializationError(f"{self.name} holds a {word} that is no storage of tensors")
+            raise Refused(f"{self.name} holds a {word} that is no storage of tensors")
         if len(number) > 5 and number[5] is not None:
-            raise SerializationError(f"{self.name} has storages that are views of others: save it again with PyTorch 1.6 or later")
+            raise SerializationError(
+                f"{self.name} has storages that are views of others: save it again with PyTorch 1.6 or later"
+            )
         name, key = _DTYPES[kind.name], _only(key, str)
         if (key, name) not in self.storages:
             where = _only(location, str)
@@ -366,9 +376,9 @@ class _Zip:
         self.folder = pickles[0][: -len("data.pkl")]
         self.entries = {info.filename: info for info in infos}
         if self.folder + "constants.pkl" in self.entries:
-            raise SerializationError(f"{name} is a TorchScript program, not a file of tensors: save its state_dict() with torch.save")
-        size = os.fstat(file.fileno()).st_size
-        if len(self.entries) != len(infos) or sum(info.file_size for info in infos) > size:
+            raise Refused(f"{name} is a TorchScript program, not a file of tensors: save its state_dict() with torch.save")
+        self.size = os.fstat(file.fileno()).st_size
+        if len(self.entries) != len(infos) or sum(info.file_size for info in infos) > self.size:
             raise SerializationError(f"{name} is damaged: its entries overlap")
         if self.folder + "byteorder" in self.entries and self.bytes("byteorder").tobytes() != b"little":
             raise SerializationError(f"{name} was written on a machine with another byte order")
@@ -380,10 +390,12 @@ class _Zip:
             raise SerializationError(f"{self.name} is damaged: it has no entry {entry}")
         if info.compress_type != zipfile.ZIP_STORED:
             raise SerializationError(f"{self.name}: the entry {entry} is compressed, which torch.save never does")
+        if info.header_offset < 0:
+            raise SerializationError(f"{self.name} is damaged: the entry {entry} begins before the file")
         self.file.seek(info.header_offset)
         head = struct.unpack("<4s5H3L2H", self.file.read(30))
         start = info.header_offset + 30 + head[9] + head[10]
-        if head[0] != b"PK\x03\x04" or start + info.file_size > os.fstat(self.file.fileno()).st_size:
+        if head[0] != b"PK\x03\x04" or start + info.file_size > self.size:
             raise SerializationError(f"{self.name} is damaged: the entry {entry} is not where it should be")
         data = _stretch(self.file, self.whole, start, info.file_size)
         if zlib.crc32(data) != info.CRC:
@@ -449,6 +461,10 @@ def read(path: Any, place: Place, kind: str, mmap: bool = False) -> Any:
             if str(error).startswith(name):
                 raise
             raise SerializationError(f"{name} is no file by torch.save that can be read: {error}") from error
+        except OSError as error:
+            problem = _C.SerializationOSError(f"{name} cannot be read: {error.strerror}")
+            problem.errno = error.errno
+            raise problem from error
         except _BROKEN as error:
             if isinstance(error, _C.DeviceError):
                 raise

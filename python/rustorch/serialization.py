@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 import tempfile
-from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Union
+from typing import IO, Any, Callable, Iterable, Iterator, List, Optional, Union
 
 import numpy as np
 
@@ -194,7 +194,9 @@ def _placer(map_location: Any) -> Callable[[Tensor, Optional[str]], Tensor]:
         try:
             return tensor.to(device(target))
         except _C.DeviceError as error:
-            raise _C.DeviceError(f"a tensor was saved on {target}: load(…, map_location='cpu') loads it here ({error})") from error
+            raise _C.DeviceError(
+                f"a tensor was saved on {target}: load(…, map_location='cpu') loads it here ({error})"
+            ) from error
 
     if isinstance(map_location, (str, device)):
         target = device(map_location)
@@ -257,8 +259,19 @@ def kind_of(path: Any) -> str:
     return ""
 
 
-def read(path: Any, map_location: Any = None, mmap: bool = False, classes: Iterable[type] = (), search: bool = False) -> Any:
-    """load, without its checks of arguments. ``classes``, ``search``: see :class:`rustorch._structure.Decoder`."""
+def read(
+    path: Any,
+    map_location: Any = None,
+    mmap: bool = False,
+    classes: Iterable[type] = (),
+    search: bool = False,
+    take: Callable[[Decoder, Any], Any] = Decoder.decode,
+) -> Any:
+    """load, without its checks of arguments.
+
+    ``classes`` and ``search`` are those of :class:`rustorch._structure.Decoder`; ``take`` makes the result of a decoder and
+    the tree.
+    """
     place = _placer(map_location)
     kind = kind_of(path)
     if kind in ("zip", "legacy"):
@@ -278,7 +291,7 @@ def read(path: Any, map_location: Any = None, mmap: bool = False, classes: Itera
         tree = json.loads(bytes(note.numpy()).decode("utf-8"))
         if tree["structure"] != 1:
             raise SerializationError(f"{name} was written by rustorch {tree['rustorch']}, a newer one: use that to load it")
-        return Decoder(tensors, place, [*classes, *_safe], search).decode(tree["root"])
+        return take(Decoder(tensors, place, [*classes, *_safe], search), tree["root"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         if isinstance(error, _C.RusTorchError):
             raise
@@ -286,7 +299,11 @@ def read(path: Any, map_location: Any = None, mmap: bool = False, classes: Itera
 
 
 def load(
-    f: FileLike, map_location: Any = None, pickle_module: Any = None, *, weights_only: Optional[bool] = None,
+    f: FileLike,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: Optional[bool] = None,
     mmap: Optional[bool] = None,
 ) -> Any:
     """Read a state that :func:`save` wrote, or the tensors of a file of PyTorch's; the whole file is checked first.
@@ -330,6 +347,8 @@ def load(
     (tensor([0, 0]), 'text')
     """
     if pickle_module is not None:
-        raise SerializationError("load: pickle_module is not possible: there is no pickle in rustorch's files, and none is ever loaded")
+        raise SerializationError(
+            "load: pickle_module is not possible: there is no pickle in rustorch's files, and none is ever loaded"
+        )
     with _readable("load", f) as path:
         return read(path, map_location, bool(mmap), search=weights_only is False)

@@ -229,10 +229,14 @@ static void test_ops(void **state) {
     memset(rt_tensor_data(b), 0, 16 * 4 * 4);
     CHECK_OK(rt_set_requires_grad(a, true));
     CHECK_OK(rt_profile_start(profile));
+    int64_t span = enter("all");
+    RtTensor *same = rt_contiguous(a); // moves nothing
+    assert_ptr_equal(same, a);
     RtTensor *c = rt_mm(a, b, rt_defaults_matmul()), *sum = rt_sum(c, rt_defaults_reduce());
     CHECK_MADE(sum);
     CHECK_OK(rt_backward(&sum, NULL, 1, NULL, 0, false, false));
     CHECK_MADE(rt_transpose(a, rt_defaults_dims()));
+    rt_profile_leave(span);
     CHECK_FAILS((intptr_t)rt_mm(a, a, rt_defaults_matmul()), ERR_SHAPE, "mm");
     CHECK_OK(rt_profile_stop(profile));
     RtProfileData data = data_of(profile);
@@ -244,6 +248,7 @@ static void test_ops(void **state) {
             found++;
             assert_int_equal(row->in_bytes, (8 * 16 + 16 * 4) * 4);
             assert_int_equal(row->out_bytes, 8 * 4 * 4);
+            assert_int_equal(row->flops, 2 * 8 * 16 * 4);
             assert_true(row->allocated_bytes >= 8 * 4 * 4);
         }
         if (strcmp(row->name, "mm") == 0 && !row->backward &&
@@ -258,6 +263,11 @@ static void test_ops(void **state) {
         }
     }
     assert_int_equal(found, 4);
+    RtProfileRow all = row_of_name(profile, "all", false),
+                 still = row_of_name(profile, "contiguous", false);
+    assert_true(still.calls == 1 && still.in_bytes == 0 && still.out_bytes == 0);
+    assert_true(all.flops == 2 * 2 * 8 * 16 * 4 &&
+                all.in_bytes > (8 * 16 + 16 * 4) * 4); // forward, and one gradient
     RtProfileRow pass = row_of_name(profile, "backward", false),
                  node = row_of_name(profile, "MmBackward", true);
     assert_int_equal(pass.kind, RT_PROFILE_PASS);

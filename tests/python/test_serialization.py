@@ -137,6 +137,25 @@ def test_names_in_the_file(path):
         assert note["rustorch"] == rt.__version__ and "model" in note["root"]["dict"]
 
 
+def test_what_overlaps(path):
+    """Views without what they are views of share memory again; what cannot be said so is stored on its own."""
+    base = rt.arange(12.0)
+    loaded = round_trip([base[:6], base[4:9].clone(), base[3:].view(3, 3).t(), base[::3]], path)
+    assert same(loaded, [base[:6], base[4:9], base[3:].view(3, 3).t(), base[::3]])
+    loaded[0].fill_(7)
+    assert loaded[2][0].tolist() == [7, 6, 9] and loaded[3].tolist() == [7, 7, 6, 9] and loaded[1].tolist() == [4, 5, 6, 7, 8]
+    numbers = np.arange(12.0)
+    apart = [rt.from_numpy(numbers[:6]), rt.from_numpy(numbers[4:]), rt.from_numpy(numbers[8:4:-1]), rt.from_numpy(numbers[6:8]).view(rt.int64)]
+    assert same(round_trip(apart, path), apart)
+    h5py = pytest.importorskip("h5py")
+    rt.save({"w": base, "part": base[2:5], "x": rt.ones(2)[:1], "y": rt.ones(2)[1:]}, path)
+    with h5py.File(path) as file:
+        assert sorted(file) == ["rustorch.json", "w", "x", "y"]
+    rt.save([base[:6], base[4:]], path)
+    with h5py.File(path) as file:
+        assert sorted(file) == ["rustorch.json", "rustorch.shared"] and file["rustorch.shared"].shape == (12,)
+
+
 def test_sharing_and_gradients(path):
     p = nn.Parameter(rt.rand(3))
     base = rt.rand(4)
@@ -440,7 +459,11 @@ def test_structure_that_lies(path):
     roots = [
         '{"tensor":"/x","object":0}', '{"os.system":"x"}', '{"dtype":"Tensor"}', '{"a":1,"b":2}', '{"scalar":["O","AAAAAAAAAAA="]}',
         '{"dict_items":[[{"list":1},2]]}', '{"array":["O",[1]],"tensor":"/rustorch.json"}', '{"inline":["Tensor",[1],""]}',
-        "[" * 100000 + "]" * 100000,
+        "[" * 100000 + "]" * 100000, '{"tensor":"/rustorch.json","view":[5,[1000000],[1]]}', '{"function":"rustorch.save"}',
+        '{"tensor":"/rustorch.json","view":[-9,[1],[1]]}', '{"metadata":1}', '{"metadata":1,"dict":{}}', '{"uninitialized":"Tensor"}',
+        '{"namespace":[1]}', '{"module":0}', '{"module":[]}', '{"module":0,"class":"os.path"}', '{"empty":["float32",[-1]]}',
+        '{"module":0,"class":"rustorch.nn.Linear"}', '{"module":0,"class":5,"attributes":{}}',
+        '{"module":0,"class":"rustorch.training.Model","config":{"dict":{"layers":[{"dict":{"text":"__import__(os)"}}]}},"weights":{}}',
     ]  # fmt: skip
     texts = ['{"structure":1}', "[]", "{", '{"structure":9,"rustorch":"9.0","root":1}']
     for text in texts + [f'{{"structure":1,"root":{root}}}' for root in roots]:

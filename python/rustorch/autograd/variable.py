@@ -85,6 +85,11 @@ class Variable(Tensor, metaclass=_VariableMeta):
     def grad(self, value):
         Tensor.grad.__set__(self, value() if isinstance(value, _NoGradient) else value)
 
+    @classmethod
+    def from_data(cls, data, shape, requires_grad=False):
+        """A Variable of flat data in a shape."""
+        return cls(as_tensor(data).reshape(shape), requires_grad)
+
     def zero_grad(self):
         """Forget the gradient."""
         self.grad = None

@@ -8,6 +8,7 @@ a rank, with the first collective.
 Objects (:func:`all_gather_object` and its relatives) travel as JSON-like data, never as pickle.
 """
 
+from rustorch.distributed._backend import DistributedBackend
 from rustorch.distributed._collectives import (
     P2POp,
     ReduceOp,
@@ -73,6 +74,7 @@ from rustorch.distributed._objects import (
 
 __all__ = [
     "Backend",
+    "DistributedBackend",
     "DistributedConfig",
     "DistributedDataParallel",
     "GroupMember",

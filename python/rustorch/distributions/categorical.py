@@ -83,7 +83,7 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         shape = Size(sample_shape)
         with rustorch.no_grad():
-            drawn = rustorch.multinomial(self.probs.reshape(-1, self._num_events), max(shape.numel(), 1), True)
+            drawn = rustorch.multinomial(self.probs.reshape(self._batch_shape.numel(), self._num_events), max(shape.numel(), 1), True)
             return drawn[:, : shape.numel()].T.reshape(self._extended_shape(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:

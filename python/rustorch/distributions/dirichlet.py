@@ -58,7 +58,7 @@ class Dirichlet(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         drawn = rustorch._standard_gamma(self.concentration.expand(self._extended_shape(sample_shape)))
-        drawn.detach().clamp_(min=rustorch.finfo(drawn.dtype).tiny)
+        drawn = drawn.clamp(min=rustorch.finfo(drawn.dtype).tiny)
         return drawn / drawn.sum(-1, keepdim=True)
 
     def log_prob(self, value: Tensor) -> Tensor:

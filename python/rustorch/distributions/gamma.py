@@ -48,8 +48,7 @@ class Gamma(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         value = rustorch._standard_gamma(self.concentration.expand(self._extended_shape(sample_shape))) / self.rate
-        value.detach().clamp_(min=rustorch.finfo(value.dtype).tiny)  # where it underflowed: 0 has no density
-        return value
+        return value.clamp(min=rustorch.finfo(value.dtype).tiny)  # where it underflowed: 0 has no density
 
     def log_prob(self, value: Tensor) -> Tensor:
         a, rate, value = self.concentration, self.rate, self._checked(value)

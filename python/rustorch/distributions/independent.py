@@ -9,6 +9,7 @@ from rustorch import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
+from .transforms import _sum_last
 
 __all__ = ["Independent"]
 
@@ -77,8 +78,7 @@ class Independent(Distribution):
         return self.base_dist.variance
 
     def _sum(self, x: Tensor) -> Tensor:
-        n = self.reinterpreted_batch_ndims
-        return x.reshape(x.shape[: x.dim() - n] + (-1,)).sum(-1) if n else x
+        return _sum_last(x, self.reinterpreted_batch_ndims)
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         return self.base_dist.sample(sample_shape)

@@ -145,7 +145,7 @@ class _Inverse(Transform):
 
 
 def _sum_last(x: Tensor, n: int) -> Tensor:
-    return x.reshape(x.shape[: x.dim() - n] + (-1,)).sum(-1) if n else x
+    return x.sum(tuple(range(-n, 0))) if n else x
 
 
 class ComposeTransform(Transform):

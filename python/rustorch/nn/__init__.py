@@ -5,10 +5,11 @@ from typing import Any, List
 from rustorch.nn.modules import *  # noqa: F401,F403
 from rustorch.nn import attention, functional, init, modules, utils
 from rustorch.nn.modules import __all__ as _layers
-from rustorch.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from rustorch.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
-    "Parameter", "UninitializedParameter", "UninitializedBuffer", "functional", "init", "modules", "utils", "parallel", "attention", "DataParallel"
+    "Buffer", "Parameter", "UninitializedParameter", "UninitializedBuffer", "functional", "init", "modules", "utils", "parallel",
+    "attention", "DataParallel",
 ] + _layers
 
 

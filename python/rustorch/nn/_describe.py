@@ -12,10 +12,12 @@ import importlib
 import inspect
 import sys
 import warnings
-from typing import Any, Dict, Iterable, List, NamedTuple, Set, Type
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Type
 
+import rustorch
+from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, RusTorchError, SerializationError
-from rustorch._structure import Decoder, InlineEncoder
+from rustorch._structure import Decoder, InlineEncoder, is_uninitialized
 from rustorch.nn.modules.lazy import LazyModuleMixin, _initialize, _keep_uninitialized
 from rustorch.nn.modules.module import _TABLES, Module
 from rustorch.nn.parameter import Parameter
@@ -35,6 +37,7 @@ class Parts(NamedTuple):
     transient: Set[str]  # buffers that a state_dict leaves out
     modules: Dict[str, Any]
     attributes: Dict[str, Any]
+    has_extra_state: bool
 
 
 def class_path(cls: type) -> str:
@@ -54,7 +57,7 @@ def _check_hooks(module: Module, where: str) -> None:
             if hook in (_initialize, _keep_uninitialized):
                 continue
             home = getattr(hook, "__module__", "")
-            if home.startswith("rustorch."):
+            if home.startswith("rustorch.nn.utils"):
                 raise SerializationError(
                     f"{where}: the {type(module).__name__} has a hook of {home}: remove it first (remove_weight_norm, "
                     "remove_spectral_norm, prune.remove, …), or save the state_dict()"
@@ -70,17 +73,62 @@ def take_apart(module: Module, where: str) -> Parts:
             f"{where}: the {type(module).__name__} has parametrizations, which are code: call "
             "nn.utils.parametrize.remove_parametrizations first, or save the state_dict()"
         )
+    if class_path(type(module)).startswith("rustorch.nn.parallel."):
+        raise SerializationError(f"{where}: a {type(module).__name__} belongs to a run of several ranks: save its .module")
     _check_hooks(module, where)
     state = module.__getstate__()
     if not isinstance(state, dict):
         raise SerializationError(f"{where}: {type(module).__name__}.__getstate__ returned a {type(state).__name__}, not a dict")
     attributes = {name: value for name, value in state.items() if name not in _OWN}
     tables = (state.get(table, {}) for table in ("_parameters", "_buffers", "_non_persistent_buffers", "_modules"))
-    return Parts(class_path(type(module)), *tables, attributes)
+    has_extra_state = type(module).get_extra_state is not Module.get_extra_state
+    return Parts(class_path(type(module)), *tables, attributes, has_extra_state)
+
+
+def configuration(module: Module) -> Optional[Dict[str, Any]]:
+    """What a module says that describes itself by ``get_config`` and ``from_config``, as ``training.Model`` does; else None."""
+    if not callable(getattr(module, "get_config", None)) or not callable(getattr(type(module), "from_config", None)):
+        return None
+    found = {"class": class_path(type(module)), "config": module.get_config(), "training": module.training}
+    found["weights"] = module.state_dict(keep_vars=True)
+    if hasattr(module, "get_compile_config"):
+        optimizer = module.optimizer
+        found["compile"] = module.get_compile_config()
+        found["optimizer"] = None if optimizer is None else optimizer.state_dict()
+    return found
+
+
+def from_configuration(cls: Any, own: Dict[str, Any], weights: Dict[str, Any]) -> Module:
+    """The module that ``configuration`` described; without weights, with new ones."""
+    before = rustorch.get_rng_state()
+    try:
+        module = cls.from_config(own["config"])
+        if weights:
+            module.load_state_dict(weights)
+    except RusTorchError as error:
+        raise SerializationError(f"the {cls.__name__} in the file cannot be made again: {error}") from error
+    if weights:
+        rustorch.set_rng_state(before)  # what was drawn for nothing does not count
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(weights[name].requires_grad)
+    if own.get("compile") is not None:
+        module.compile(**own["compile"])
+        load_optimizer(module, own)
+    return module.train(own["training"])
+
+
+def load_optimizer(model: Any, own: Dict[str, Any]) -> None:
+    """Gives the optimizer of a compiled model its state."""
+    if own.get("optimizer") is not None and model.optimizer is not None:
+        model.optimizer.load_state_dict(own["optimizer"])
 
 
 def put_together(
-    module: Module, parameters: Dict[str, Any], buffers: Dict[str, Any], transient: List[str], modules: Dict[str, Any],
+    module: Module,
+    parameters: Dict[str, Any],
+    buffers: Dict[str, Any],
+    transient: List[str],
+    modules: Dict[str, Any],
     attributes: Dict[str, Any],
 ) -> None:
     """Gives a new object of a module's class its parts."""
@@ -91,7 +139,9 @@ def put_together(
     for table, kind, values in (("_parameters", Parameter, parameters), ("_modules", Module, modules)):
         wrong = [name for name, value in values.items() if value is not None and not isinstance(value, kind)]
         if wrong:
-            raise SerializationError(f"the file gives a {type(module).__name__} as {wrong[0]!r} something that is no {kind.__name__}")
+            raise SerializationError(
+                f"the file gives a {type(module).__name__} as {wrong[0]!r} something that is no {kind.__name__}"
+            )
         state[table].update(values)
     state["_buffers"].update(buffers)
     state["_non_persistent_buffers"].update(transient)
@@ -135,13 +185,23 @@ def find_class(path: str, classes: Iterable[type] = (), search: bool = False) ->
 class _Describer(InlineEncoder):
     """Parameters without their values; buffers with them, where the layer could not set them itself."""
 
-    def member(self, value: Any, word: str, transient: bool, owner: Any, where: str, path: Any) -> Any:
-        from rustorch._structure import is_uninitialized
+    with_values = False
 
+    def member(self, value: Any, word: str, transient: bool, owner: Any, where: str, path: Any) -> Any:
         if is_uninitialized(value) or (word == "buffers" and (transient or _resetter(owner) is None)):
             return self.tensor(value, where, path)
         self.kept.append(value)
         return dict(self.facts(value), empty=[value.dtype(), list(value.shape)], object=self.number(value))
+
+
+class _Builder(Decoder):
+    """Knows parameters without values: in a description, never in a file, where they would be free to be huge."""
+
+    def values(self, node: Dict[str, Any]) -> Tensor:
+        if "empty" not in node:
+            return super().values(node)
+        name, shape = node["empty"]
+        return self.place(rustorch.zeros(shape, dtype=name), node.get("device"))
 
 
 def _resetter(module: Module) -> Any:
@@ -216,7 +276,7 @@ def build_module(description: Dict[str, Any], classes: Iterable[type] = ()) -> M
     """
     if not isinstance(description, dict) or "class" not in description:
         raise ArgumentTypeError("build_module: a description by describe_module is expected")
-    decoder = Decoder({}, lambda tensor, was: tensor if was is None else tensor.to(was), classes)
+    decoder = _Builder({}, lambda tensor, was: tensor if was is None else tensor.to(was), classes)
     try:
         module = decoder.decode(description)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

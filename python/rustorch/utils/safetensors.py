@@ -97,9 +97,7 @@ def _parse(head: bytes, data_bytes: int) -> Tuple[Dict[str, Entry], Optional[Dic
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise SerializationError(f"the header is no JSON in UTF-8: {error}") from error
     metadata = table.pop("__metadata__", None)
-    if metadata is not None and not (
-        isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
-    ):
+    if metadata is not None and not (isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())):
         raise SerializationError("__metadata__ must map names to text")
     entries = {name: _entry(name, value) for name, value in table.items()}
     ordered = sorted(entries.items(), key=lambda item: (item[1].begin, item[1].end))
@@ -126,7 +124,11 @@ def _header_size(start: bytes, total: int) -> int:
 
 def _failed(name: str, error: Exception) -> Exception:
     if isinstance(error, OSError) and not isinstance(error, SerializationError):
-        kind = rustorch._C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else rustorch._C.SerializationOSError
+        kind = (
+            rustorch._C.SerializationFileNotFoundError
+            if isinstance(error, FileNotFoundError)
+            else rustorch._C.SerializationOSError
+        )
         return kind(error.errno, f"the file cannot be read: {error.strerror}", name)
     return SerializationError(f"{name} is damaged, or no safetensors file: {error}")
 

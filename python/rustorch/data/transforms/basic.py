@@ -14,8 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Random transforms draw from rustorch's default generator, which a DataLoader seeds for each batch from its own seed, the
-# epoch and the number of the batch: the number of workers changes nothing.
+# Random transforms draw from rustorch's default generator, which a DataLoader seeds for each sample (fetch.py).
 def uniform(low: float = 0.0, high: float = 1.0) -> float:
     """A random number from low to high."""
     return low + (high - low) * float(rustorch.rand(()))
