@@ -111,12 +111,13 @@ class Progress:
             return
         bar.values = dict(logs)
         kept = self.every == 1 or self.epoch == 0 or (self.epoch + 1) % self.every == 0 or self.epoch + 1 == self.epochs
-        if bar.columns:
+        if bar.columns and kept:
             bar.closed = True
             bar.total = bar.done
             bar._draw(last=True)
-            # an epoch whose line is not kept is overwritten by the next one's
-            self._write("\n" if kept else "\r\x1b[K" + ("\x1b[A\x1b[K" if self.epochs is not None else ""))
+            self._write("\n")
+        elif bar.columns:  # the next epoch is drawn over this one
+            self._write("\r\x1b[K" + ("\x1b[A\x1b[K" if self.epochs is not None else ""))
         elif kept and not (self.quiet and not self.plain):
             seconds = time.monotonic() - bar._start
             head = f"Epoch {self.epoch + 1}/{self.epochs} - " if self.epochs is not None else f"{bar.done} steps - "

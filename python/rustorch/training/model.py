@@ -478,7 +478,7 @@ class Model(Trainable):
         described = []
         for name, layer in self._named_layers():
             if isinstance(layer, layers.Layer):
-                described.append({"name": name, "text": layer.text(name=False)})
+                described.append({"name": name, "text": layer.text()})
             else:
                 from rustorch.serialization import describe_module
 

@@ -15,8 +15,8 @@ from rustorch.training.callbacks._progress import ProgbarLogger, ProgressBar
 from rustorch.training.callbacks._rates import LearningRateScheduler, TerminateOnNaN
 
 __all__ = [
-    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
-    "MonitorCallback", "ProgbarLogger", "ProgressBar", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler",
+    "ModelCheckpoint", "MonitorCallback", "ProgbarLogger", "ProgressBar", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip
 
 
