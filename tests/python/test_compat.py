@@ -72,7 +72,7 @@ def test_imports(tmp_path):
         assert data is rustorch.utils.data and cudnn is rustorch.backends.cudnn and _pair(3) == (3, 3)
         for name, module in list(sys.modules.items()):
             if name.startswith(("torch.", "torchvision")):
-                ours = "rustorch.vision" + name[11:] if name.startswith("torchvision") else "rust" + name
+                ours = "rustorch.vision" + name[11:] if name.startswith("torchvision") else "rus" + name
                 assert sys.modules[ours] is module, name
                 assert module.__spec__ is None or module.__spec__.name == ours, name
         print(torch.__version__, torch.__version__ >= "2.0", torch.__version__ > (1, 13), torchvision.__version__)
