@@ -60,12 +60,19 @@ selu_ = _written_into("selu")
 threshold_ = _written_into("threshold")
 
 
+def _run(op: Any, inplace: bool, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """op(input, …); with inplace the result replaces the input's values, of which the gradient keeps a copy."""
+    if not inplace:
+        return op(input, *args, **kwargs)
+    source = input.clone() if input.requires_grad and rustorch.is_grad_enabled() else input
+    return input.copy_(op(source, *args, **kwargs))
+
+
 def _in_place(name: str, op: Any) -> Any:
     """op(input, …, inplace=False): with inplace the result replaces the input's values."""
 
     def function(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
-        result = op(input, *args, **kwargs)
-        return input.copy_(result) if inplace else result
+        return _run(op, inplace, input, *args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{op.__doc__}\n\n``inplace=True`` writes the result into ``input``."
@@ -84,32 +91,27 @@ def relu_(input: Tensor) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where positive, else ``negative_slope`` · x."""
-    result = _ops.leaky_relu(input, negative_slope)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.leaky_relu, inplace, input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where positive, else ``alpha`` · (exp(x) − 1). Source: Clevert et al., ICLR 2016."""
-    result = _ops.elu(input, alpha)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.elu, inplace, input, alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, ``alpha`` · (exp(x / ``alpha``) − 1)). Source: Barron, arXiv 1704.07483."""
-    result = _ops.celu(input, alpha)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.celu, inplace, input, alpha)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x cut to [``min_val``, ``max_val``]."""
-    result = _ops.hardtanh(input, min_val, max_val)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.hardtanh, inplace, input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it is above ``threshold``, else ``value``."""
-    result = _ops.threshold(input, threshold, value)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.threshold, inplace, input, threshold, value)
 
 
 selu = _in_place("selu", _ops.selu)
