@@ -15,6 +15,7 @@ double plot_sharp(const Drawing *d, double at) { return d->vector ? at : (floor(
 
 #define EDGE 8.0 // around all
 #define GAP 14.0 // between panels
+#define BARE_GAP 9.0 // between panels without axes
 
 typedef struct Grid {
     PanelLayout *panels;
@@ -79,11 +80,14 @@ static void draw_all(const Drawing *d, const RtFigure *figure, Grid *grid) {
         text_draw(d, figure->title, look, figure->style.ink, figure->width / 2, top, 0.5, 0);
         top += text_size(d, figure->title, look).height + 6;
     }
-    double width = (figure->width - 2 * EDGE - (double)(grid->columns - 1) * GAP) / (double)grid->columns;
-    double height = (figure->height - top - EDGE - (double)(grid->rows - 1) * GAP) / (double)grid->rows;
+    double gap = BARE_GAP;
     for (int64_t i = 0; i < grid->n; i++)
-        grid->panels[i] = (PanelLayout){.panel = &figure->panels[i], .left = EDGE + (double)(i % grid->columns) * (width + GAP),
-                                        .top = top + (double)(i / grid->columns) * (height + GAP), .width = width, .height = height};
+        if (figure->panels[i].x.kind != RT_AXIS_NONE || figure->panels[i].y.kind != RT_AXIS_NONE) gap = GAP;
+    double width = (figure->width - 2 * EDGE - (double)(grid->columns - 1) * gap) / (double)grid->columns;
+    double height = (figure->height - top - EDGE - (double)(grid->rows - 1) * gap) / (double)grid->rows;
+    for (int64_t i = 0; i < grid->n; i++)
+        grid->panels[i] = (PanelLayout){.panel = &figure->panels[i], .left = EDGE + (double)(i % grid->columns) * (width + gap),
+                                        .top = top + (double)(i / grid->columns) * (height + gap), .width = width, .height = height};
     lay_out(d, grid);
     for (int64_t i = 0; i < grid->n; i++) panel_draw(d, &grid->panels[i]);
 }

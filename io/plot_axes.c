@@ -118,7 +118,7 @@ void panel_measure_sides(const Drawing *d, PanelLayout *p) {
     axis_make(&p->frame.y, y[0], y[1], panel->y.kind == RT_AXIS_LOG, panel->y.whole, ticks_for(p->frame.height, 34));
     axis_make(&p->frame.x, x[0], x[1], panel->x.kind == RT_AXIS_LOG, panel->x.whole, 8);
     Margins *m = &p->margins;
-    m->left = m->right = 6;
+    m->left = m->right = has_axis(&panel->x) || has_axis(&panel->y) ? 6 : 1;
     if (has_axis(&panel->y)) {
         m->left = 4 + side_width(d, p) + TICK + TICK_GAP;
         const char *label = full_label(panel->y.label, &p->frame.y, text, sizeof text);

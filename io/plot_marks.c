@@ -3,9 +3,9 @@
 #include <string.h>
 
 #define MARKED_POINTS 40    // of a line: more would hide it
-#define PIECE 512           // segments stroked at once: Cairo's time grows faster than their number
+#define PIECE 64             // segments stroked at once: Cairo's time grows faster than their number
 #define FAR 20000.0         // points; beyond it Cairo's numbers overflow
-#define VECTOR_MARKS 20000  // more than these are drawn as pixels even in SVG and PDF
+#define VECTOR_MARKS 5000   // more than these are drawn as pixels even in SVG and PDF
 #define LAYER_SCALE 3.0     // pixels a point of such a drawing
 #define STAMPED_POINTS 2000 // more than these are stamped on whole pixels
 
@@ -143,12 +143,25 @@ static bool in_sight(const Frame *f, double x, double y, double margin) {
     return x >= f->left - margin && x <= f->left + f->width + margin && y >= f->top - margin && y <= f->top + f->height + margin;
 }
 
+static bool grows(const RtMark *line) {
+    for (int64_t i = 1; i < line->n; i++)
+        if (line->x[i] < line->x[i - 1]) return false;
+    return true;
+}
+
+// What nobody can see is not worth its time: in a tangle of very many strokes the edges of each.
+static cairo_antialias_t antialias_for(const RtMark *line) {
+    if (line->n <= 10000) return CAIRO_ANTIALIAS_DEFAULT;
+    return line->n <= 100000 || grows(line) ? CAIRO_ANTIALIAS_FAST : CAIRO_ANTIALIAS_NONE;
+}
+
 static void draw_line(const Drawing *d, const Frame *f, const RtMark *mark) {
     Pen pen = {.d = d, .column = d->vector ? 0.5 : 1 / d->scale};
     double dot = fmax(mark->width, 2) * 1.1;
     int64_t shown = 0, run = 0;
     plot_use(d->c, mark->colour);
     cairo_set_line_width(d->c, mark->width);
+    cairo_set_antialias(d->c, antialias_for(mark));
     cairo_set_line_join(d->c, CAIRO_LINE_JOIN_ROUND);
     cairo_set_line_cap(d->c, mark->dash == RT_DASH_SOLID ? CAIRO_LINE_CAP_ROUND : CAIRO_LINE_CAP_BUTT);
     set_dash(d, mark->dash, mark->width);
@@ -170,6 +183,7 @@ static void draw_line(const Drawing *d, const Frame *f, const RtMark *mark) {
         run = 0;
     }
     cairo_set_dash(d->c, NULL, 0, 0);
+    cairo_set_antialias(d->c, CAIRO_ANTIALIAS_DEFAULT);
     if (shown > MARKED_POINTS || mark->marker == RT_MARKER_NONE) return;
     for (int64_t i = 0; i < mark->n; i++) {
         double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
@@ -235,34 +249,68 @@ static void draw_paths(const Drawing *d, const Frame *f, const RtMark *mark) {
 
 // Points -----------------------------------------------------------------------------------------
 
-// Many points of one colour: the marker is drawn once and stamped; opaque ones once a pixel.
+static uint32_t premultiplied(uint32_t rgba) {
+    uint32_t a = rgba & 255, out = a << 24;
+    for (int shift = 24, to = 16; shift >= 8; shift -= 8, to -= 8) out |= (((rgba >> shift & 255) * a + 127) / 255) << to;
+    return out;
+}
+
+typedef struct Pixels { // of a surface
+    cairo_surface_t *surface;
+    unsigned char *data;
+    int width, height, stride;
+} Pixels;
+
+static Pixels new_pixels(cairo_format_t format, int64_t width, int64_t height) {
+    Pixels p = {.surface = cairo_image_surface_create(format, (int)width, (int)height), .width = (int)width, .height = (int)height};
+    p.data = cairo_image_surface_get_data(p.surface); // NULL if there is no memory
+    p.stride = cairo_image_surface_get_stride(p.surface);
+    return p;
+}
+// Cairo aligns rows to 4 bytes.
+static uint32_t *pixel_row(const Pixels *p, int64_t row) { return (uint32_t *)(void *)(p->data + row * p->stride); }
+
+// colour × mask over what is there (Porter and Duff, 1984), all premultiplied.
+static uint32_t blend(uint32_t under, uint32_t colour, uint32_t mask) {
+    uint32_t out = 0, rest = 255 - ((colour >> 24) * mask + 127) / 255;
+    for (int shift = 0; shift < 32; shift += 8)
+        out |= (((colour >> shift & 255) * mask + (under >> shift & 255) * rest + 127) / 255) << shift;
+    return out;
+}
+
+static void stamp_at(const Pixels *layer, const Pixels *stamp, int left, int top, uint32_t colour) {
+    for (int row = top < 0 ? -top : 0; row < stamp->height && top + row < layer->height; row++) {
+        uint32_t *out = pixel_row(layer, top + row);
+        const unsigned char *mask = stamp->data + (ptrdiff_t)row * stamp->stride;
+        for (int column = left < 0 ? -left : 0; column < stamp->width && left + column < layer->width; column++)
+            if (mask[column]) out[left + column] = blend(out[left + column], colour, mask[column]);
+    }
+}
+
+// Many points: the marker is drawn once, and stamped on whole pixels of a layer.
 static void stamp_points(const Drawing *d, const Frame *f, const RtMark *mark) {
-    int side = (int)ceil((mark->width + 2) * d->scale) + 2;
-    cairo_surface_t *stamp = cairo_image_surface_create(CAIRO_FORMAT_A8, side, side);
-    cairo_surface_set_device_scale(stamp, d->scale, d->scale);
-    cairo_t *c = cairo_create(stamp);
-    double middle = floor(side / 2.0) / d->scale;
-    marker_path(c, mark->marker, middle, middle, mark->width);
+    int side = 2 * (int)ceil((mark->width / 2 + 2) * d->scale) + 1, half = side / 2;
+    Pixels stamp = new_pixels(CAIRO_FORMAT_A8, side, side);
+    Pixels layer = new_pixels(CAIRO_FORMAT_ARGB32, (int64_t)ceil(f->width * d->scale) + 1, (int64_t)ceil(f->height * d->scale) + 1);
+    cairo_t *c = cairo_create(stamp.surface);
+    cairo_scale(c, d->scale, d->scale);
+    marker_path(c, mark->marker, (half + 0.5) / d->scale, (half + 0.5) / d->scale, mark->width);
     cairo_fill(c);
     cairo_destroy(c);
-    int64_t columns = (int64_t)ceil(f->width * d->scale) + 1, rows = (int64_t)ceil(f->height * d->scale) + 1;
-    bool opaque = !mark->colours && (mark->colour & 255) == 255;
-    cairo_surface_t *seen = opaque ? cairo_image_surface_create(CAIRO_FORMAT_A8, (int)columns, (int)rows) : NULL;
-    unsigned char *bits = seen ? cairo_image_surface_get_data(seen) : NULL;
-    int stride = seen ? cairo_image_surface_get_stride(seen) : 0;
-    for (int64_t i = 0; i < mark->n; i++) {
+    cairo_surface_flush(stamp.surface);
+    cairo_surface_flush(layer.surface);
+    for (int64_t i = 0; stamp.data && layer.data && i < mark->n; i++) {
         double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
-        if (!isfinite(x) || !isfinite(y) || !in_sight(f, x, y, 0)) continue;
-        if (bits) {
-            unsigned char *bit = bits + (ptrdiff_t)((y - f->top) * d->scale) * stride + (ptrdiff_t)((x - f->left) * d->scale);
-            if (*bit) continue;
-            *bit = 1;
-        }
-        plot_use(d->c, colour_of(mark, i));
-        cairo_mask_surface(d->c, stamp, round(x * d->scale) / d->scale - middle, round(y * d->scale) / d->scale - middle);
+        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, 0))
+            stamp_at(&layer, &stamp, (int)((x - f->left) * d->scale) - half, (int)((y - f->top) * d->scale) - half,
+                     premultiplied(colour_of(mark, i)));
     }
-    if (seen) cairo_surface_destroy(seen);
-    cairo_surface_destroy(stamp);
+    cairo_surface_mark_dirty(layer.surface);
+    cairo_surface_set_device_scale(layer.surface, d->scale, d->scale);
+    cairo_set_source_surface(d->c, layer.surface, floor(f->left * d->scale) / d->scale, floor(f->top * d->scale) / d->scale);
+    cairo_paint(d->c);
+    cairo_surface_destroy(stamp.surface);
+    cairo_surface_destroy(layer.surface);
 }
 
 static void draw_points(const Drawing *d, const Frame *f, const RtMark *mark) {
@@ -366,34 +414,41 @@ static void draw_boxes(const Drawing *d, const Frame *f, const RtMark *mark) {
 
 // Images -----------------------------------------------------------------------------------------
 
-static uint32_t premultiplied(uint32_t rgba) {
-    uint32_t a = rgba & 255, out = a << 24;
-    for (int shift = 24, to = 16; shift >= 8; shift -= 8, to -= 8) out |= (((rgba >> shift & 255) * a + 127) / 255) << to;
+// SVG and PDF viewers blur what they enlarge: small images are enlarged here, pixel by pixel. Images with more pixels than
+// the picture become smaller: each pixel the mean of a block.
+static int64_t factor_for(const Drawing *d, double width, double height, const RtMark *mark, bool larger) {
+    double unit = fmin(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) * d->scale; // pixels for one
+    if (larger) return d->vector && unit > 1 ? (int64_t)fmin(ceil(unit), 256) : 1;
+    double most = fmax(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) * d->scale;
+    return most < 0.5 ? (int64_t)(1 / most) : 1;
+}
+
+static uint32_t block_mean(const RtMark *mark, int64_t row, int64_t column, int64_t size) {
+    uint64_t sum[4] = {0}, n = 0;
+    for (int64_t y = row * size; y < (row + 1) * size && y < mark->rows; y++)
+        for (int64_t x = column * size; x < (column + 1) * size && x < mark->columns; x++, n++) {
+            uint32_t pixel = premultiplied(mark->pixels[y * mark->columns + x]);
+            for (int k = 0; k < 4; k++) sum[k] += pixel >> 8 * k & 255;
+        }
+    uint32_t out = 0;
+    for (int k = 0; k < 4; k++) out |= (uint32_t)((sum[k] + n / 2) / n) << 8 * k;
     return out;
 }
 
-// SVG and PDF viewers blur what they enlarge: small images are enlarged here, pixel by pixel.
-static int64_t enlargement(const Drawing *d, const RtMark *mark) {
-    int64_t side = mark->rows > mark->columns ? mark->rows : mark->columns;
-    return d->vector && side < 512 ? (1023 + side) / side : 1;
-}
-
-static cairo_surface_t *make_pixels(const RtMark *mark, int64_t k) {
+static Pixels make_pixels(const RtMark *mark, int64_t larger, int64_t smaller) {
     bool opaque = true;
     for (int64_t i = 0; i < mark->rows * mark->columns && opaque; i++) opaque = (mark->pixels[i] & 255) == 255;
-    cairo_surface_t *surface = cairo_image_surface_create(opaque ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32,
-                                                          (int)(mark->columns * k), (int)(mark->rows * k));
-    if (cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS) return surface;
-    cairo_surface_flush(surface);
-    unsigned char *data = cairo_image_surface_get_data(surface);
-    ptrdiff_t stride = cairo_image_surface_get_stride(surface);
-    for (int64_t row = 0; row < mark->rows * k; row++) {
-        uint32_t *out = (uint32_t *)(void *)(data + row * stride); // Cairo aligns rows to 4 bytes
-        const uint32_t *in = mark->pixels + row / k * mark->columns;
-        for (int64_t column = 0; column < mark->columns * k; column++) out[column] = premultiplied(in[column / k]);
+    Pixels p = new_pixels(opaque ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32, (mark->columns * larger + smaller - 1) / smaller,
+                          (mark->rows * larger + smaller - 1) / smaller);
+    cairo_surface_flush(p.surface);
+    for (int64_t row = 0; p.data && row < p.height; row++) {
+        uint32_t *out = pixel_row(&p, row);
+        const uint32_t *in = mark->pixels + row / larger * mark->columns;
+        for (int64_t column = 0; column < p.width; column++)
+            out[column] = smaller > 1 ? block_mean(mark, row, column, smaller) : premultiplied(in[column / larger]);
     }
-    cairo_surface_mark_dirty(surface);
-    return surface;
+    cairo_surface_mark_dirty(p.surface);
+    return p;
 }
 
 static void draw_image(const Drawing *d, const Frame *f, const RtMark *mark) {
@@ -401,24 +456,22 @@ static void draw_image(const Drawing *d, const Frame *f, const RtMark *mark) {
     double x = snap(d, frame_x(f, mark->x[0])), y = snap(d, frame_y(f, mark->y[0]));
     double width = snap(d, frame_x(f, mark->x2[0])) - x, height = snap(d, frame_y(f, mark->y2[0])) - y;
     if (!(isfinite(width) && isfinite(height)) || width == 0 || height == 0) return;
-    int64_t k = enlargement(d, mark);
-    cairo_surface_t *surface = make_pixels(mark, k);
-    double along = width / (double)(mark->columns * k), down = height / (double)(mark->rows * k);
+    int64_t larger = factor_for(d, width, height, mark, true), smaller = factor_for(d, width, height, mark, false);
+    Pixels p = make_pixels(mark, larger, smaller);
+    // the last block of a row may stand for fewer pixels
+    double along = width / (double)(mark->columns * larger) * (double)smaller, down = height / (double)(mark->rows * larger) * (double)smaller;
     cairo_save(d->c);
+    cairo_rectangle(d->c, x, y, width, height);
+    cairo_clip(d->c);
     cairo_translate(d->c, x, y);
     cairo_scale(d->c, along, down);
-    cairo_set_source_surface(d->c, surface, 0, 0);
+    cairo_set_source_surface(d->c, p.surface, 0, 0);
     bool enlarged = fabs(along) * d->scale >= 1 && fabs(down) * d->scale >= 1;
     cairo_pattern_set_filter(cairo_get_source(d->c), enlarged ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
-    if (d->vector) { // as an image, not as a pattern, which some viewers do not know
-        cairo_paint(d->c);
-    } else { // sharp edges
-        cairo_pattern_set_extend(cairo_get_source(d->c), CAIRO_EXTEND_PAD);
-        cairo_rectangle(d->c, 0, 0, (double)(mark->columns * k), (double)(mark->rows * k));
-        cairo_fill(d->c);
-    }
+    if (!d->vector) cairo_pattern_set_extend(cairo_get_source(d->c), CAIRO_EXTEND_PAD); // sharp edges; viewers of SVG do without
+    cairo_paint(d->c);
     cairo_restore(d->c);
-    cairo_surface_destroy(surface);
+    cairo_surface_destroy(p.surface);
 }
 
 // Rules ------------------------------------------------------------------------------------------
@@ -463,10 +516,7 @@ static void draw_plainly(const Drawing *d, const Frame *f, const RtMark *mark) {
 // Would it fill a vector file? A line whose x only grows is thinned to its columns.
 static bool too_many(const RtMark *mark) {
     if (mark->n <= VECTOR_MARKS || mark->kind == RT_MARK_IMAGE) return false;
-    if (mark->kind != RT_MARK_LINE) return true;
-    for (int64_t i = 1; i < mark->n; i++)
-        if (mark->x[i] < mark->x[i - 1]) return true;
-    return false;
+    return mark->kind != RT_MARK_LINE || !grows(mark);
 }
 
 void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark) {

@@ -130,7 +130,10 @@ def _boxes(axes: Any, each: Description) -> None:
         colors = _colors(each["colours"]) if each.get("colours") is not None else [_color(each["colour"])]
         edge = _color(each["edge"]) if each.get("edge") else "none"
         patches = [Rectangle(corner, w, h) for *corner, w, h in zip(x, y, width, height)]
-        axes.add_collection(PatchCollection(patches, facecolors=colors, edgecolors=[edge], linewidths=each.get("width", 0)))
+        drawn = PatchCollection(patches, facecolors=colors, edgecolors=[edge], linewidths=each.get("width", 0))
+        drawn.sticky_edges.x.append(0)
+        drawn.sticky_edges.y.append(0)
+        axes.add_collection(drawn)
         if each["name"] and len(x):
             axes.add_patch(Rectangle((x[0], y[0]), 0, 0, facecolor=colors[0], label=each["name"]))  # for the legend
     axes.update_datalim(np.concatenate([np.stack([x, y], 1), np.stack([each["x2"], each["y2"]], 1)]) if len(x) else np.zeros((0, 2)))

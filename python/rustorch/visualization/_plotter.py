@@ -373,6 +373,7 @@ class Plotter:
         pooled = np.concatenate(usable)
         if isinstance(bins, (int, np.integer)) and not 1 <= bins <= 100000:
             raise _C.ArgumentValueError(f"histogram: bins must be from 1 to 100000, not {bins}")
+        pooled = pooled if pooled.size == 0 or np.ptp(pooled / 2) < 8e307 else pooled[np.abs(pooled) < 8e307]  # NumPy's bins would overflow
         if isinstance(bins, (int, np.integer)) and limits is None and pooled.size and pooled.min() == pooled.max():
             limits = (pooled[0] - max(0.5, abs(pooled[0]) * 0.05), pooled[0] + max(0.5, abs(pooled[0]) * 0.05))
         try:
@@ -784,9 +785,9 @@ class Plotter:
         if figure_size is None:
             ratio = max(drawn["y"]["high"] / drawn["x"]["high"] for drawn in panels)
             below = -(-len(panels) // across)
-            # in points, as the plug-in lays them out: 8 around all, 14 between, 12 beside a picture, 7 above and below
-            side = (self.figure_size[0] * 72 - 16 - 14 * (across - 1)) / across - (50 if color_bar else 12)
-            high = 16 + below * (min(side, 330) * ratio + 7 + (20 if words else 0)) + 14 * (below - 1) + (26 if title else 0)
+            # in points, as the plug-in lays them out: 8 around all, 9 between, 1 beside a picture, 7 above and below
+            side = (self.figure_size[0] * 72 - 16 - 9 * (across - 1)) / across - (45 if color_bar else 2)
+            high = 16 + below * (min(side, 330) * ratio + 7 + (20 if words else 0)) + 9 * (below - 1) + (26 if title else 0)
             figure_size = self.figure_size[0], min(max(high / 72, 1.0), 60.0)
         return self._finish(panels, title, save_path, figure_size, across)
 
