@@ -44,9 +44,9 @@ double plot_sharp(const Drawing *d, double at);
 typedef struct TextLook {
     double size;
     bool bold, heading;
-    double width;      // > 0: text is wrapped, and cut after `lines`
-    int lines;         // 0: not cut
-    bool middle;       // cut there: names often differ in their ends
+    double width; // > 0: text is wrapped, and cut after `lines`
+    int lines;    // 0: not cut
+    bool middle;  // cut there: names often differ in their ends
     PangoAlignment align;
 } TextLook;
 typedef struct TextSize {
@@ -55,10 +55,11 @@ typedef struct TextSize {
 
 TextSize text_size(const Drawing *d, const char *text, TextLook look);
 // Anchored at (x, y): ax, ay from 0 (left, top) to 1 (right, bottom).
-void text_draw(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x, double y, double ax, double ay);
+void text_draw(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x,
+               double y, double ax, double ay);
 // As text_draw with the text turned by `angle` (radians, clockwise) around its anchor.
-void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x, double y, double ax,
-                      double ay, double angle);
+void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x,
+                      double y, double ax, double ay, double angle);
 
 // plot_axes.c ------------------------------------------------------------------------------------
 
@@ -85,10 +86,12 @@ typedef struct PanelLayout {
 
 void panel_range(PanelLayout *p, double *out_x, double *out_y); // [2] each
 void panel_measure_sides(const Drawing *d, PanelLayout *p);     // left and right margins
-void panel_measure_ends(const Drawing *d, PanelLayout *p);      // top and bottom margins; wants frame.width
+void panel_measure_ends(const Drawing *d,
+                        PanelLayout *p); // top and bottom margins; wants frame.width
 void panel_draw(const Drawing *d, PanelLayout *p);
 
 // plot_marks.c -----------------------------------------------------------------------------------
 
 void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark);
-void mark_draw_key(const Drawing *d, const RtMark *mark, double x, double y); // for the legend: 22 wide, around y
+void mark_draw_key(const Drawing *d, const RtMark *mark, double x,
+                   double y); // for the legend: 22 wide, around y

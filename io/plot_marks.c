@@ -3,16 +3,19 @@
 #include <string.h>
 
 #define MARKED_POINTS 40    // of a line: more would hide it
-#define PIECE 64             // segments stroked at once: Cairo's time grows faster than their number
+#define PIECE 64            // segments stroked at once: Cairo's time grows faster than their number
 #define FAR 20000.0         // points; beyond it Cairo's numbers overflow
 #define VECTOR_MARKS 5000   // more than these are drawn as pixels even in SVG and PDF
 #define LAYER_SCALE 3.0     // pixels a point of such a drawing
 #define STAMPED_POINTS 2000 // more than these are stamped on whole pixels
 
-static uint32_t colour_of(const RtMark *mark, int64_t i) { return mark->colours ? mark->colours[i] : mark->colour; }
+static uint32_t colour_of(const RtMark *mark, int64_t i) {
+    return mark->colours ? mark->colours[i] : mark->colour;
+}
 
 static void set_dash(const Drawing *d, RtDash dash, double width) {
-    static const double patterns[RT_DASH_COUNT][4] = {{0}, {3.7, 1.6}, {1, 1.65}, {6.4, 1.6, 1, 1.6}}; // matplotlib's
+    static const double patterns[RT_DASH_COUNT][4] = {
+        {0}, {3.7, 1.6}, {1, 1.65}, {6.4, 1.6, 1, 1.6}}; // matplotlib's
     static const int counts[RT_DASH_COUNT] = {0, 2, 2, 4};
     double scaled[4];
     for (int i = 0; i < 4; i++) scaled[i] = patterns[dash][i] * fmax(width, 1);
@@ -23,11 +26,11 @@ static void set_dash(const Drawing *d, RtDash dash, double width) {
 
 typedef struct Pen {
     const Drawing *d;
-    double column;    // width of the columns into which points are gathered
-    double x, y;      // the end of the path
-    int segments;     // since the last stroke
+    double column; // width of the columns into which points are gathered
+    double x, y;   // the end of the path
+    int segments;  // since the last stroke
     bool down;
-    int64_t at;       // the column of the points gathered
+    int64_t at; // the column of the points gathered
     int gathered;
     double low[2], high[2], last[2];
     bool low_first;
@@ -69,7 +72,8 @@ static void pen_line(Pen *pen, double x, double y) {
 // Of the points in a column the extremes and the last are drawn: the picture is that of all of them.
 static void pen_flush(Pen *pen) {
     if (pen->gathered > 1) {
-        const double *first = pen->low_first ? pen->low : pen->high, *second = pen->low_first ? pen->high : pen->low;
+        const double *first = pen->low_first ? pen->low : pen->high,
+                     *second = pen->low_first ? pen->high : pen->low;
         pen_line(pen, first[0], first[1]);
         pen_line(pen, second[0], second[1]);
     }
@@ -102,7 +106,9 @@ static void marker_path(cairo_t *c, RtMarker marker, double x, double y, double 
     double r = size / 2;
     cairo_new_sub_path(c);
     switch (marker) {
-    case RT_MARKER_SQUARE: cairo_rectangle(c, x - r * 0.89, y - r * 0.89, 1.78 * r, 1.78 * r); return; // areas alike
+    case RT_MARKER_SQUARE:
+        cairo_rectangle(c, x - r * 0.89, y - r * 0.89, 1.78 * r, 1.78 * r);
+        return; // areas alike
     case RT_MARKER_TRIANGLE:
         cairo_move_to(c, x, y - 1.2 * r);
         cairo_line_to(c, x + 1.1 * r, y + 0.8 * r);
@@ -116,8 +122,9 @@ static void marker_path(cairo_t *c, RtMarker marker, double x, double y, double 
         break;
     case RT_MARKER_CROSS: { // an X, as an outline: filled as the others are
         double t = 0.32 * r, e = r;
-        const double corners[12][2] = {{-e, -e + t}, {-e + t, -e}, {0, -t}, {e - t, -e}, {e, -e + t}, {t, 0},
-                                       {e, e - t},   {e - t, e},   {0, t},  {-e + t, e}, {-e, e - t}, {-t, 0}};
+        const double corners[12][2] = {{-e, -e + t}, {-e + t, -e}, {0, -t},     {e - t, -e},
+                                       {e, -e + t},  {t, 0},       {e, e - t},  {e - t, e},
+                                       {0, t},       {-e + t, e},  {-e, e - t}, {-t, 0}};
         for (int i = 0; i < 12; i++) cairo_line_to(c, x + corners[i][0], y + corners[i][1]);
         break;
     }
@@ -126,7 +133,8 @@ static void marker_path(cairo_t *c, RtMarker marker, double x, double y, double 
     cairo_close_path(c);
 }
 
-static void marker_draw(const Drawing *d, const RtMark *mark, double x, double y, double size, uint32_t colour) {
+static void marker_draw(const Drawing *d, const RtMark *mark, double x, double y, double size,
+                        uint32_t colour) {
     marker_path(d->c, mark->marker, x, y, size);
     plot_use(d->c, colour);
     if (!mark->edge) {
@@ -140,7 +148,8 @@ static void marker_draw(const Drawing *d, const RtMark *mark, double x, double y
 }
 
 static bool in_sight(const Frame *f, double x, double y, double margin) {
-    return x >= f->left - margin && x <= f->left + f->width + margin && y >= f->top - margin && y <= f->top + f->height + margin;
+    return x >= f->left - margin && x <= f->left + f->width + margin && y >= f->top - margin &&
+           y <= f->top + f->height + margin;
 }
 
 static bool grows(const RtMark *line) {
@@ -163,10 +172,12 @@ static void draw_line(const Drawing *d, const Frame *f, const RtMark *mark) {
     cairo_set_line_width(d->c, mark->width);
     cairo_set_antialias(d->c, antialias_for(mark));
     cairo_set_line_join(d->c, CAIRO_LINE_JOIN_ROUND);
-    cairo_set_line_cap(d->c, mark->dash == RT_DASH_SOLID ? CAIRO_LINE_CAP_ROUND : CAIRO_LINE_CAP_BUTT);
+    cairo_set_line_cap(d->c,
+                       mark->dash == RT_DASH_SOLID ? CAIRO_LINE_CAP_ROUND : CAIRO_LINE_CAP_BUTT);
     set_dash(d, mark->dash, mark->width);
     for (int64_t i = 0; i <= mark->n; i++) {
-        double x = i < mark->n ? frame_x(f, mark->x[i]) : NAN, y = i < mark->n ? frame_y(f, mark->y[i]) : NAN;
+        double x = i < mark->n ? frame_x(f, mark->x[i]) : NAN,
+               y = i < mark->n ? frame_y(f, mark->y[i]) : NAN;
         if (isfinite(x) && isfinite(y)) {
             pen_gather(&pen, x, y);
             shown++, run++;
@@ -187,7 +198,8 @@ static void draw_line(const Drawing *d, const Frame *f, const RtMark *mark) {
     if (shown > MARKED_POINTS || mark->marker == RT_MARKER_NONE) return;
     for (int64_t i = 0; i < mark->n; i++) {
         double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
-        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, 4)) marker_draw(d, mark, x, y, 2.6 * mark->width + 0.8, mark->colour);
+        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, 4))
+            marker_draw(d, mark, x, y, 2.6 * mark->width + 0.8, mark->colour);
     }
 }
 
@@ -203,13 +215,16 @@ static void round_corner(cairo_t *c, const double a[2], const double b[2], const
     }
     double p = r / before, q = r / after;
     cairo_line_to(c, b[0] + p * (a[0] - b[0]), b[1] + p * (a[1] - b[1]));
-    cairo_curve_to(c, b[0] + 0.45 * p * (a[0] - b[0]), b[1] + 0.45 * p * (a[1] - b[1]), b[0] + 0.45 * q * (e[0] - b[0]),
-                   b[1] + 0.45 * q * (e[1] - b[1]), b[0] + q * (e[0] - b[0]), b[1] + q * (e[1] - b[1]));
+    cairo_curve_to(c, b[0] + 0.45 * p * (a[0] - b[0]), b[1] + 0.45 * p * (a[1] - b[1]),
+                   b[0] + 0.45 * q * (e[0] - b[0]), b[1] + 0.45 * q * (e[1] - b[1]),
+                   b[0] + q * (e[0] - b[0]), b[1] + q * (e[1] - b[1]));
 }
 
-static void draw_path(const Drawing *d, const Frame *f, const RtMark *mark, int64_t first, int64_t n) {
+static void draw_path(const Drawing *d, const Frame *f, const RtMark *mark, int64_t first,
+                      int64_t n) {
     double size = 4.2 + mark->width, p[3][2] = {{0}};
-#define AT(i_) {frame_x(f, mark->x[i_]), frame_y(f, mark->y[i_])}
+#define AT(i_)                                                                                     \
+    { frame_x(f, mark->x[i_]), frame_y(f, mark->y[i_]) }
     double tail[2] = AT(first + n - 2), tip[2] = AT(first + n - 1);
     double way[2] = {tip[0] - tail[0], tip[1] - tail[1]}, length = hypot(way[0], way[1]);
     if (length < 1e-6) return;
@@ -227,7 +242,8 @@ static void draw_path(const Drawing *d, const Frame *f, const RtMark *mark, int6
     cairo_stroke(d->c);
     cairo_move_to(d->c, tip[0], tip[1]);
     for (int side = -1; side <= 1; side += 2)
-        cairo_line_to(d->c, tip[0] - size * way[0] + side * 0.5 * size * way[1], tip[1] - size * way[1] - side * 0.5 * size * way[0]);
+        cairo_line_to(d->c, tip[0] - size * way[0] + side * 0.5 * size * way[1],
+                      tip[1] - size * way[1] - side * 0.5 * size * way[0]);
     cairo_close_path(d->c);
     cairo_fill(d->c);
 }
@@ -251,7 +267,8 @@ static void draw_paths(const Drawing *d, const Frame *f, const RtMark *mark) {
 
 static uint32_t premultiplied(uint32_t rgba) {
     uint32_t a = rgba & 255, out = a << 24;
-    for (int shift = 24, to = 16; shift >= 8; shift -= 8, to -= 8) out |= (((rgba >> shift & 255) * a + 127) / 255) << to;
+    for (int shift = 24, to = 16; shift >= 8; shift -= 8, to -= 8)
+        out |= (((rgba >> shift & 255) * a + 127) / 255) << to;
     return out;
 }
 
@@ -262,19 +279,24 @@ typedef struct Pixels { // of a surface
 } Pixels;
 
 static Pixels new_pixels(cairo_format_t format, int64_t width, int64_t height) {
-    Pixels p = {.surface = cairo_image_surface_create(format, (int)width, (int)height), .width = (int)width, .height = (int)height};
+    Pixels p = {.surface = cairo_image_surface_create(format, (int)width, (int)height),
+                .width = (int)width,
+                .height = (int)height};
     p.data = cairo_image_surface_get_data(p.surface); // NULL if there is no memory
     p.stride = cairo_image_surface_get_stride(p.surface);
     return p;
 }
 // Cairo aligns rows to 4 bytes.
-static uint32_t *pixel_row(const Pixels *p, int64_t row) { return (uint32_t *)(void *)(p->data + row * p->stride); }
+static uint32_t *pixel_row(const Pixels *p, int64_t row) {
+    return (uint32_t *)(void *)(p->data + row * p->stride);
+}
 
 // colour × mask over what is there (Porter and Duff, 1984), all premultiplied.
 static uint32_t blend(uint32_t under, uint32_t colour, uint32_t mask) {
     uint32_t out = 0, rest = 255 - ((colour >> 24) * mask + 127) / 255;
     for (int shift = 0; shift < 32; shift += 8)
-        out |= (((colour >> shift & 255) * mask + (under >> shift & 255) * rest + 127) / 255) << shift;
+        out |= (((colour >> shift & 255) * mask + (under >> shift & 255) * rest + 127) / 255)
+               << shift;
     return out;
 }
 
@@ -282,7 +304,8 @@ static void stamp_at(const Pixels *layer, const Pixels *stamp, int left, int top
     for (int row = top < 0 ? -top : 0; row < stamp->height && top + row < layer->height; row++) {
         uint32_t *out = pixel_row(layer, top + row);
         const unsigned char *mask = stamp->data + (ptrdiff_t)row * stamp->stride;
-        for (int column = left < 0 ? -left : 0; column < stamp->width && left + column < layer->width; column++)
+        for (int column = left < 0 ? -left : 0;
+             column < stamp->width && left + column < layer->width; column++)
             if (mask[column]) out[left + column] = blend(out[left + column], colour, mask[column]);
     }
 }
@@ -291,7 +314,8 @@ static void stamp_at(const Pixels *layer, const Pixels *stamp, int left, int top
 static void stamp_points(const Drawing *d, const Frame *f, const RtMark *mark) {
     int side = 2 * (int)ceil((mark->width / 2 + 2) * d->scale) + 1, half = side / 2;
     Pixels stamp = new_pixels(CAIRO_FORMAT_A8, side, side);
-    Pixels layer = new_pixels(CAIRO_FORMAT_ARGB32, (int64_t)ceil(f->width * d->scale) + 1, (int64_t)ceil(f->height * d->scale) + 1);
+    Pixels layer = new_pixels(CAIRO_FORMAT_ARGB32, (int64_t)ceil(f->width * d->scale) + 1,
+                              (int64_t)ceil(f->height * d->scale) + 1);
     cairo_t *c = cairo_create(stamp.surface);
     cairo_scale(c, d->scale, d->scale);
     marker_path(c, mark->marker, (half + 0.5) / d->scale, (half + 0.5) / d->scale, mark->width);
@@ -302,12 +326,13 @@ static void stamp_points(const Drawing *d, const Frame *f, const RtMark *mark) {
     for (int64_t i = 0; stamp.data && layer.data && i < mark->n; i++) {
         double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
         if (isfinite(x) && isfinite(y) && in_sight(f, x, y, 0))
-            stamp_at(&layer, &stamp, (int)((x - f->left) * d->scale) - half, (int)((y - f->top) * d->scale) - half,
-                     premultiplied(colour_of(mark, i)));
+            stamp_at(&layer, &stamp, (int)((x - f->left) * d->scale) - half,
+                     (int)((y - f->top) * d->scale) - half, premultiplied(colour_of(mark, i)));
     }
     cairo_surface_mark_dirty(layer.surface);
     cairo_surface_set_device_scale(layer.surface, d->scale, d->scale);
-    cairo_set_source_surface(d->c, layer.surface, floor(f->left * d->scale) / d->scale, floor(f->top * d->scale) / d->scale);
+    cairo_set_source_surface(d->c, layer.surface, floor(f->left * d->scale) / d->scale,
+                             floor(f->top * d->scale) / d->scale);
     cairo_paint(d->c);
     cairo_surface_destroy(stamp.surface);
     cairo_surface_destroy(layer.surface);
@@ -320,7 +345,8 @@ static void draw_points(const Drawing *d, const Frame *f, const RtMark *mark) {
     }
     for (int64_t i = 0; i < mark->n; i++) {
         double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
-        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, mark->width)) marker_draw(d, mark, x, y, mark->width, colour_of(mark, i));
+        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, mark->width))
+            marker_draw(d, mark, x, y, mark->width, colour_of(mark, i));
     }
 }
 
@@ -331,18 +357,24 @@ typedef struct Box {
 } Box;
 
 // On a raster, edges lie between pixels: neighbours meet without a seam.
-static double snap(const Drawing *d, double at) { return d->vector ? at : round(at * d->scale) / d->scale; }
+static double snap(const Drawing *d, double at) {
+    return d->vector ? at : round(at * d->scale) / d->scale;
+}
 
 static bool box_at(const Drawing *d, const Frame *f, const RtMark *mark, int64_t i, Box *out) {
-    double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]), x2 = frame_x(f, mark->x2[i]), y2 = frame_y(f, mark->y2[i]);
+    double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]), x2 = frame_x(f, mark->x2[i]),
+           y2 = frame_y(f, mark->y2[i]);
     // what a logarithmic axis cannot show begins at its low end
     if (f->x.log && isnan(x) && mark->x[i] <= 0) x = frame_x(f, pow(10, f->x.low));
     if (f->y.log && isnan(y) && mark->y[i] <= 0) y = frame_y(f, pow(10, f->y.low));
     if (!isfinite(x) || !isfinite(y) || !isfinite(x2) || !isfinite(y2)) return false;
-    double left = fmax(fmin(x, x2), f->left - 10), right = fmin(fmax(x, x2), f->left + f->width + 10);
-    double top = fmax(fmin(y, y2), f->top - 10), bottom = fmin(fmax(y, y2), f->top + f->height + 10);
+    double left = fmax(fmin(x, x2), f->left - 10),
+           right = fmin(fmax(x, x2), f->left + f->width + 10);
+    double top = fmax(fmin(y, y2), f->top - 10),
+           bottom = fmin(fmax(y, y2), f->top + f->height + 10);
     if (left > right || top > bottom) return false;
-    *out = (Box){snap(d, left), snap(d, top), snap(d, right) - snap(d, left), snap(d, bottom) - snap(d, top)};
+    *out = (Box){snap(d, left), snap(d, top), snap(d, right) - snap(d, left),
+                 snap(d, bottom) - snap(d, top)};
     return true;
 }
 
@@ -370,15 +402,18 @@ static double fitting_size(const Drawing *d, const Frame *f, const RtMark *mark,
     for (int64_t i = 0; i < mark->n; i++) {
         if (!given(mark->texts[i]) || !box_at(d, f, mark, i, &b)) continue;
         TextSize size = text_size(d, mark->texts[i], look);
-        part = fmin(part, fmin((b.width - TEXT_MARGIN) / size.width, (b.height - TEXT_MARGIN / 2) / size.height));
+        part = fmin(part, fmin((b.width - TEXT_MARGIN) / size.width,
+                               (b.height - TEXT_MARGIN / 2) / size.height));
         if (look.size * part < SMALLEST_TEXT) return 0;
     }
     return look.size * part;
 }
 
 static void draw_box_texts(const Drawing *d, const Frame *f, const RtMark *mark) {
-    TextLook look = {.size = mark->text_size, .heading = mark->heading,
-                     .align = mark->align == RT_ALIGN_CENTER ? PANGO_ALIGN_CENTER : PANGO_ALIGN_LEFT};
+    TextLook look = {.size = mark->text_size,
+                     .heading = mark->heading,
+                     .align =
+                         mark->align == RT_ALIGN_CENTER ? PANGO_ALIGN_CENTER : PANGO_ALIGN_LEFT};
     look.size = fitting_size(d, f, mark, look);
     if (look.size == 0) return;
     Box b;
@@ -387,9 +422,15 @@ static void draw_box_texts(const Drawing *d, const Frame *f, const RtMark *mark)
         uint32_t colour = mark->text_colours ? mark->text_colours[i] : mark->text_colour;
         double middle = b.y + b.height / 2;
         switch (mark->align) {
-        case RT_ALIGN_CORNER: text_draw(d, mark->texts[i], look, colour, b.x + 7, b.y + 4, 0, 0); break;
-        case RT_ALIGN_LEFT: text_draw(d, mark->texts[i], look, colour, b.x + 4, middle, 0, 0.5); break;
-        case RT_ALIGN_RIGHT: text_draw(d, mark->texts[i], look, colour, b.x + b.width - 4, middle, 1, 0.5); break;
+        case RT_ALIGN_CORNER:
+            text_draw(d, mark->texts[i], look, colour, b.x + 7, b.y + 4, 0, 0);
+            break;
+        case RT_ALIGN_LEFT:
+            text_draw(d, mark->texts[i], look, colour, b.x + 4, middle, 0, 0.5);
+            break;
+        case RT_ALIGN_RIGHT:
+            text_draw(d, mark->texts[i], look, colour, b.x + b.width - 4, middle, 1, 0.5);
+            break;
         default: text_draw(d, mark->texts[i], look, colour, b.x + b.width / 2, middle, 0.5, 0.5);
         }
     }
@@ -416,10 +457,13 @@ static void draw_boxes(const Drawing *d, const Frame *f, const RtMark *mark) {
 
 // SVG and PDF viewers blur what they enlarge: small images are enlarged here, pixel by pixel. Images with more pixels than
 // the picture become smaller: each pixel the mean of a block.
-static int64_t factor_for(const Drawing *d, double width, double height, const RtMark *mark, bool larger) {
-    double unit = fmin(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) * d->scale; // pixels for one
+static int64_t factor_for(const Drawing *d, double width, double height, const RtMark *mark,
+                          bool larger) {
+    double unit = fmin(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) *
+                  d->scale; // pixels for one
     if (larger) return d->vector && unit > 1 ? (int64_t)fmin(ceil(unit), 256) : 1;
-    double most = fmax(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) * d->scale;
+    double most =
+        fmax(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) * d->scale;
     return most < 0.5 ? (int64_t)(1 / most) : 1;
 }
 
@@ -437,15 +481,18 @@ static uint32_t block_mean(const RtMark *mark, int64_t row, int64_t column, int6
 
 static Pixels make_pixels(const RtMark *mark, int64_t larger, int64_t smaller) {
     bool opaque = true;
-    for (int64_t i = 0; i < mark->rows * mark->columns && opaque; i++) opaque = (mark->pixels[i] & 255) == 255;
-    Pixels p = new_pixels(opaque ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32, (mark->columns * larger + smaller - 1) / smaller,
+    for (int64_t i = 0; i < mark->rows * mark->columns && opaque; i++)
+        opaque = (mark->pixels[i] & 255) == 255;
+    Pixels p = new_pixels(opaque ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32,
+                          (mark->columns * larger + smaller - 1) / smaller,
                           (mark->rows * larger + smaller - 1) / smaller);
     cairo_surface_flush(p.surface);
     for (int64_t row = 0; p.data && row < p.height; row++) {
         uint32_t *out = pixel_row(&p, row);
         const uint32_t *in = mark->pixels + row / larger * mark->columns;
         for (int64_t column = 0; column < p.width; column++)
-            out[column] = smaller > 1 ? block_mean(mark, row, column, smaller) : premultiplied(in[column / larger]);
+            out[column] = smaller > 1 ? block_mean(mark, row, column, smaller)
+                                      : premultiplied(in[column / larger]);
     }
     cairo_surface_mark_dirty(p.surface);
     return p;
@@ -454,12 +501,15 @@ static Pixels make_pixels(const RtMark *mark, int64_t larger, int64_t smaller) {
 static void draw_image(const Drawing *d, const Frame *f, const RtMark *mark) {
     if (mark->rows == 0 || mark->columns == 0 || mark->n == 0) return;
     double x = snap(d, frame_x(f, mark->x[0])), y = snap(d, frame_y(f, mark->y[0]));
-    double width = snap(d, frame_x(f, mark->x2[0])) - x, height = snap(d, frame_y(f, mark->y2[0])) - y;
+    double width = snap(d, frame_x(f, mark->x2[0])) - x,
+           height = snap(d, frame_y(f, mark->y2[0])) - y;
     if (!(isfinite(width) && isfinite(height)) || width == 0 || height == 0) return;
-    int64_t larger = factor_for(d, width, height, mark, true), smaller = factor_for(d, width, height, mark, false);
+    int64_t larger = factor_for(d, width, height, mark, true),
+            smaller = factor_for(d, width, height, mark, false);
     Pixels p = make_pixels(mark, larger, smaller);
     // the last block of a row may stand for fewer pixels
-    double along = width / (double)(mark->columns * larger) * (double)smaller, down = height / (double)(mark->rows * larger) * (double)smaller;
+    double along = width / (double)(mark->columns * larger) * (double)smaller,
+           down = height / (double)(mark->rows * larger) * (double)smaller;
     cairo_save(d->c);
     cairo_rectangle(d->c, x, y, width, height);
     cairo_clip(d->c);
@@ -467,8 +517,11 @@ static void draw_image(const Drawing *d, const Frame *f, const RtMark *mark) {
     cairo_scale(d->c, along, down);
     cairo_set_source_surface(d->c, p.surface, 0, 0);
     bool enlarged = fabs(along) * d->scale >= 1 && fabs(down) * d->scale >= 1;
-    cairo_pattern_set_filter(cairo_get_source(d->c), enlarged ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
-    if (!d->vector) cairo_pattern_set_extend(cairo_get_source(d->c), CAIRO_EXTEND_PAD); // sharp edges; viewers of SVG do without
+    cairo_pattern_set_filter(cairo_get_source(d->c),
+                             enlarged ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
+    if (!d->vector)
+        cairo_pattern_set_extend(cairo_get_source(d->c),
+                                 CAIRO_EXTEND_PAD); // sharp edges; viewers of SVG do without
     cairo_paint(d->c);
     cairo_restore(d->c);
     cairo_surface_destroy(p.surface);
@@ -525,8 +578,9 @@ void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark) {
         return;
     }
     Drawing layer = *d;
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int)ceil((f->width + 8) * LAYER_SCALE),
-                                                          (int)ceil((f->height + 8) * LAYER_SCALE));
+    cairo_surface_t *surface =
+        cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int)ceil((f->width + 8) * LAYER_SCALE),
+                                   (int)ceil((f->height + 8) * LAYER_SCALE));
     cairo_surface_set_device_scale(surface, LAYER_SCALE, LAYER_SCALE);
     layer.c = cairo_create(surface);
     layer.scale = LAYER_SCALE;
@@ -556,7 +610,10 @@ void mark_draw_key(const Drawing *d, const RtMark *mark, double x, double y) {
         cairo_stroke(d->c);
         cairo_set_dash(d->c, NULL, 0, 0);
     }
-    if (mark->kind == RT_MARK_POINTS || (mark->kind == RT_MARK_LINE && mark->marker && mark->n <= MARKED_POINTS))
-        marker_draw(d, mark, x + 11, y, fmin(9, mark->kind == RT_MARK_LINE ? 2.6 * mark->width + 0.8 : fmax(mark->width, 4.5)),
-                    mark->colour | 255);
+    if (mark->kind == RT_MARK_POINTS ||
+        (mark->kind == RT_MARK_LINE && mark->marker && mark->n <= MARKED_POINTS))
+        marker_draw(
+            d, mark, x + 11, y,
+            fmin(9, mark->kind == RT_MARK_LINE ? 2.6 * mark->width + 0.8 : fmax(mark->width, 4.5)),
+            mark->colour | 255);
 }
