@@ -231,11 +231,13 @@ class BarPlots(Drawing):
     def _bar_values(self, tips: Any, thick: float, horizontal: bool, stacked: bool) -> List[Description]:
         """Numbers in boxes without colour, beyond the ends of the bars, or within stacked ones."""
         finite = np.concatenate([tip[np.isfinite(tip)] for _, tip, _ in tips] or [np.zeros(1)])
-        reach = (max(finite.max(initial=0), 0) - min(finite.min(initial=0), 0)) or 1.0
+        with np.errstate(over="ignore"):
+            reach = (max(finite.max(initial=0), 0) - min(finite.min(initial=0), 0)) or 1.0
         room = reach * (0.09 if horizontal else 0.065)
         out = []
         for i, (begin, tip, part) in enumerate(tips):
-            far = tip - part if stacked else tip + np.where(part < 0, -room, room)
+            with np.errstate(over="ignore"):
+                far = tip - part if stacked else tip + np.where(part < 0, -room, room)
             shades = self._color(i)
             ink = rgba(self.style["ink"]) if not stacked else rgba("#21262e" if is_light(shades) else "#ffffff")
             words = [number(value) if np.isfinite(value) else "" for value in part]

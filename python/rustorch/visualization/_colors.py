@@ -179,7 +179,11 @@ _MAPS = {
     "gray": "000000ffffff",
     "hot": "0b0000aa0000ff4b00ffea00ffff5fffffff",
     "jet": "0000800000ff0080ff00ffff80ff80ffff00ff8000ff0000800000",
-    "coolwarm": ("3b4cc04c66d65f7fe87396f588abfd9dbdffb1cbfcc4d5f3d5dbe5e4d9d2f0cdbbf6bea4f7aa8cf39475e97a5fdc5d4aca3b37b40426"),
+    "coolwarm": (
+        "3b4cc04055c8465ecf4c66d6536edd5977e35f7fe86687ed6c8ff17396f57a9df881a4fb88abfd8fb1fe96b7ff9dbdffa3c2feaac7fdb1cbfcb7cff9bed2f6"
+        "c4d5f3cad8efcfdaead5dbe5dadce0dfdbd9e4d9d2e9d5cbedd2c3f0cdbbf2c9b4f5c4acf6bea4f7b89cf7b194f7aa8cf6a385f59c7df39475f08b6eed8366"
+        "e97a5fe57058e16751dc5d4ad65244d0473dca3b37c32e31bb1b2cb40426"
+    ),
     "blues": "f7fbffdeebf7c6dbef9dcae16aaed64292c62171b508519c08306b",
     "greens": "f7fcf5e5f5e0c7e9c0a0d99b73c47642ab5d238b45006d2c00441b",
     "reds": "fff5f0fee0d2fcbba1fc9272fb694aef3c2ccb181da50f1567000d",
