@@ -1,5 +1,6 @@
-// plot.h: within the plot plug-in: plot.c (layout, surfaces), plot_axes.c (axes, legend, colour bar), plot_marks.c
-// (lines, points, boxes, images), plot_text.c (Pango). Lengths are points; one drawing belongs to one thread.
+// plot.h: within the plot plug-in: plot.c (layout, surfaces), plot_axes.c and plot_legend.c (what is around the data),
+// plot_marks.c, plot_lines.c and plot_pixels.c (the data), plot_text.c (Pango). Lengths are points; one drawing belongs to
+// one thread.
 #pragma once
 
 #include <cairo-pdf.h>
@@ -90,8 +91,35 @@ void panel_measure_ends(const Drawing *d,
                         PanelLayout *p); // top and bottom margins; wants frame.width
 void panel_draw(const Drawing *d, PanelLayout *p);
 
+// plot_legend.c ----------------------------------------------------------------------------------
+
+// The names of the marks in rows of at most `room`, around `middle`; what does not fit is counted. Returns the height.
+double legend_draw(const Drawing *d, const PanelLayout *p, double middle, double top, double room,
+                   bool draw);
+
 // plot_marks.c -----------------------------------------------------------------------------------
+
+#define MARKED_POINTS 40 // of a line: more would hide it
+#define FAR 20000.0      // points; beyond it numbers of Cairo overflow
 
 void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark);
 void mark_draw_key(const Drawing *d, const RtMark *mark, double x,
-                   double y); // for the legend: 22 wide, around y
+                   double y);                        // for the legend: 22 wide, around y
+uint32_t mark_colour(const RtMark *mark, int64_t i); // of its i-th point or box
+void mark_dash(const Drawing *d, RtDash dash, double width);
+void marker_path(cairo_t *c, RtMarker marker, double x, double y, double size);
+void marker_draw(const Drawing *d, const RtMark *mark, double x, double y, double size,
+                 uint32_t colour);
+bool frame_shows(const Frame *f, double x, double y, double margin);
+// On a raster, edges lie between pixels: neighbours meet without a seam.
+double plot_snap(const Drawing *d, double at);
+
+// plot_lines.c -----------------------------------------------------------------------------------
+
+void line_draw(const Drawing *d, const Frame *f, const RtMark *mark);
+bool line_grows(const RtMark *line); // in x; then it is thinned to the columns of the picture
+
+// plot_pixels.c ----------------------------------------------------------------------------------
+
+void points_stamp(const Drawing *d, const Frame *f, const RtMark *mark); // on whole pixels
+void image_draw(const Drawing *d, const Frame *f, const RtMark *mark);

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_WIDTH 28.0 // of a legend's key and the gap after it
-#define ENTRY_GAP 16.0
 #define TICK 3.5
 #define TICK_GAP 3.0
 #define BAR_WIDTH 11.0
@@ -217,59 +215,6 @@ static void make_x_axis(const Drawing *d, PanelLayout *p) {
     }
 }
 
-typedef void (*LegendVisit)(const Drawing *d, const RtMark *mark, const char *text, double x,
-                            double y);
-
-static void draw_entry(const Drawing *d, const RtMark *mark, const char *text, double x, double y) {
-    if (mark) mark_draw_key(d, mark, x, y);
-    TextLook look = {.size = 0.95 * d->style->text};
-    text_draw(d, text, look, mark ? d->style->ink : d->style->muted, x + (mark ? KEY_WIDTH : 0), y,
-              0, 0.5);
-}
-
-// Rows of entries, centred; what does not fit is counted. Returns the height. visit may be NULL.
-static double legend_walk(const Drawing *d, const PanelLayout *p, double middle, double top,
-                          double room, LegendVisit visit) {
-    enum { SHOWN = 64 };
-    const RtPanel *panel = p->panel;
-    TextLook look = {.size = 0.95 * d->style->text};
-    const RtMark *entry[SHOWN];
-    double width[SHOWN], row_height = text_size(d, "Ag", look).height + 3;
-    int n = 0, left = 0;
-    for (int64_t i = 0; i < panel->nmarks; i++) {
-        const RtMark *mark = &panel->marks[i];
-        if (!given(mark->name)) continue;
-        if (n == SHOWN) {
-            left++;
-            continue;
-        }
-        entry[n] = mark;
-        width[n++] = KEY_WIDTH + text_size(d, mark->name, look).width;
-    }
-    int row = 0, rows = (int)fmax(2, 0.3 * p->height / row_height);
-    for (int first = 0; first < n; row++) {
-        int last = first;
-        double all = width[first];
-        while (last + 1 < n && all + ENTRY_GAP + width[last + 1] <= room)
-            all += ENTRY_GAP + width[++last];
-        if (row == rows - 1 && (last + 1 < n || left)) {
-            char more[64];
-            snprintf(more, sizeof more, "and %d more", n - first + left);
-            if (visit)
-                visit(d, NULL, more, middle - text_size(d, more, look).width / 2,
-                      top + (row + 0.5) * row_height);
-            return (row + 1) * row_height;
-        }
-        double x = middle - all / 2;
-        for (int i = first; visit && i <= last; i++) {
-            visit(d, entry[i], entry[i]->name, x, top + (row + 0.5) * row_height);
-            x += width[i] + ENTRY_GAP;
-        }
-        first = last + 1;
-    }
-    return row * row_height;
-}
-
 static double legend_room(const PanelLayout *p) {
     return p->panel->square ? p->width - 8 : p->frame.width;
 }
@@ -280,7 +225,7 @@ void panel_measure_ends(const Drawing *d, PanelLayout *p) {
     char text[512];
     p->title_height =
         given(panel->title) ? text_size(d, panel->title, title_look(d, p->width - 4)).height : 0;
-    p->legend_height = legend_walk(d, p, 0, 0, legend_room(p), NULL);
+    p->legend_height = legend_draw(d, p, 0, 0, legend_room(p), false);
     m->top = 3 + (p->title_height > 0 ? p->title_height + 5 : 0) +
              (p->legend_height > 0 ? p->legend_height + 4 : 0);
     if (has_axis(&panel->y) && panel->y.kind != RT_AXIS_NAMES) m->top += 4; // half a tick's text
@@ -456,9 +401,9 @@ static void draw_texts(const Drawing *d, const PanelLayout *p) {
         text_draw(d, panel->title, look, d->style->ink,
                   within(middle, half, p->left + 2, p->left + p->width - 2), above, 0.5, 0);
     }
-    legend_walk(d, p, p->panel->square ? p->left + p->width / 2 : middle,
+    legend_draw(d, p, p->panel->square ? p->left + p->width / 2 : middle,
                 f->top - p->legend_height - (p->margins.top > p->legend_height + 9 ? 8 : 4),
-                legend_room(p), draw_entry);
+                legend_room(p), true);
     if (has_axis(&panel->x)) {
         const char *label = full_label(panel->x.label, &f->x, text, sizeof text);
         double half = given(label) ? text_size(d, label, label_look(d, p->width)).width / 2 : 0;

@@ -1,19 +1,15 @@
+// Marks: points, boxes and rules; which way each is drawn.
 #include "io/plot.h"
 
-#include <string.h>
-
-#define MARKED_POINTS 40    // of a line: more would hide it
-#define PIECE 64            // segments stroked at once: Cairo's time grows faster than their number
-#define FAR 20000.0         // points; beyond it Cairo's numbers overflow
 #define VECTOR_MARKS 5000   // more than these are drawn as pixels even in SVG and PDF
 #define LAYER_SCALE 3.0     // pixels a point of such a drawing
 #define STAMPED_POINTS 2000 // more than these are stamped on whole pixels
 
-static uint32_t colour_of(const RtMark *mark, int64_t i) {
+uint32_t mark_colour(const RtMark *mark, int64_t i) {
     return mark->colours ? mark->colours[i] : mark->colour;
 }
 
-static void set_dash(const Drawing *d, RtDash dash, double width) {
+void mark_dash(const Drawing *d, RtDash dash, double width) {
     static const double patterns[RT_DASH_COUNT][4] = {
         {0}, {3.7, 1.6}, {1, 1.65}, {6.4, 1.6, 1, 1.6}}; // matplotlib's
     static const int counts[RT_DASH_COUNT] = {0, 2, 2, 4};
@@ -22,87 +18,13 @@ static void set_dash(const Drawing *d, RtDash dash, double width) {
     cairo_set_dash(d->c, scaled, counts[dash], 0);
 }
 
-// Lines ------------------------------------------------------------------------------------------
-
-typedef struct Pen {
-    const Drawing *d;
-    double column; // width of the columns into which points are gathered
-    double x, y;   // the end of the path
-    int segments;  // since the last stroke
-    bool down;
-    int64_t at; // the column of the points gathered
-    int gathered;
-    double low[2], high[2], last[2];
-    bool low_first;
-} Pen;
-
-// The part of a segment within ±FAR (Liang and Barsky, 1984); false: none of it.
-static bool clip(double a[2], double b[2]) {
-    double from = 0, to = 1, start[2] = {a[0], a[1]}, way[2] = {b[0] - a[0], b[1] - a[1]};
-    for (int k = 0; k < 2; k++)
-        for (int side = -1; side <= 1; side += 2) {
-            double speed = side * way[k], room = FAR - side * start[k];
-            if (speed == 0 && room < 0) return false;
-            if (speed > 0) to = fmin(to, room / speed);
-            if (speed < 0) from = fmax(from, room / speed);
-        }
-    if (from > to) return false;
-    for (int k = 0; k < 2; k++) a[k] = start[k] + from * way[k], b[k] = start[k] + to * way[k];
-    return true;
+double plot_snap(const Drawing *d, double at) {
+    return d->vector ? at : round(at * d->scale) / d->scale;
 }
 
-static void pen_stroke(Pen *pen) {
-    if (pen->segments) cairo_stroke(pen->d->c);
-    pen->segments = 0;
-}
+// Points -----------------------------------------------------------------------------------------
 
-static void pen_line(Pen *pen, double x, double y) {
-    double a[2] = {pen->x, pen->y}, b[2] = {x, y};
-    bool far = fabs(a[0]) > FAR || fabs(a[1]) > FAR || fabs(b[0]) > FAR || fabs(b[1]) > FAR;
-    if (pen->down && (!far || clip(a, b))) {
-        if (pen->segments == 0 || far) cairo_move_to(pen->d->c, a[0], a[1]);
-        cairo_line_to(pen->d->c, b[0], b[1]);
-        pen->segments++;
-        if (pen->segments >= PIECE) pen_stroke(pen);
-    }
-    if (far) pen_stroke(pen);
-    pen->x = x, pen->y = y, pen->down = true;
-}
-
-// Of the points in a column the extremes and the last are drawn: the picture is that of all of them.
-static void pen_flush(Pen *pen) {
-    if (pen->gathered > 1) {
-        const double *first = pen->low_first ? pen->low : pen->high,
-                     *second = pen->low_first ? pen->high : pen->low;
-        pen_line(pen, first[0], first[1]);
-        pen_line(pen, second[0], second[1]);
-    }
-    if (pen->gathered) pen_line(pen, pen->last[0], pen->last[1]);
-    pen->gathered = 0;
-}
-
-static void pen_gather(Pen *pen, double x, double y) {
-    int64_t at = fabs(x) < 1e12 ? (int64_t)floor(x / pen->column) : INT64_MIN;
-    if (!pen->down && !pen->gathered) {
-        pen_line(pen, x, y);
-        pen->at = at;
-        return;
-    }
-    if (pen->gathered && at != pen->at) pen_flush(pen);
-    if (!pen->gathered) {
-        pen->low[0] = pen->high[0] = x, pen->low[1] = pen->high[1] = y;
-        pen->low_first = true;
-    } else if (y < pen->low[1]) {
-        pen->low[0] = x, pen->low[1] = y, pen->low_first = false;
-    } else if (y > pen->high[1]) {
-        pen->high[0] = x, pen->high[1] = y, pen->low_first = true;
-    }
-    pen->last[0] = x, pen->last[1] = y;
-    pen->at = at;
-    pen->gathered++;
-}
-
-static void marker_path(cairo_t *c, RtMarker marker, double x, double y, double size) {
+void marker_path(cairo_t *c, RtMarker marker, double x, double y, double size) {
     double r = size / 2;
     cairo_new_sub_path(c);
     switch (marker) {
@@ -133,8 +55,8 @@ static void marker_path(cairo_t *c, RtMarker marker, double x, double y, double 
     cairo_close_path(c);
 }
 
-static void marker_draw(const Drawing *d, const RtMark *mark, double x, double y, double size,
-                        uint32_t colour) {
+void marker_draw(const Drawing *d, const RtMark *mark, double x, double y, double size,
+                 uint32_t colour) {
     marker_path(d->c, mark->marker, x, y, size);
     plot_use(d->c, colour);
     if (!mark->edge) {
@@ -147,206 +69,20 @@ static void marker_draw(const Drawing *d, const RtMark *mark, double x, double y
     cairo_stroke(d->c);
 }
 
-static bool in_sight(const Frame *f, double x, double y, double margin) {
+bool frame_shows(const Frame *f, double x, double y, double margin) {
     return x >= f->left - margin && x <= f->left + f->width + margin && y >= f->top - margin &&
            y <= f->top + f->height + margin;
 }
 
-static bool grows(const RtMark *line) {
-    for (int64_t i = 1; i < line->n; i++)
-        if (line->x[i] < line->x[i - 1]) return false;
-    return true;
-}
-
-// What nobody can see is not worth its time: in a tangle of very many strokes the edges of each.
-static cairo_antialias_t antialias_for(const RtMark *line) {
-    if (line->n <= 10000) return CAIRO_ANTIALIAS_DEFAULT;
-    return line->n <= 100000 || grows(line) ? CAIRO_ANTIALIAS_FAST : CAIRO_ANTIALIAS_NONE;
-}
-
-static void draw_line(const Drawing *d, const Frame *f, const RtMark *mark) {
-    Pen pen = {.d = d, .column = d->vector ? 0.5 : 1 / d->scale};
-    double dot = fmax(mark->width, 2) * 1.1;
-    int64_t shown = 0, run = 0;
-    plot_use(d->c, mark->colour);
-    cairo_set_line_width(d->c, mark->width);
-    cairo_set_antialias(d->c, antialias_for(mark));
-    cairo_set_line_join(d->c, CAIRO_LINE_JOIN_ROUND);
-    cairo_set_line_cap(d->c,
-                       mark->dash == RT_DASH_SOLID ? CAIRO_LINE_CAP_ROUND : CAIRO_LINE_CAP_BUTT);
-    set_dash(d, mark->dash, mark->width);
-    for (int64_t i = 0; i <= mark->n; i++) {
-        double x = i < mark->n ? frame_x(f, mark->x[i]) : NAN,
-               y = i < mark->n ? frame_y(f, mark->y[i]) : NAN;
-        if (isfinite(x) && isfinite(y)) {
-            pen_gather(&pen, x, y);
-            shown++, run++;
-            continue;
-        }
-        pen_flush(&pen);
-        if (run == 1) { // between gaps: no line would show it
-            pen_stroke(&pen);
-            cairo_arc(d->c, pen.x, pen.y, dot, 0, 2 * M_PI);
-            cairo_fill(d->c);
-        }
-        pen_stroke(&pen);
-        pen.down = false;
-        run = 0;
-    }
-    cairo_set_dash(d->c, NULL, 0, 0);
-    cairo_set_antialias(d->c, CAIRO_ANTIALIAS_DEFAULT);
-    if (shown > MARKED_POINTS || mark->marker == RT_MARKER_NONE) return;
-    for (int64_t i = 0; i < mark->n; i++) {
-        double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
-        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, 4))
-            marker_draw(d, mark, x, y, 2.6 * mark->width + 0.8, mark->colour);
-    }
-}
-
-// Paths with arrow heads -------------------------------------------------------------------------
-
-// From a point on the way from b to a to one on the way from b to e: a rounded corner.
-static void round_corner(cairo_t *c, const double a[2], const double b[2], const double e[2]) {
-    double before = hypot(a[0] - b[0], a[1] - b[1]), after = hypot(e[0] - b[0], e[1] - b[1]);
-    double r = fmin(7, fmin(before, after) / 2);
-    if (r < 0.01) {
-        cairo_line_to(c, b[0], b[1]);
-        return;
-    }
-    double p = r / before, q = r / after;
-    cairo_line_to(c, b[0] + p * (a[0] - b[0]), b[1] + p * (a[1] - b[1]));
-    cairo_curve_to(c, b[0] + 0.45 * p * (a[0] - b[0]), b[1] + 0.45 * p * (a[1] - b[1]),
-                   b[0] + 0.45 * q * (e[0] - b[0]), b[1] + 0.45 * q * (e[1] - b[1]),
-                   b[0] + q * (e[0] - b[0]), b[1] + q * (e[1] - b[1]));
-}
-
-static void draw_path(const Drawing *d, const Frame *f, const RtMark *mark, int64_t first,
-                      int64_t n) {
-    double size = 4.2 + mark->width, p[3][2] = {{0}};
-#define AT(i_)                                                                                     \
-    { frame_x(f, mark->x[i_]), frame_y(f, mark->y[i_]) }
-    double tail[2] = AT(first + n - 2), tip[2] = AT(first + n - 1);
-    double way[2] = {tip[0] - tail[0], tip[1] - tail[1]}, length = hypot(way[0], way[1]);
-    if (length < 1e-6) return;
-    way[0] /= length, way[1] /= length;
-    for (int64_t i = 0; i < n; i++) {
-        const double next[2] = AT(first + i);
-        memcpy(p[0], p[1], sizeof p[0]);
-        memcpy(p[1], p[2], sizeof p[1]);
-        memcpy(p[2], next, sizeof p[2]);
-        if (i == 0) cairo_move_to(d->c, next[0], next[1]);
-        if (i >= 2) round_corner(d->c, p[0], p[1], p[2]);
-    }
-#undef AT
-    cairo_line_to(d->c, tip[0] - 0.8 * size * way[0], tip[1] - 0.8 * size * way[1]);
-    cairo_stroke(d->c);
-    cairo_move_to(d->c, tip[0], tip[1]);
-    for (int side = -1; side <= 1; side += 2)
-        cairo_line_to(d->c, tip[0] - size * way[0] + side * 0.5 * size * way[1],
-                      tip[1] - size * way[1] - side * 0.5 * size * way[0]);
-    cairo_close_path(d->c);
-    cairo_fill(d->c);
-}
-
-static void draw_paths(const Drawing *d, const Frame *f, const RtMark *mark) {
-    plot_use(d->c, mark->colour);
-    cairo_set_line_width(d->c, mark->width);
-    cairo_set_line_cap(d->c, CAIRO_LINE_CAP_BUTT);
-    int64_t run = 0;
-    for (int64_t i = 0; i <= mark->n; i++) {
-        if (i < mark->n && isfinite(frame_x(f, mark->x[i])) && isfinite(frame_y(f, mark->y[i]))) {
-            run++;
-            continue;
-        }
-        if (run >= 2) draw_path(d, f, mark, i - run, run);
-        run = 0;
-    }
-}
-
-// Points -----------------------------------------------------------------------------------------
-
-static uint32_t premultiplied(uint32_t rgba) {
-    uint32_t a = rgba & 255, out = a << 24;
-    for (int shift = 24, to = 16; shift >= 8; shift -= 8, to -= 8)
-        out |= (((rgba >> shift & 255) * a + 127) / 255) << to;
-    return out;
-}
-
-typedef struct Pixels { // of a surface
-    cairo_surface_t *surface;
-    unsigned char *data;
-    int width, height, stride;
-} Pixels;
-
-static Pixels new_pixels(cairo_format_t format, int64_t width, int64_t height) {
-    Pixels p = {.surface = cairo_image_surface_create(format, (int)width, (int)height),
-                .width = (int)width,
-                .height = (int)height};
-    p.data = cairo_image_surface_get_data(p.surface); // NULL if there is no memory
-    p.stride = cairo_image_surface_get_stride(p.surface);
-    return p;
-}
-// Cairo aligns rows to 4 bytes.
-static uint32_t *pixel_row(const Pixels *p, int64_t row) {
-    return (uint32_t *)(void *)(p->data + row * p->stride);
-}
-
-// colour × mask over what is there (Porter and Duff, 1984), all premultiplied.
-static uint32_t blend(uint32_t under, uint32_t colour, uint32_t mask) {
-    uint32_t out = 0, rest = 255 - ((colour >> 24) * mask + 127) / 255;
-    for (int shift = 0; shift < 32; shift += 8)
-        out |= (((colour >> shift & 255) * mask + (under >> shift & 255) * rest + 127) / 255)
-               << shift;
-    return out;
-}
-
-static void stamp_at(const Pixels *layer, const Pixels *stamp, int left, int top, uint32_t colour) {
-    for (int row = top < 0 ? -top : 0; row < stamp->height && top + row < layer->height; row++) {
-        uint32_t *out = pixel_row(layer, top + row);
-        const unsigned char *mask = stamp->data + (ptrdiff_t)row * stamp->stride;
-        for (int column = left < 0 ? -left : 0;
-             column < stamp->width && left + column < layer->width; column++)
-            if (mask[column]) out[left + column] = blend(out[left + column], colour, mask[column]);
-    }
-}
-
-// Many points: the marker is drawn once, and stamped on whole pixels of a layer.
-static void stamp_points(const Drawing *d, const Frame *f, const RtMark *mark) {
-    int side = 2 * (int)ceil((mark->width / 2 + 2) * d->scale) + 1, half = side / 2;
-    Pixels stamp = new_pixels(CAIRO_FORMAT_A8, side, side);
-    Pixels layer = new_pixels(CAIRO_FORMAT_ARGB32, (int64_t)ceil(f->width * d->scale) + 1,
-                              (int64_t)ceil(f->height * d->scale) + 1);
-    cairo_t *c = cairo_create(stamp.surface);
-    cairo_scale(c, d->scale, d->scale);
-    marker_path(c, mark->marker, (half + 0.5) / d->scale, (half + 0.5) / d->scale, mark->width);
-    cairo_fill(c);
-    cairo_destroy(c);
-    cairo_surface_flush(stamp.surface);
-    cairo_surface_flush(layer.surface);
-    for (int64_t i = 0; stamp.data && layer.data && i < mark->n; i++) {
-        double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
-        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, 0))
-            stamp_at(&layer, &stamp, (int)((x - f->left) * d->scale) - half,
-                     (int)((y - f->top) * d->scale) - half, premultiplied(colour_of(mark, i)));
-    }
-    cairo_surface_mark_dirty(layer.surface);
-    cairo_surface_set_device_scale(layer.surface, d->scale, d->scale);
-    cairo_set_source_surface(d->c, layer.surface, floor(f->left * d->scale) / d->scale,
-                             floor(f->top * d->scale) / d->scale);
-    cairo_paint(d->c);
-    cairo_surface_destroy(stamp.surface);
-    cairo_surface_destroy(layer.surface);
-}
-
 static void draw_points(const Drawing *d, const Frame *f, const RtMark *mark) {
     if (!d->vector && mark->n > STAMPED_POINTS) {
-        stamp_points(d, f, mark);
+        points_stamp(d, f, mark);
         return;
     }
     for (int64_t i = 0; i < mark->n; i++) {
         double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]);
-        if (isfinite(x) && isfinite(y) && in_sight(f, x, y, mark->width))
-            marker_draw(d, mark, x, y, mark->width, colour_of(mark, i));
+        if (isfinite(x) && isfinite(y) && frame_shows(f, x, y, mark->width))
+            marker_draw(d, mark, x, y, mark->width, mark_colour(mark, i));
     }
 }
 
@@ -355,11 +91,6 @@ static void draw_points(const Drawing *d, const Frame *f, const RtMark *mark) {
 typedef struct Box {
     double x, y, width, height;
 } Box;
-
-// On a raster, edges lie between pixels: neighbours meet without a seam.
-static double snap(const Drawing *d, double at) {
-    return d->vector ? at : round(at * d->scale) / d->scale;
-}
 
 static bool box_at(const Drawing *d, const Frame *f, const RtMark *mark, int64_t i, Box *out) {
     double x = frame_x(f, mark->x[i]), y = frame_y(f, mark->y[i]), x2 = frame_x(f, mark->x2[i]),
@@ -373,8 +104,8 @@ static bool box_at(const Drawing *d, const Frame *f, const RtMark *mark, int64_t
     double top = fmax(fmin(y, y2), f->top - 10),
            bottom = fmin(fmax(y, y2), f->top + f->height + 10);
     if (left > right || top > bottom) return false;
-    *out = (Box){snap(d, left), snap(d, top), snap(d, right) - snap(d, left),
-                 snap(d, bottom) - snap(d, top)};
+    *out = (Box){plot_snap(d, left), plot_snap(d, top), plot_snap(d, right) - plot_snap(d, left),
+                 plot_snap(d, bottom) - plot_snap(d, top)};
     return true;
 }
 
@@ -441,7 +172,7 @@ static void draw_boxes(const Drawing *d, const Frame *f, const RtMark *mark) {
     for (int64_t i = 0; i < mark->n; i++) {
         if (!box_at(d, f, mark, i, &b)) continue;
         box_path(d->c, b, mark->radius);
-        plot_use(d->c, colour_of(mark, i));
+        plot_use(d->c, mark_colour(mark, i));
         cairo_fill_preserve(d->c);
         if (mark->edge && fmin(b.width, b.height) * d->scale > 3) {
             plot_use(d->c, mark->edge);
@@ -453,87 +184,13 @@ static void draw_boxes(const Drawing *d, const Frame *f, const RtMark *mark) {
     if (mark->texts) draw_box_texts(d, f, mark);
 }
 
-// Images -----------------------------------------------------------------------------------------
-
-// SVG and PDF viewers blur what they enlarge: small images are enlarged here, pixel by pixel. Images with more pixels than
-// the picture become smaller: each pixel the mean of a block.
-static int64_t factor_for(const Drawing *d, double width, double height, const RtMark *mark,
-                          bool larger) {
-    double unit = fmin(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) *
-                  d->scale; // pixels for one
-    if (larger) return d->vector && unit > 1 ? (int64_t)fmin(ceil(unit), 256) : 1;
-    double most =
-        fmax(fabs(width) / (double)mark->columns, fabs(height) / (double)mark->rows) * d->scale;
-    return most < 0.5 ? (int64_t)(1 / most) : 1;
-}
-
-static uint32_t block_mean(const RtMark *mark, int64_t row, int64_t column, int64_t size) {
-    uint64_t sum[4] = {0}, n = 0;
-    for (int64_t y = row * size; y < (row + 1) * size && y < mark->rows; y++)
-        for (int64_t x = column * size; x < (column + 1) * size && x < mark->columns; x++, n++) {
-            uint32_t pixel = premultiplied(mark->pixels[y * mark->columns + x]);
-            for (int k = 0; k < 4; k++) sum[k] += pixel >> 8 * k & 255;
-        }
-    uint32_t out = 0;
-    for (int k = 0; k < 4; k++) out |= (uint32_t)((sum[k] + n / 2) / n) << 8 * k;
-    return out;
-}
-
-static Pixels make_pixels(const RtMark *mark, int64_t larger, int64_t smaller) {
-    bool opaque = true;
-    for (int64_t i = 0; i < mark->rows * mark->columns && opaque; i++)
-        opaque = (mark->pixels[i] & 255) == 255;
-    Pixels p = new_pixels(opaque ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32,
-                          (mark->columns * larger + smaller - 1) / smaller,
-                          (mark->rows * larger + smaller - 1) / smaller);
-    cairo_surface_flush(p.surface);
-    for (int64_t row = 0; p.data && row < p.height; row++) {
-        uint32_t *out = pixel_row(&p, row);
-        const uint32_t *in = mark->pixels + row / larger * mark->columns;
-        for (int64_t column = 0; column < p.width; column++)
-            out[column] = smaller > 1 ? block_mean(mark, row, column, smaller)
-                                      : premultiplied(in[column / larger]);
-    }
-    cairo_surface_mark_dirty(p.surface);
-    return p;
-}
-
-static void draw_image(const Drawing *d, const Frame *f, const RtMark *mark) {
-    if (mark->rows == 0 || mark->columns == 0 || mark->n == 0) return;
-    double x = snap(d, frame_x(f, mark->x[0])), y = snap(d, frame_y(f, mark->y[0]));
-    double width = snap(d, frame_x(f, mark->x2[0])) - x,
-           height = snap(d, frame_y(f, mark->y2[0])) - y;
-    if (!(isfinite(width) && isfinite(height)) || width == 0 || height == 0) return;
-    int64_t larger = factor_for(d, width, height, mark, true),
-            smaller = factor_for(d, width, height, mark, false);
-    Pixels p = make_pixels(mark, larger, smaller);
-    // the last block of a row may stand for fewer pixels
-    double along = width / (double)(mark->columns * larger) * (double)smaller,
-           down = height / (double)(mark->rows * larger) * (double)smaller;
-    cairo_save(d->c);
-    cairo_rectangle(d->c, x, y, width, height);
-    cairo_clip(d->c);
-    cairo_translate(d->c, x, y);
-    cairo_scale(d->c, along, down);
-    cairo_set_source_surface(d->c, p.surface, 0, 0);
-    bool enlarged = fabs(along) * d->scale >= 1 && fabs(down) * d->scale >= 1;
-    cairo_pattern_set_filter(cairo_get_source(d->c),
-                             enlarged ? CAIRO_FILTER_NEAREST : CAIRO_FILTER_GOOD);
-    if (!d->vector)
-        cairo_pattern_set_extend(cairo_get_source(d->c),
-                                 CAIRO_EXTEND_PAD); // sharp edges; viewers of SVG do without
-    cairo_paint(d->c);
-    cairo_restore(d->c);
-    cairo_surface_destroy(p.surface);
-}
-
 // Rules ------------------------------------------------------------------------------------------
 
 static void draw_rules(const Drawing *d, const Frame *f, const RtMark *mark) {
     plot_use(d->c, mark->colour);
     cairo_set_line_width(d->c, mark->width);
     cairo_set_line_cap(d->c, CAIRO_LINE_CAP_BUTT);
-    set_dash(d, mark->dash, mark->width);
+    mark_dash(d, mark->dash, mark->width);
     for (int64_t i = 0; i < mark->n; i++) {
         double at = mark->x ? frame_x(f, mark->x[i]) : frame_y(f, mark->y[i]);
         if (!isfinite(at) || fabs(at) > FAR) continue;
@@ -553,15 +210,10 @@ static void draw_rules(const Drawing *d, const Frame *f, const RtMark *mark) {
 
 static void draw_plainly(const Drawing *d, const Frame *f, const RtMark *mark) {
     switch (mark->kind) {
-    case RT_MARK_LINE:
-        if (mark->arrow)
-            draw_paths(d, f, mark);
-        else
-            draw_line(d, f, mark);
-        break;
+    case RT_MARK_LINE: line_draw(d, f, mark); break;
     case RT_MARK_POINTS: draw_points(d, f, mark); break;
     case RT_MARK_BOXES: draw_boxes(d, f, mark); break;
-    case RT_MARK_IMAGE: draw_image(d, f, mark); break;
+    case RT_MARK_IMAGE: image_draw(d, f, mark); break;
     default: draw_rules(d, f, mark);
     }
 }
@@ -569,7 +221,7 @@ static void draw_plainly(const Drawing *d, const Frame *f, const RtMark *mark) {
 // Would it fill a vector file? A line whose x only grows is thinned to its columns.
 static bool too_many(const RtMark *mark) {
     if (mark->n <= VECTOR_MARKS || mark->kind == RT_MARK_IMAGE) return false;
-    return mark->kind != RT_MARK_LINE || !grows(mark);
+    return mark->kind != RT_MARK_LINE || !line_grows(mark);
 }
 
 void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark) {
@@ -596,7 +248,7 @@ void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark) {
 void mark_draw_key(const Drawing *d, const RtMark *mark, double x, double y) {
     if (mark->kind == RT_MARK_BOXES) {
         plot_use(d->c, mark->colour);
-        cairo_rectangle(d->c, snap(d, x + 4), snap(d, y - 5), 14, 10);
+        cairo_rectangle(d->c, plot_snap(d, x + 4), plot_snap(d, y - 5), 14, 10);
         cairo_fill(d->c);
         return;
     }
@@ -604,7 +256,7 @@ void mark_draw_key(const Drawing *d, const RtMark *mark, double x, double y) {
         plot_use(d->c, mark->colour);
         cairo_set_line_width(d->c, fmin(mark->width, 4));
         cairo_set_line_cap(d->c, CAIRO_LINE_CAP_BUTT);
-        set_dash(d, mark->dash, mark->width);
+        mark_dash(d, mark->dash, mark->width);
         cairo_move_to(d->c, x, y);
         cairo_line_to(d->c, x + 22, y);
         cairo_stroke(d->c);
