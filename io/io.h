@@ -126,6 +126,14 @@ RT_API void rt_file_close(RtFile *file);
 // Reads the whole file and checks everything, keeping nothing.
 RT_API Status rt_file_verify(const char *path);
 
+// Any other file that appears whole or not at all, by the same way: written under another name, synced, renamed. finish ends
+// the writing; drop frees, and removes what was written if finish did not succeed. One thread at a time.
+typedef struct CommitFile RtCommit;
+RT_API RtCommit *rt_commit_open(const char *path);
+RT_API Status rt_commit_write(RtCommit *commit, const void *bytes, size_t n);
+RT_API Status rt_commit_finish(RtCommit *commit);
+RT_API void rt_commit_drop(RtCommit *commit);
+
 // ---------------------------------------------------------------------------------------------- rows of HDF5 files
 //
 // Any HDF5 file's dataset of numbers, read by rows: the first dimension counts them. Needs the hdf5 plug-in. Several

@@ -3,6 +3,7 @@
 // divides a large one among threads by itself.
 #include "cpu/backend.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -90,6 +91,32 @@ TRANSPOSE(double)
             }                                                                                      \
             ((T_ *)rt_tensor_data(call->out[0]))[i] = (T_)(isnan(logs) ? NAN : sign);              \
             ((T_ *)rt_tensor_data(call->out[1]))[i] = (T_)logs;                                    \
+        }                                                                                          \
+        return OK;                                                                                 \
+    }                                                                                              \
+    static Status triangular_##T_(OpCall *call) {                                                  \
+        Matrices a = matrices_of(call->in[0]), b = matrices_of(call->in[1]);                       \
+        const RtAttrs_triangle *attrs = ATTRS_OF(call, triangle);                                  \
+        T_ *x = rt_tensor_data(call->out[0]);                                                      \
+        memcpy(x, rt_tensor_data(call->in[1]), (size_t)call->out[0]->numel * sizeof(T_));          \
+        for (int64_t i = 0; i < a.count && b.n && b.m; i++)                                        \
+            cblas_##x_##trsm(CblasRowMajor, CblasLeft, attrs->upper ? CblasUpper : CblasLower,     \
+                             CblasNoTrans, attrs->unitriangular ? CblasUnit : CblasNonUnit, b.n,   \
+                             b.m, 1, (T_ *)rt_tensor_data(call->in[0]) + i * a.n * a.n, a.n,       \
+                             x + i * b.n * b.m, b.m);                                              \
+        return OK;                                                                                 \
+    }                                                                                              \
+    static Status lu_##T_(OpCall *call) {                                                          \
+        Matrices a = matrices_of(call->in[0]);                                                     \
+        int64_t size = (int64_t)a.n * a.m;                                                         \
+        int k = a.n < a.m ? a.n : a.m, info;                                                       \
+        if (k == 0) return OK;                                                                     \
+        T_ *lu = room_of(size * (int64_t)sizeof(T_));                                              \
+        if (!lu) return error_code();                                                              \
+        for (int64_t i = 0; i < a.count; i++) { /* a pivot of 0 is the caller's to notice */       \
+            transpose_##T_(lu, (T_ *)rt_tensor_data(call->in[0]) + i * size, a.n, a.m);            \
+            x_##getrf_(&a.n, &a.m, lu, &a.n, (int *)rt_tensor_data(call->out[1]) + i * k, &info);  \
+            transpose_##T_((T_ *)rt_tensor_data(call->out[0]) + i * size, lu, a.m, a.n);           \
         }                                                                                          \
         return OK;                                                                                 \
     }                                                                                              \
@@ -190,3 +217,28 @@ CHOOSE(linalg_cholesky, cholesky)
 CHOOSE(linalg_eigh,     eigh)
 CHOOSE(linalg_svd,    svd)
 CHOOSE(linalg_qr,     qr)
+CHOOSE(linalg_solve_triangular, triangular)
+CHOOSE(linalg_lu_factor, lu)
+// clang-format on
+
+Status cpu_lu_order(OpCall *call) {
+    const RtTensor *pivots = call->in[0];
+    if (pivots->dtype != RT_I32)
+        return call_fail(call, ERR_DTYPE, "pivots have dtype %s, but int32 is needed",
+                         rt_dtype_name((RtDtype)pivots->dtype));
+    int64_t k = pivots->shape[pivots->ndim - 1], n = ATTRS_OF(call, order)->n;
+    const int32_t *exchanged = rt_tensor_data(call->in[0]);
+    int64_t *order = rt_tensor_data(call->out[0]);
+    for (int64_t at = 0; at < call->out[0]->numel; at += n, order += n, exchanged += k) {
+        for (int64_t i = 0; i < n; i++) order[i] = i;
+        for (int64_t i = 0; i < k; i++) {
+            int64_t with = exchanged[i] - 1, row = order[i];
+            if (with < 0 || with >= n)
+                return call_fail(call, ERR_VALUE, "a pivot is %d, but there are rows 1 to %lld",
+                                 exchanged[i], (long long)n);
+            order[i] = order[with];
+            order[with] = row;
+        }
+    }
+    return OK;
+}

@@ -633,3 +633,42 @@ Status cpu_binomial(OpCall *call) {
     TRY(check_probability(call, atomic_load(&wrong)));
     return run_events(call, inner_binomial);
 }
+
+// ---------------------------------------------------------------------------------------- gamma
+// Marsaglia and Tsang: "A simple method for generating gamma variables" (2000). How many numbers a
+// draw takes is not known before: the element's own word seeds a stream of its own (SplitMix64).
+
+static double next_unit(uint64_t *state) { // in (0, 1)
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return ((double)(int64_t)((z ^ (z >> 31)) >> 12) + 0.5) * 0x1p-52;
+}
+
+static double gamma_at(double shape, uint64_t word) {
+    uint64_t state = word;
+    if (shape == 0) return 0;
+    double power =
+        shape < 1 ? log(next_unit(&state)) / shape : 0; // Gamma(a) = Gamma(a + 1) U^(1/a)
+    double d = (shape < 1 ? shape + 1 : shape) - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (;;) {
+        double radius = sqrt(-2 * log(next_unit(&state))),
+               x = radius * cos(2 * M_PI * next_unit(&state)), v = 1 + c * x;
+        if (v <= 0) continue;
+        v = v * v * v;
+        if (log(next_unit(&state)) < x * x / 2 + d * (1 - v + log(v))) return d * v * exp(power);
+    }
+}
+
+static void inner_gamma(char *const *p, int64_t n, int64_t first, const void *context) {
+    const Draw *draw = context;
+    for (Piece piece = piece_none(); piece_next(&piece, draw, first, n);)
+        for (int64_t i = 0; i < piece.n; i++)
+            ((double *)p[0])[piece.done + i] = gamma_at(((const double *)p[1])[piece.done + i],
+                                                        word_at(piece.words + piece.skip, i));
+}
+
+Status cpu_standard_gamma(OpCall *call) {
+    TRY(check_counts(call, call->in[0], "a shape parameter"));
+    return run_events(call, inner_gamma);
+}

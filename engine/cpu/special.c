@@ -6,57 +6,9 @@
 #include <string.h>
 
 #include "cpu/convert.h"
+#include "cpu/gamma.h"
 
 enum { GRAIN_SLOW = 2048 };
-
-// ---------------------------------------------------------------------------------------- gamma
-
-static double log_gamma(double x) {
-    int sign; // lgamma itself writes a variable that all threads share
-    return lgamma_r(x, &sign);
-}
-
-// The recurrence psi(x) = psi(x + 1) - 1 / x leads to where the asymptotic series is exact.
-static double psi(double x) {
-    if (x == 0) return copysign(INFINITY, -x);
-    double below = 0;
-    if (x < 0) { // psi(1 - x) - psi(x) = π / tan(πx)
-        if (x == trunc(x)) return NAN;
-        below = -M_PI / tan(M_PI * fmod(x, 1));
-        x = 1 - x;
-    }
-    for (; x < 12; x += 1) below -= 1 / x;
-    double z = 1 / (x * x);
-    double series =
-        z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132)))));
-    return below + log(x) - 0.5 / x - series;
-}
-
-// Hurwitz' zeta function Σ (q + k)^-s for s > 1 by the formula of Euler and Maclaurin; q may be
-// negative where s is an integer.
-static double hurwitz_zeta(double s, double q) {
-    static const double bernoulli[] = {// B(2j) / (2j)!
-                                       1.0 / 12,          -1.0 / 720,
-                                       1.0 / 30240,       -1.0 / 1209600,
-                                       1.0 / 47900160,    -691.0 / 1307674368000,
-                                       1.0 / 74724249600, -3617.0 / 10670622842880000};
-    if (q <= 0 && q == floor(q)) return INFINITY;
-    double sum = 0;
-    for (int k = 0; k < 12 || q < 10; k++, q += 1) sum += pow(q, -s);
-    double power = pow(q, -s), rising = s * power / q;
-    sum += power * q / (s - 1) + power / 2;
-    for (int j = 0; j < (int)(sizeof bernoulli / sizeof *bernoulli); j++) {
-        sum += bernoulli[j] * rising;
-        rising *= (s + 2 * j + 1) * (s + 2 * j + 2) / (q * q);
-    }
-    return sum;
-}
-
-static double psi_derivative(double x, double n) {
-    if (n == 0) return psi(x);
-    double size = exp(log_gamma(n + 1)) * hurwitz_zeta(n + 1, x);
-    return fmod(n, 2) == 1 ? size : -size;
-}
 
 // --------------------------------------------------------------------------------------- Bessel
 
@@ -87,6 +39,23 @@ static double unscaled(double value, double size) { // where e^size alone would 
 static double bessel_i0(double x) { return isinf(x) ? INFINITY : unscaled(bessel_i0e(x), fabs(x)); }
 static double bessel_i1(double x) { return isinf(x) ? x : unscaled(bessel_i1e(x), fabs(x)); }
 
+// e^x K_order(x) = ∫ e^(-x (cosh t - 1)) cosh(order t) dt from 0: the trapezoid rule converges faster
+// than any power of the step. Beyond `end` the integrand is below e^-40 of its start.
+static double bessel_k_scaled(double x, int order) {
+    if (!(x >= 0)) return NAN;
+    if (x == 0) return INFINITY;
+    if (isinf(x)) return 0;
+    double end = acosh(1 + (order ? 48 : 40) / x), step = end / 160, sum = 0.5;
+    for (int i = 1; i <= 160; i++) {
+        double t = i * step, half = sinh(t / 2);
+        sum += exp(-2 * x * half * half) * (order ? cosh(t) : 1);
+    }
+    return sum * step;
+}
+static double bessel_y_checked(double (*y)(double), double x) {
+    return x < 0 || isnan(x) ? NAN : x == 0 ? -INFINITY : y(x);
+}
+
 // -------------------------------------------------------------------------------------- normal
 
 // e^(x²) erfc(x). x² is taken exactly, in two parts: its rounding would come out multiplied by x².
@@ -103,6 +72,34 @@ static double scaled_erfc(double x) {
 static double log_normal_below(double x) {
     if (x < -1) return log(scaled_erfc(-x * M_SQRT1_2) / 2) - x * x / 2;
     return log1p(-erfc(x * M_SQRT1_2) / 2);
+}
+
+// Acklam's rational approximation (1e-9), and two of Halley's steps to full precision.
+static double normal_quantile(double p) {
+    static const double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,
+                               -2.759285104469687e+02, 1.383577518672690e+02,
+                               -3.066479806614716e+01, 2.506628277459239e+00},
+                        b[] = {-5.447609879822406e+01, 1.615858368580409e+02,
+                               -1.556989798598866e+02, 6.680131188771972e+01,
+                               -1.328068155288572e+01, 1},
+                        c[] = {-7.784894002430293e-03, -3.223964580411365e-01,
+                               -2.400758277161838e+00, -2.549732539343734e+00,
+                               4.374664141464968e+00,  2.938163982698783e+00},
+                        d[] = {7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e+00,
+                               3.754408661907416e+00, 1};
+    if (!(p >= 0 && p <= 1)) return NAN;
+    if (p == 0) return -INFINITY;
+    if (p > 0.5) return -normal_quantile(1 - p);
+    bool tail = p < 0.02425;
+    double q = tail ? sqrt(-2 * log(p)) : p - 0.5, r = tail ? q : q * q, above = 0, below = 0;
+    for (int i = 0; i < 6; i++) above = above * r + (tail ? c[i] : a[i]);
+    for (int i = 0; i < (tail ? 5 : 6); i++) below = below * r + (tail ? d[i] : b[i]);
+    double x = above / below * (tail ? 1 : q);
+    for (int i = 0; i < 2; i++) {
+        double error = (erfc(-x * M_SQRT1_2) / 2 - p) * sqrt(2 * M_PI) * exp(x * x / 2);
+        x -= error / (1 + x * error / 2);
+    }
+    return x;
 }
 
 // -------------------------------------------------------------------------------------- kernels
@@ -142,6 +139,17 @@ DOUBLES(i1,       0, bessel_i1(A))
 DOUBLES(i1e,      0, bessel_i1e(A))
 DOUBLES(erfcx,    0, scaled_erfc(A))
 DOUBLES(log_ndtr, 0, log_normal_below(A))
+DOUBLES(ndtri,    0, normal_quantile(A))
+DOUBLES(zeta,     0, hurwitz_zeta(A, B))
+DOUBLES(igamma,   0, gamma_below(A, B))
+DOUBLES(igammac,  0, gamma_above(A, B))
+DOUBLES(bessel_j0, 0, j0(A))
+DOUBLES(bessel_j1, 0, j1(A))
+DOUBLES(bessel_y0, 0, bessel_y_checked(y0, A))
+DOUBLES(bessel_y1, 0, bessel_y_checked(y1, A))
+DOUBLES(bessel_k0e, 0, bessel_k_scaled(A, 0))
+DOUBLES(bessel_k1e, 0, bessel_k_scaled(A, 1))
+DOUBLES(standard_gamma_grad, 0, gamma_shape_slope(A, B))
 // clang-format on
 
 static void inner_polygamma(char *const *p, int64_t n, int64_t first, const void *context) {

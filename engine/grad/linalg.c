@@ -112,3 +112,51 @@ GRAD(linalg_qr) {
     GIVE(0, solve_right_turned(r, HAS_G(0) ? plus(G(0), inner) : inner));
     return OK;
 }
+
+static RtTensor *upper(RtTensor *x) { return rt_triu(x, WITH(diagonal, .diagonal = 0)); }
+static RtTensor *solve_triangle(RtTensor *a, RtTensor *b, bool of_upper, bool unit) {
+    return rt_linalg_solve_triangular(a, b,
+                                      WITH(triangle, .upper = of_upper, .unitriangular = unit));
+}
+
+GRAD(linalg_solve_triangular) {
+    const RtAttrs_triangle *attrs = A(triangle);
+    RtTensor *g = solve_triangle(turned(X(0)), G(0), !attrs->upper, attrs->unitriangular);
+    RtTensor *whole = rt_neg(by(g, turned(Y(0))));
+    int64_t beside = attrs->unitriangular ? 1 : 0;
+    GIVE(0,
+         attrs->upper ? rt_triu(whole, WITH(diagonal, .diagonal = beside)) : lower(whole, -beside));
+    GIVE(1, g);
+    return OK;
+}
+
+static RtTensor *part_of(RtTensor *x, int64_t dim, int64_t start, int64_t length) {
+    return rt_narrow(x, WITH(slice, .dim = dim, .start = start, .length = length));
+}
+
+// With A = P L U and M = tril(L' gL, -1) + triu(gU U'): P L'⁻¹ M U'⁻¹. Rows of L below the square, or
+// columns of U beside it, take their own gradient, and change M by what they depend on the square.
+GRAD(linalg_lu_factor) {
+    const RtShape *shape = Y_SHAPE(0);
+    if (!HAS_G(0)) return OK;
+    int64_t n = shape->dim[shape->n - 2], m = shape->dim[shape->n - 1], k = n < m ? n : m;
+    RtTensor *square = part_of(part_of(Y(0), -2, 0, k), -1, 0, k);
+    RtTensor *g = part_of(part_of(G(0), -2, 0, k), -1, 0, k);
+    RtTensor *l = plus(lower(square, -1), identity(square, k)), *u = upper(square);
+    RtTensor *left = by(turned(l), lower(g, -1)), *right = by(upper(g), turned(u)), *rest = NULL;
+    if (m > k) {
+        rest = part_of(G(0), -1, k, m - k);
+        left = minus(left, by(rest, turned(part_of(Y(0), -1, k, m - k))));
+        rest = solve_triangle(turned(l), rest, true, true);
+    } else if (n > k) {
+        rest = part_of(G(0), -2, k, n - k);
+        right = minus(right, by(turned(part_of(Y(0), -2, k, n - k)), rest));
+        rest = turned(solve_triangle(u, turned(rest), true, false));
+    }
+    RtTensor *whole = solve_triangle(turned(l), plus(lower(left, -1), upper(right)), true, true);
+    whole = turned(solve_triangle(u, turned(whole), true, false));
+    if (rest) whole = rt_cat((RtTensor *[]){whole, rest}, 2, WITH(slice, .dim = m > k ? -1 : -2));
+    RtTensor *order = rt_argsort(rt_lu_order(Y(1), WITH(order, .n = n)), WITH(dim, .dim = -1));
+    GIVE(0, rt_gather(whole, rt_expand_as(as_column(order), whole), WITH(gather, .dim = -2)));
+    return OK;
+}

@@ -18,3 +18,10 @@ NO_DEPENDENCE(bernoulli)
 NO_DEPENDENCE(poisson)
 NO_DEPENDENCE(binomial)
 // clang-format on
+
+// A draw is the quantile of a fixed uniform number: it moves with the parameter (Figurnov, Mohamed,
+// Mnih: "Implicit reparameterization gradients", 2018).
+GRAD(standard_gamma) {
+    GIVE(0, rt_mul(G(0), rt_standard_gamma_grad(X(0), Y(0))));
+    return OK;
+}

@@ -78,6 +78,32 @@ Status infer_ORTHOGONAL(OpCall *call) {
     return OK;
 }
 
+Status infer_LU(OpCall *call) {
+    const RtTensor *x = call->in[0];
+    TRY(check_matrix(call, x, false));
+    int64_t n = x->shape[x->ndim - 2], m = x->shape[x->ndim - 1];
+    call->shape[0] = shape_of(x);
+    call->shape[1] = batch_shape(x, 1, n < m ? n : m, 0);
+    return OK;
+}
+
+Status infer_LU_ORDER(OpCall *call) {
+    const RtTensor *pivots = call->in[0];
+    int64_t n = ATTRS_OF(call, order)->n;
+    if (pivots->ndim < 1 || n < pivots->shape[pivots->ndim - 1])
+        return call_fail(call, ERR_SHAPE, "pivots (%s) do not fit %lld rows", shape_words(pivots),
+                         (long long)n);
+    call->shape[0] = shape_of(pivots);
+    call->shape[0].dim[pivots->ndim - 1] = n;
+    return OK;
+}
+
+Status dtype_LU(OpCall *call) {
+    TRY(dtype_LAPACK(call));
+    call->dtype[1] = RT_I32;
+    return OK;
+}
+
 Status dtype_LAPACK(OpCall *call) {
     RtDtype dtype = (RtDtype)call->in[0]->dtype;
     if (dtype != RT_F32 && dtype != RT_F64)

@@ -115,3 +115,10 @@ Status made_float_power(OpCall *call) {
     }
     return give(call, pair[0] && pair[1] ? rt_pow(pair[0], pair[1]) : NULL);
 }
+
+Status made_bessel_k0(OpCall *call) {
+    return give(call, rt_mul(rt_bessel_k0e(call->in[0]), rt_exp(rt_neg(call->in[0]))));
+}
+Status made_bessel_k1(OpCall *call) {
+    return give(call, rt_mul(rt_bessel_k1e(call->in[0]), rt_exp(rt_neg(call->in[0]))));
+}

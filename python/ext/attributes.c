@@ -138,6 +138,12 @@ GET(H) {
     return get_T(self, NULL);
 }
 
+GET(storage) {
+    SELF;
+    return Py_BuildValue("(Kn)", (unsigned long long)(uintptr_t)x->storage->data,
+                         (Py_ssize_t)x->storage->asked);
+}
+
 PyGetSetDef tensor_getset[] = {
     {"shape", get_shape, NULL,
      "The sizes of the dimensions, a rustorch.Size. Called, a plain list.", NULL},
@@ -170,6 +176,7 @@ PyGetSetDef tensor_getset[] = {
     {"is_nested", get_false, NULL, "False: there are no nested tensors.", NULL},
     {"name", get_none, NULL, "None.", NULL},
     {"_version", get_version, NULL, "How often the storage was written to.", NULL},
+    {"_storage", get_storage, NULL, "The address and the size in bytes of the memory.", NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL,
      NULL}, // for pickle and vars()
     {"_base", get_base, NULL, "The tensor that this one is a view of, or None.", NULL},

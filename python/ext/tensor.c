@@ -225,9 +225,14 @@ static PyObject *tensor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
             ERR_TYPE, "Tensor() takes the keywords data, dtype, device and requires_grad, not %R",
             kwargs);
     if (data && PyTuple_GET_SIZE(args)) return ext_error(ERR_TYPE, "Tensor(): data is given twice");
+    Py_ssize_t n =
+        PyTuple_GET_SIZE(args); // (data, dtype, requires_grad), as the API reference has it
+    bool three = n == 3 && PyBool_Check(PyTuple_GET_ITEM(args, 2)) && !value[3];
+    if (three) requires_grad = PyTuple_GET_ITEM(args, 2) == Py_True;
     RtScope scope;
     if (ext_status(rt_scope_open(&scope)) < 0) return NULL;
-    PyObject *holder = data ? PyTuple_Pack(1, data) : Py_NewRef(args), *self = NULL;
+    PyObject *holder = data ? PyTuple_Pack(1, data) : PyTuple_GetSlice(args, 0, three ? 2 : n),
+             *self = NULL;
     RtTensor *made = holder ? construct(holder, dtype, device) : NULL;
     if (made && (!requires_grad || ext_status(rt_set_requires_grad(made, true)) == 0))
         self = made->wrapper && type == &tensor_type ? ext_wrap(made) : ext_wrap_as(type, made);

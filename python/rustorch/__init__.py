@@ -20,7 +20,7 @@ import os as _os
 from . import _C
 from ._C import *  # noqa: F401,F403  (dtypes, Tensor, errors, constructors: see _C/__init__.pyi)
 from ._C._ops import *  # noqa: F401,F403  (one function a row of the table of ops: see _C/_ops.pyi)
-from ._C._ops import _scaled_dot_product_attention_math  # noqa: F401  (PyTorch has this name)
+from ._C._ops import _scaled_dot_product_attention_math, _standard_gamma, _standard_gamma_grad  # noqa: F401  (PyTorch has these names)
 from ._C import __version__, Tensor, Size, device, dtype  # noqa: F401
 from ._info import finfo, iinfo  # noqa: F401
 from .functional import *  # noqa: F401,F403  (functions written in ops: see functional.py)
@@ -32,6 +32,9 @@ if _C._comm_expects_peers() and not {"RUSTORCH_RANK", "RUSTORCH_RANK_WARNED"} & 
 
     _warn_if_apart()
 
+__author__ = "RusTorch Team"
+__description__ = "Distributed training: a C engine, a Python package with PyTorch's names, an MPI launcher"
+
 inf = _math.inf
 nan = _math.nan
 pi = _math.pi
@@ -39,18 +42,25 @@ e = _math.e
 newaxis = None
 legacy_contiguous_format = _C.contiguous_format
 PyTensor = Tensor
+SymInt, SymFloat, SymBool = _builtins.int, _builtins.float, _builtins.bool  # sizes are plain numbers: for annotations
+__author__ = "The rustorch authors"
+__description__ = "Tensors, automatic differentiation, neural networks and training on one or many processes."
 
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp autograd backends checkpoint cpu cuda data distributed functional io linalg nn optim progress random return_types
-    serialization special training utils visualization
+    accelerator amp array_api autograd backends checkpoint compat compiler cpu cuda data distributed distributions fft func
+    functional hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
+    serialization special storage testing training utils version vision visualization xpu
     """.split()
 )
 _NAMES = {
     "Model": "training",
+    "compile": "compiler",
     "save": "serialization",
     "load": "serialization",
+    "from_torch": "interop",
+    "to_torch": "interop",
     "set_printoptions": "_repr",
     "autocast": "amp",
     "GradScaler": "amp",
@@ -66,6 +76,31 @@ _NAMES = {
     "hamming_window": "_windows",
     "hann_window": "_windows",
     "kaiser_window": "_windows",
+    **dict.fromkeys(
+        """
+        cholesky_inverse cholesky_solve geqrf lu lu_solve lu_unpack matrix_exp orgqr ormqr triangular_solve
+        """.split(),
+        "_decompositions",
+    ),
+    **dict.fromkeys(
+        """
+        fill frobenius_norm get_device gradient nuclear_norm pca_lowrank repeat svd_lowrank unsafe_chunk unsafe_split
+        unsafe_split_with_sizes as_strided_scatter
+        """.split(),
+        "_numeric",
+    ),
+    **dict.fromkeys(
+        """
+        get_deterministic_debug_mode get_num_interop_threads is_anomaly_check_nan_enabled is_anomaly_enabled is_warn_always_enabled
+        set_anomaly_enabled set_deterministic_debug_mode set_flush_denormal set_num_interop_threads set_warn_always
+        """.split(),
+        "_settings",
+    ),
+    **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
+    "TypedStorage": "storage",
+    "UntypedStorage": "storage",
+    "PyDevice": "_legacy",
+    "vmap": "func",
     "FloatTensor": "_legacy",
     "DoubleTensor": "_legacy",
     "HalfTensor": "_legacy",
@@ -118,7 +153,9 @@ def __getattr__(name):
     elif name.startswith("Py") and name[2:3].isupper():
         found = _find_py_name(name[2:])
     if found is None:
-        raise AttributeError(f"module 'rustorch' has no attribute '{name}'")
+        from ._absent import why
+
+        raise AttributeError(f"module 'rustorch' has no attribute '{name}'{why(name)}")
     globals()[name] = found
     return found
 
@@ -142,7 +179,12 @@ def is_conj(input):
     return False
 
 
-is_neg = is_inference = is_distributed = is_conj
+is_neg = is_distributed = is_conj
+
+
+def is_inference(input):
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def conj(input):

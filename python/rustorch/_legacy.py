@@ -15,6 +15,16 @@ class _Legacy(type):
         return _C.Tensor(*args, dtype=cls.dtype)
 
 
+class _OnGpu(_Legacy):
+    """The same on a GPU; without one nothing is an instance, and nothing can be made."""
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, _C.Tensor) and instance.dtype is cls.dtype and instance.is_cuda
+
+    def __call__(cls, *args):
+        return super().__call__(*args).cuda()
+
+
 def _make(name, dtype):
     doc = f"{name}(2, 3) is uninitialised memory of that shape, {name}(data) the data, as {dtype()}."
     return _Legacy(name, (), {"dtype": dtype, "__doc__": doc, "__module__": "rustorch"})
@@ -30,3 +40,30 @@ ShortTensor = _make("ShortTensor", _C.int16)
 CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
+
+cuda_types = {
+    name: _OnGpu(name, (), {"dtype": kind.dtype, "__doc__": kind.__doc__ + " On a GPU.", "__module__": "rustorch.cuda"})
+    for name, kind in list(globals().items())
+    if isinstance(kind, _Legacy)
+}
+
+class PyDevice:
+    """The API reference's name of :class:`rustorch.device`, with a function for each kind.
+
+    >>> import rustorch
+    >>> rustorch.PyDevice.cpu()
+    device(type='cpu')
+    """
+
+    def __new__(cls, *args, **kwargs):
+        return _C.device(*args, **kwargs)
+
+    @staticmethod
+    def cpu():
+        """The CPU."""
+        return _C.device("cpu")
+
+    @staticmethod
+    def cuda(index=0):
+        """A GPU by its number. Moving a tensor there needs one: without it that is a DeviceError."""
+        return _C.device("cuda", index)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 from typing import Any, Callable, List, Optional, Sequence
 
 import rustorch
-from rustorch import functional as _functional
+from rustorch import _shared, functional as _functional
 from rustorch._C import Tensor, _add_methods, _ops, _take_view
 
 __all__ = []
@@ -204,6 +203,76 @@ def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     )  # fmt: skip
 
 
+def __array_namespace__(self: Tensor, *, api_version: Optional[str] = None) -> Any:
+    """The namespace of the Python array API standard: :mod:`rustorch.array_api`.
+
+    >>> rustorch.ones(2).__array_namespace__().__array_api_version__
+    '2024.12'
+    """
+    if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        raise rustorch.ArgumentValueError(f"__array_namespace__: version {api_version!r} of the array API is not supported, 2024.12 is")
+    return rustorch.array_api
+
+
+def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """The tensor on a device: the array API's name of :meth:`to`.
+
+    >>> rustorch.ones(2).to_device("cpu")
+    tensor([1., 1.])
+    """
+    if stream is not None:
+        raise rustorch.UnsupportedError("to_device(): the CPU has no streams; leave stream out")
+    return self.to(device)
+
+
+def untyped_storage(self: Tensor) -> Any:
+    """The memory that the tensor lies in: a :class:`rustorch.storage.UntypedStorage`.
+
+    >>> rustorch.ones(2).untyped_storage().nbytes()
+    8
+    """
+    return rustorch.UntypedStorage(self)
+
+
+def storage(self: Tensor) -> Any:
+    """The memory that the tensor lies in, as its elements: a :class:`rustorch.storage.TypedStorage`.
+
+    >>> rustorch.ones(2).storage().tolist()
+    [1.0, 1.0]
+    """
+    return rustorch.TypedStorage(self)
+
+
+def zero_grad(self: Tensor) -> None:
+    """Forget the gradient.
+
+    >>> x = rustorch.ones(1, requires_grad=True)
+    >>> x.sum().backward()
+    >>> x.zero_grad()
+    >>> x.grad is None
+    True
+    """
+    self.grad = None
+
+
+def to_dense(self: Tensor, dtype: Any = None) -> Tensor:
+    """The tensor itself, or as another dtype: all tensors are dense.
+
+    >>> rustorch.ones(1).to_dense()
+    tensor([1.])
+    """
+    return self if dtype is None else self.to(dtype)
+
+
+def __reversed__(self: Tensor) -> Tensor:
+    """The tensor with its first dimension the other way round.
+
+    >>> reversed(rustorch.tensor([1, 2]))
+    tensor([2, 1])
+    """
+    return self.flip(0) if self.dim() else self
+
+
 def _itself(self: Tensor) -> Tensor:
     """The tensor itself: there are no complex numbers."""
     return self
@@ -211,11 +280,6 @@ def _itself(self: Tensor) -> Tensor:
 
 def _never(self: Tensor) -> bool:
     """False: there is no such tensor here."""
-    return False
-
-
-def is_inference(self: Tensor) -> bool:
-    """False: tensors made in inference mode are ordinary ones without a gradient."""
     return False
 
 
@@ -243,27 +307,26 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
 
 
 def share_memory_(self: Tensor) -> Tensor:
-    """Moves the elements to memory that this process shares with those that it forks from now on.
+    """Move the elements to memory that this process shares with those that get the tensor.
 
-    Returns the tensor. What one process writes the others see; a process started afresh gets a copy.
+    These are processes that are forked from now on, and those to which :mod:`rustorch.multiprocessing` carries it: as an
+    argument of a process, or through a queue. What one process writes the others see. Views made before keep the old memory.
+
+    >>> rustorch.zeros(2).share_memory_().is_shared()
+    True
     """
-    if is_shared(self):
-        return self
-    n = max(self.numel(), 1)
-    room = mmap.mmap(-1, n * self.element_size())
-    flat = rustorch.frombuffer(room, dtype=self.dtype, count=n)
-    fresh = flat[: self.numel()].view(self.shape)
-    with rustorch.no_grad():
-        fresh.copy_(self.detach())
-        self.data = fresh
-    self._shared_room = (room, self.data_ptr())
+    if not is_shared(self):
+        block = _shared.new_block(max(self.numel(), 1) * self.element_size())
+        fresh = _shared.tensor_over(block, self.dtype, 0, self.shape, _dense_strides(self.shape))
+        with rustorch.no_grad():
+            fresh.copy_(self.detach())
+            self.data = fresh
     return self
 
 
 def is_shared(self: Tensor) -> bool:
-    """Whether :meth:`share_memory_` has moved the elements, and they are still there."""
-    room = getattr(self, "_shared_room", None)
-    return room is not None and room[1] == self.data_ptr()
+    """Whether the elements lie in memory that processes share: see :meth:`share_memory_`."""
+    return _shared.block_of(self) is not None
 
 
 def _from_function(name: Any, function: Any) -> Any:
@@ -274,6 +337,15 @@ def _from_function(name: Any, function: Any) -> Any:
     method.__qualname__ = "Tensor." + name
     method.__doc__ = f"As :func:`rustorch.{name}`."
     return method
+
+
+def _later(name: Any) -> Any:
+    """A method that is a function of the package which is imported when it is first asked for."""
+
+    def method(self, *args, **kwargs):
+        return getattr(rustorch, name)(self, *args, **kwargs)
+
+    return _from_function(name, method)
 
 
 def _in_place(name: Any) -> Any:
@@ -292,10 +364,18 @@ _FUNCTIONS = """
     cholesky corrcoef cov histc histogram matrix_power nanquantile nonzero pinverse qr quantile renorm svd unique
     unique_consecutive
 """.split()
+_LATE = """
+    as_strided_scatter cholesky_inverse cholesky_solve geqrf istft lu lu_solve matrix_exp orgqr ormqr stft triangular_solve unsafe_chunk
+    unsafe_split unsafe_split_with_sizes
+""".split()
 _PLAIN = [
+    __array_namespace__, to_device, storage, untyped_storage, zero_grad, to_dense, __reversed__,
     squeeze_, unsqueeze_, transpose_, t_, as_strided_, resize_, resize_as_, set_, new, new_empty_strided, sum_to_size, narrow_copy,
-    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
+    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
 ]  # fmt: skip
+
+# Devices and layouts that there are not.
+_OTHER_KINDS = "ipu maia mkldnn mps mtia sparse_csr vulkan xla xpu".split()
 
 
 def _install() -> None:
@@ -303,8 +383,13 @@ def _install() -> None:
     methods.update(swapaxes_=swapaxes_, swapdims_=swapdims_, resize=resize_, resize_as=resize_as_, renorm_=_in_place("renorm"))
     methods.update({name: _from_function(name, getattr(_functional, name)) for name in _FUNCTIONS})
     methods.update(dict.fromkeys(("conj", "conj_physical", "conj_physical_", "resolve_conj", "resolve_neg"), _itself))
-    methods.update(dict.fromkeys(("is_conj", "is_neg", "is_distributed"), _never))
+    methods.update({name: _later(name) for name in _LATE})
+    methods.update(dict.fromkeys(("is_conj", "is_neg", "is_distributed", "is_coalesced"), _never))
+    methods.update(dict.fromkeys("is_ipu is_maia is_mkldnn is_mps is_mtia is_sparse_csr is_vulkan is_xla is_xpu".split(), property(_never)))
+    methods["to_vec"] = Tensor.tolist
+    methods["_grad"] = Tensor.grad
     methods["real"] = property(_itself)
+    methods.update({f"is_{kind}": property(_never) for kind in _OTHER_KINDS})
     _add_methods(methods)
 
 

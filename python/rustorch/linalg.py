@@ -15,12 +15,18 @@ import rustorch
 
 from . import functional as _functional
 from ._C import Tensor, _ops
+from ._decompositions import (  # noqa: F401
+    cholesky_ex, householder_product, inv_ex, lu_factor, lu_factor_ex, matrix_exp, solve_ex, solve_triangular, tensorinv, tensorsolve,
+)  # fmt: skip
+from ._decompositions import lu_linalg as lu  # noqa: F401
+from ._decompositions import lu_solve_linalg as lu_solve  # noqa: F401
 from .functional import _given
 
 __all__ = [
-    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq", "matmul", "matrix_norm",
-    "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "vander", "vecdot",
-    "vector_norm",
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
+    "householder_product", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp",
+    "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_ex",
+    "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 LinAlgError = rustorch.ArgumentValueError  # a matrix that is singular, or not positive-definite
@@ -232,6 +238,29 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Optional[Tensor] = None) -> Any:
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Optional[Tensor] = None) -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order."""
     return _given(eigh(A, UPLO)[0], out)
+
+
+def _no_complex(name: str) -> Any:
+    raise rustorch.UnsupportedError(
+        f"linalg.{name}: the eigenvalues of a matrix that is not symmetric are complex numbers, which do not exist here. Use "
+        "linalg.eigh or eigvalsh for symmetric matrices, svdvals for singular values, or numpy.linalg.eig(A.numpy())"
+    )
+
+
+def eig(A: Tensor, *, out: Any = None) -> Any:
+    """Not possible: the result is complex. See :func:`eigh` for symmetric matrices.
+
+    >>> rustorch.linalg.eig(rustorch.eye(2))
+    Traceback (most recent call last):
+      ...
+    rustorch.UnsupportedError: linalg.eig: the eigenvalues of a matrix that is not symmetric are complex numbers, ...
+    """
+    return _no_complex("eig")
+
+
+def eigvals(A: Tensor, *, out: Any = None) -> Any:
+    """Not possible: the result is complex. See :func:`eigvalsh` for symmetric matrices."""
+    return _no_complex("eigvals")
 
 
 def _completed(Q: Any) -> Tensor:

@@ -246,4 +246,4 @@ for name, test in list(globals().items()):
     if name.startswith("test_"):
         test()
 dist.destroy_process_group()
-print("fine", rank, flush=True)
+print(f"fine {rank}", flush=True)

@@ -49,7 +49,7 @@ def launch(launch_mpi):
 
 
 def test_the_worker_is_the_rank(launch):
-    script = launch.script(MPI + "    init(); barrier(); mpi.MPI_Finalize(); print('fine', rank)")
+    script = launch.script(MPI + "    init(); barrier(); mpi.MPI_Finalize(); print(f'fine {rank}')")
     job = launch.run("-n", 2, script)
     assert job.code == 0 and sorted(job.out.splitlines()) == ["fine 0", "fine 1"] and job.err == ""
 
@@ -95,7 +95,7 @@ def test_interrupted_in_a_group(launch):
 
 
 def test_under_mpirun(launch):
-    script = launch.script(MPI + "    init(); barrier(); mpi.MPI_Finalize(); print('fine', rank, sys.argv[1:])")
+    script = launch.script(MPI + "    init(); barrier(); mpi.MPI_Finalize(); print(f'fine {rank} {sys.argv[1:]}')")
     job = launch.run(script, "a", "-b", command=[*MPIRUN, "-n", "2"])
     assert job.code == 0 and sorted(job.out.split("\n")[:2]) == ["fine 0 ['a', '-b']", "fine 1 ['a', '-b']"]
     assert launch.run("-n", 2, script, command=[*MPIRUN, "-n", "2"]).code == 0

@@ -280,3 +280,62 @@ OWN(linalg_qr) {
     check_gradients(qr_scalar, tall, 4, 3, false);
     check_gradients(qr_scalar, tall, 3, 3, false);
 }
+
+static bool make_triangle(Sample *s, int k) {
+    if (k >= 4) return false;
+    sample_input(s, 0.5, 2, k % 2 ? 3 : 2, k % 2 ? (int64_t[]){2, 3, 3} : (int64_t[]){N, N});
+    sample_input(s, -2, 2, k % 2 ? 3 : 2, k % 2 ? (int64_t[]){2, 3, 1} : (int64_t[]){N, 3});
+    SAMPLE_ATTRS(s, triangle, .upper = k / 2 == 1, .unitriangular = k % 2 == 1);
+    return true;
+}
+static void truth_triangle(Sample *s) {
+    const RtAttrs_triangle *attrs = s->attrs;
+    double *y = sample_output(s, 0, s->ndim[1], s->shape[1]), a[N * N];
+    int count = s->ndim[0] == 3 ? 2 : 1, n = count == 2 ? 3 : N, k = count == 2 ? 1 : 3;
+    memcpy(y, s->x[1], (size_t)(count * n * k) * sizeof *y);
+    for (int i = 0; i < count; i++) {
+        for (int at = 0; at < n * n; at++) {
+            int row = at / n, column = at % n;
+            bool beyond = attrs->upper ? column < row : column > row;
+            a[at] = row == column && attrs->unitriangular ? 1 : beyond ? 0 : s->x[0][i * n * n + at];
+        }
+        eliminate(a, y + i * n * k, n, k);
+    }
+}
+const OpCase case_linalg_solve_triangular = {make_triangle, truth_triangle, .dtypes = ON_LAPACK, .tolerance = 200};
+
+static RtTensor *lu_scalar(RtTensor *x) {
+    RtTensor *lu, *pivots;
+    return rt_linalg_lu_factor(x, &lu, &pivots) < 0 ? NULL : weighed(rt_square(lu));
+}
+OWN(linalg_lu_factor) { // L U is the matrix with its rows in the order that the pivots say
+    for (int k = 0; k < 4; k++) {
+        RtTensor *x = leaf_of(tall, 4, 3, k / 2 ? RT_F64 : RT_F32), *lu, *pivots;
+        if (k % 2) x = turned(x);
+        CHECK_OK(rt_linalg_lu_factor(x, &lu, &pivots));
+        assert_int_equal(pivots->numel, 3);
+        int64_t n = x->shape[0], m = x->shape[1];
+        RtTensor *order = rt_lu_order(pivots, WITH(order, .n = n));
+        CHECK_MADE(order);
+        RtTensor *rows = rt_index_select(x, order, WITH(gather, .dim = 0));
+        CHECK_MADE(rows);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = 0; j < m; j++) {
+                double sum = 0;
+                for (int64_t c = 0; c <= i && c <= j && c < 3; c++)
+                    sum += (c == i ? 1 : value(lu, i * m + c)) * value(lu, c * m + j);
+                assert_true(fabs(sum - value(rows, i * m + j)) < (k / 2 ? 1e-14 : 1e-6));
+            }
+    }
+    check_gradients(lu_scalar, tall, 3, 3, false);
+    check_gradients(lu_scalar, tall, 4, 3, false);
+    check_gradients(lu_scalar, tall, 3, 4, false);
+}
+OWN(lu_order) {
+    RtTensor *pivots = rt_cast(rt_arange(WITH(range, .start = rt_int(2), .end = rt_int(4))), WITH(cast, .dtype = RT_I32));
+    RtTensor *order = rt_lu_order(pivots, WITH(order, .n = 3)); // rows 1 and 2 are exchanged, then 2 and 3
+    CHECK_MADE(order);
+    assert_true(value(order, 0) == 1 && value(order, 1) == 2 && value(order, 2) == 0);
+    CHECK_FAILS((intptr_t)rt_lu_order(pivots, WITH(order, .n = 2)), ERR_VALUE, "a pivot is 3");
+    CHECK_FAILS((intptr_t)rt_lu_order(pivots, WITH(order, .n = 1)), ERR_SHAPE, "do not fit");
+}

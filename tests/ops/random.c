@@ -373,3 +373,27 @@ OWN(binomial) {
     CHECK_FAILS((intptr_t)rt_binomial(all_of(RT_F32, 5), all_of(RT_F32, 1.5), SEEDED()), ERR_VALUE,
                 "1.5");
 }
+
+static RtTensor *draw_standard_gamma(RtGenerator *generator) {
+    return rt_standard_gamma(all_of(RT_F32, 0.4), SEEDED());
+}
+OWN(standard_gamma) { // Gamma(a, 1): mean a, variance a
+    double shapes[] = {0.4, 1, 3.5, 400};
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 4; k++)
+            check_moments(rt_standard_gamma(all_of(float_dtypes[k], shapes[i]), SEEDED()),
+                          rt_scalar_double(rt_tensor_item(all_of(float_dtypes[k], shapes[i]), 0)), shapes[i]);
+    check_range(draw_standard_gamma(generator), 0, INFINITY);
+    check_range(rt_standard_gamma(all_of(RT_F32, 0), SEEDED()), 0, 1e-300);
+    check_repeats(draw_standard_gamma);
+    CHECK_FAILS((intptr_t)rt_standard_gamma(all_of(RT_F32, -1), SEEDED()), ERR_VALUE, "-1");
+    // A shape moves the mean of the draws as much as it moves the mean of the distribution.
+    RtTensor *shape = all_of(RT_F64, 2.5), *one = RT_NONE, *g;
+    CHECK_OK(rt_set_requires_grad(shape, true));
+    RtTensor *total = rt_sum(rt_standard_gamma(shape, SEEDED()), rt_defaults_reduce());
+    CHECK_MADE(total);
+    CHECK_OK(rt_grad(&total, &one, 1, &shape, 1, false, false, false, &g));
+    double sum = 0;
+    for (int64_t i = 0; i < MANY; i++) sum += item(g, i);
+    if (fabs(sum / MANY - 1) > 0.01) fail_msg("the mean gradient is %g instead of 1", sum / MANY);
+}

@@ -17,13 +17,15 @@ contiguous argwhere empty_like zeros_like ones_like rand_like randn_like zero_ r
 exponential_ bernoulli_ flatten tril triu diag sum mean prod amax amin max min aminmax argmax argmin var std var_mean std_mean
 norm linalg_vector_norm all any count_nonzero nansum sort argsort unbind
 angle deg2rad rad2deg digamma lgamma frexp i0 isneginf isposinf isreal logit positive sgn signbit sinc special_entr special_erfcx
-special_i0e special_i1 special_i1e special_log_ndtr special_ndtr mode msort median nanmedian nanmean diagflat trace rot90 pdist
+special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_modified_bessel_k0 special_modified_bessel_k1
+special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_ndtri special_i0e special_i1 special_i1e
+special_log_ndtr special_ndtr mode msort median nanmedian nanmean diagflat trace rot90 pdist
 cauchy_ log_normal_
 """
 BINARY = """
 add sub subtract rsub mul multiply div divide true_divide floor_divide remainder fmod pow maximum minimum fmax fmin hypot
 copysign eq ne not_equal lt less le less_equal gt greater ge greater_equal logical_and logical_or logical_xor atan2 arctan2 max
-min expand_as view_as reshape_as copy_ logaddexp logaddexp2 heaviside nextafter xlogy special_xlog1py float_power dist kron inner
+min expand_as view_as reshape_as copy_ logaddexp logaddexp2 heaviside nextafter xlogy special_xlog1py float_power dist kron inner igamma igammac special_zeta
 """
 BITS = "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift gcd lcm"
 LOSSES = "mse_loss l1_loss smooth_l1_loss huber_loss kl_div binary_cross_entropy_with_logits binary_cross_entropy"
@@ -90,14 +92,15 @@ _interpolate(sig, (7,), mode="linear", align_corners=True); _interpolate(img, (7
 _interpolate(vol, (3, 3, 3), mode="nearest-exact"); scaled_dot_product_attention(q4, q4, q4, None, 0.0, True, scale=0.5)
 scaled_dot_product_attention(q4, q4, q4, m33, 0.5, False, enable_gqa=True)
 _scaled_dot_product_attention_math(q4, q4, q4, m33, 0.0, False, scale=0.5)
-_ctc_loss_each(logs, labels, in2, out2, 0, False)
+_ctc_loss_each(logs, labels, in2, out2, 0, False); special_zeta(2, y); special_zeta(x, 2); _standard_gamma(u)
+linalg_solve_triangular(sq, m32, upper=True, unitriangular=True); linalg_lu_factor(x)
 """
 # Without a counterpart in PyTorch.
 OURS = """
 _rnn_layer(t3, m22, m22, m82, m82, f8, f8, None, None, mode="lstm", reverse=True)
 _rnn_layer(pack, m22, None, m62, m62, mode="gru", batch_sizes=v21); _sample_gather(sig, taps, ones); _sample_taps(t3, (4, 5))
 _sample_taps(t3, (4, 5), "nearest", "border", True); _sample_taps_backward(ones4, t3, (4, 5), "bilinear", "zeros", False)
-_interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0)
+_interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0); _lu_order(p3, 4); _standard_gamma_grad(y, u)
 """
 
 
@@ -132,7 +135,7 @@ def values(m):
         "m33": m.ones(3, 3), "sq": m.eye(3) * 2 + 0.5, "f32": m.float32, "logs": (m.arange(24.0) * 0.125).reshape(4, 2, 3),
         "labels": m.tensor([[1, 2], [2, 1]]), "in2": m.tensor([4, 3]), "out2": m.tensor([2, 1]),
         "m82": m.ones(8, 2), "m62": m.ones(6, 2), "f8": m.ones(8), "pack": m.ones(3, 2), "v21": m.tensor([2, 1]),
-        "taps": m.tensor([[[0, 4], [-1, 2]]]), "ones": m.ones(1, 2, 2), "ones4": m.ones(2, 2, 4),
+        "p3": m.tensor([2, 3, 3], dtype=m.int32), "taps": m.tensor([[[0, 4], [-1, 2]]]), "ones": m.ones(1, 2, 2), "ones4": m.ones(2, 2, 4),
     }  # fmt: skip
 
 
@@ -201,6 +204,7 @@ def write_refused(path):
         "unfold": torch.Tensor.unfold,
         "broadcast_tensors": lambda tensors: torch.broadcast_tensors(*tensors),
         "_im2col": torch.nn.functional.unfold,
+        "_interpolate": torch.nn.functional.interpolate,
         "_col2im": torch.nn.functional.fold,
         "_ctc_loss_each": lambda a, b, c, d, blank, infinity: torch.nn.functional.ctc_loss(a, b, c, d, blank, "none", infinity),
     }

@@ -20,14 +20,15 @@ DTYPES = {"doubles", "halves", "integers", "bytes", "bools", "far index", "minus
 WIDER = [
     (r"(rsub|fmod|eq|ne|not_equal|lt|less|le|less_equal|gt|greater|ge|greater_equal)\(x, y\) @ 0", NUMBERS,
      "a number may stand on the left of every binary op, as it may of its operator"),
-    (r"(pow|float_power|xlogy|special_xlog1py)\(.* @ ", NUMBERS, "both may be numbers"),
+    (r"(pow|float_power|xlogy|special_xlog1py|special_zeta)\(.* @ ", NUMBERS, "both may be numbers"),
     (r"(lerp|index_put|index_add|index_copy|scatter|scatter_add|scatter_reduce|masked_scatter|addmv|baddbmm|addbmm|l1_loss|huber_loss|kl_div"
      r"|nll_loss|cross_entropy|binary_cross_entropy|binary_cross_entropy_with_logits|layer_norm|group_norm|normal|bernoulli_"
      r"|put|index_reduce|cdist|cross|binomial|ldexp)\(.* @ ",
      DTYPES, "dtypes are promoted, or converted to that of the tensor that is written to"),
     (r"(argmax|argmin|topk|median|nanmedian|kthvalue)\(.* @ 0", {"bools"}, "bools are ordered"),
     (r"(trace|mvlgamma)\(.* @ 0", {"bools"}, "bools are summed, and made floats, as integers are"),
-    (r"(special_erfcx|special_log_ndtr|pdist)\(x.* @ 0", {"halves"}, "every op on floats is possible in half precision"),
+    (r"(special_erfcx|special_log_ndtr|special_ndtri|special_\w*bessel_[jyk][01]|_standard_gamma|pdist)\([xu].* @ 0", {"halves"}, "every op on floats is possible in half precision"),
+    (r"linalg_lu_factor\(x\) @ 0", {"cube"}, "singular matrices have factors: linalg.lu_factor, which is above the op, refuses them"),
     (r"avg_pool3d\(.* @ [01]", {"five", "ints"}, "a window may reach over an image and its padding, as in two dimensions"),
     (r"(softshrink|hardshrink|max_pool1d\w*|adaptive_max_pool1d\w*)\(.* @ 0", DTYPES, "integers are possible, as in two dimensions"),
     (r"(one_hot|gather|take_along_dim|scatter\w*|embedding)\(.* @ [012]", {"bytes"}, "indices of every integer dtype are taken"),

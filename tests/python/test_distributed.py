@@ -34,7 +34,8 @@ def needs_mpi():
 
 def run(command, timeout=120, **environment):
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMIX_", "RUSTORCH_RANK"))}
-    variables.update(dict(RUN_AS_ROOT, PYTHONPATH=str(PACKAGES)), **environment)
+    # Unbuffered, each argument of print() and each part of a traceback is a write of its own, and mpirun mixes those of ranks.
+    variables.update(dict(RUN_AS_ROOT, PYTHONPATH=str(PACKAGES), PYTHONUNBUFFERED=""), **environment)
     return subprocess.run([str(word) for word in command], env=variables, capture_output=True, text=True, timeout=timeout)
 
 
@@ -57,7 +58,7 @@ def alone():
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-@pytest.mark.parametrize("script", ["dist_collectives.py", "dist_ddp.py", "dist_sync_norm.py"])
+@pytest.mark.parametrize("script", ["dist_collectives.py", "dist_ddp.py", "dist_sync_norm.py", "dist_metrics.py"])
 def test_ranks(script, ranks):
     job = launch(ranks, script)
     assert job.returncode == 0, job.stdout + job.stderr

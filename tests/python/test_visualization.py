@@ -460,6 +460,9 @@ def test_histories():
     assert [each["name"] for each in marks(hidden)] == ["training", "best 1 at epoch 3"]
     ours = Plotter().plot_training_history(Ours())
     assert marks(ours)[1]["x"].tolist() == [3, 4] and len(ours._description["panels"]) == 2
+    later = Keras(table)
+    later.epoch = [5, 6, 7]
+    assert marks(Plotter().plot_training_history(later))[0]["x"].tolist() == [6, 7, 8]
     every_second = marks(Plotter().plot_training_history({"loss": [4, 3, 2, 1], "val_loss": [3, 1]}))
     assert every_second[1]["x"].tolist() == [2, 4]
     nested = Plotter().plot_training_history({"train": {"loss": [2, 1]}, "val": {"loss": [3, 2]}})

@@ -1,5 +1,7 @@
 """Gradients: ``backward``, ``grad``, contexts that turn recording off, operations with gradients of their own."""
 
+import importlib
+
 from .. import _C
 from .._C import Node, RemovableHandle  # noqa: F401
 from . import anomaly_mode, function, grad_mode, graph, variable  # noqa: F401
@@ -99,7 +101,8 @@ def grad(
     allow_unused : bool, optional
         Give None for an input that no output depends on, instead of an error; by default as ``materialize_grads``.
     is_grads_batched : bool
-        Must be False: batches of gradients are not supported.
+        Each of ``grad_outputs`` has one more dimension in front, and so has what is returned: the gradients for each
+        element of it, computed one after the other.
     materialize_grads : bool
         Give zeros for an input that no output depends on.
 
@@ -119,7 +122,7 @@ def grad(
     if not only_inputs:
         raise ValueError("only_inputs=False is not supported: use backward() to accumulate into all leaves")
     if is_grads_batched:
-        raise _C.UnsupportedError("is_grads_batched=True is not supported: call grad once for each gradient")
+        return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
     unused = materialize_grads if allow_unused is None else allow_unused
@@ -130,7 +133,30 @@ def grad(
     return tuple(_C._ops.zeros_like(x, requires_grad=create_graph) if g is None else g for g, x in zip(found, inputs))
 
 
+def _batched(outputs, inputs, vectors, retain_graph, create_graph, allow_unused, materialize_grads):
+    """grad for each element of the first dimension of the vectors, stacked."""
+    one = isinstance(outputs, _C.Tensor)
+    vectors = (vectors,) if isinstance(vectors, _C.Tensor) else tuple(vectors or ())
+    sizes = {v.shape[0] for v in vectors if v is not None and v.dim() > 0}
+    if len(vectors) != (1 if one else len(outputs)) or len(sizes) != 1 or any(v is not None and v.dim() == 0 for v in vectors):
+        raise _C.ArgumentValueError("grad: is_grads_batched=True needs grad_outputs, all with one size in front of the shape of the output")
+    n = sizes.pop()
+    rows = []
+    for i in range(n):
+        keep = True if i < n - 1 else retain_graph
+        part = [None if v is None else v[i] for v in vectors]
+        rows.append(grad(outputs, inputs, part[0] if one else part, keep, create_graph, True, allow_unused, False, materialize_grads))
+    return tuple(None if parts[0] is None else _C._ops.stack(parts) for parts in zip(*rows))
+
+
 from . import functional  # noqa: E402,F401  (uses grad)
+
+
+def __getattr__(name):  # imported when first asked for
+    if name in ("profiler", "profiler_util"):
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module 'rustorch.autograd' has no attribute '{name}'")
+
 
 # At the end, since the checks use grad; and now, since importing the module later would hide its function.
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402,F401

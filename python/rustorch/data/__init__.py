@@ -1,6 +1,7 @@
 """Data sets, orders, batches, transforms."""
 
 from rustorch.data import datasets, transforms
+from rustorch.data.transforms import Transform, Transforms
 from rustorch.data.collate import default_collate, default_convert
 from rustorch.data.dataset import (
     ChainDataset,
@@ -25,6 +26,6 @@ from rustorch.data.sampler import (
 
 __all__ = [
     "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset", "RandomSampler",
-    "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "datasets",
+    "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "Transform", "Transforms", "WeightedRandomSampler", "datasets",
     "default_collate", "default_convert", "get_worker_info", "random_split", "transforms",
 ]  # fmt: skip

@@ -80,11 +80,28 @@ class TensorDataset(Dataset):
                 )
         self.tensors = tensors
 
+    @classmethod
+    def from_tensors(cls, tensors: Sequence[Tensor]) -> "TensorDataset":
+        """The data set of a list of tensors."""
+        return cls(*tensors)
+
     def __getitem__(self, index: Any) -> Any:
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self) -> int:
         return self.tensors[0].shape[0]
+
+    def get_batch(self, indices: Any) -> List[Tensor]:
+        """The rows of some samples: one tensor for each of the data set's."""
+        return [tensor[rustorch.as_tensor(indices)] for tensor in self.tensors]
+
+    def data(self) -> Tensor:
+        """The first tensor."""
+        return self.tensors[0]
+
+    def targets(self) -> Tensor:
+        """The last tensor."""
+        return self.tensors[-1]
 
     def batch_sources(self) -> List[dict]:
         """The tensors, for batching in C: see :class:`rustorch.data.DataLoader`."""

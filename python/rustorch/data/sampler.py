@@ -192,7 +192,7 @@ class DistributedSampler(Sampler):
 
     Parameters
     ----------
-    dataset : anything with a length
+    dataset : anything with a length, or its length
     num_replicas, rank : int, optional
         By default those of the process group (1 and 0 in a lone process).
     shuffle : bool, default True
@@ -212,7 +212,7 @@ class DistributedSampler(Sampler):
 
     def __init__(
         self, dataset: Any, num_replicas: Optional[int] = None, rank: Optional[int] = None, shuffle: bool = True,
-        seed: int = 0, drop_last: bool = False,
+        seed: Optional[int] = 0, drop_last: bool = False,
     ) -> None:
         if num_replicas is None or rank is None:
             from rustorch import distributed
@@ -221,14 +221,14 @@ class DistributedSampler(Sampler):
             rank = distributed.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise ValueError(f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
-        self.dataset = dataset
+        self.dataset = range(dataset) if isinstance(dataset, int) else dataset
         self.num_replicas = num_replicas
         self.rank = rank
         self.epoch = 0
         self.drop_last = drop_last
         self.shuffle = shuffle
-        self.seed = seed
-        n = len(dataset)
+        self.seed = 0 if seed is None else seed
+        n = len(self.dataset)
         self.num_samples = n // num_replicas if drop_last else math.ceil(n / num_replicas)
         self.total_size = self.num_samples * num_replicas
 
@@ -246,6 +246,10 @@ class DistributedSampler(Sampler):
 
     def __len__(self) -> int:
         return self.num_samples
+
+    def get_indices(self) -> List[int]:
+        """The indices of this rank in this epoch."""
+        return list(self)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch; the same on all ranks."""

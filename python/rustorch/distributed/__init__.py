@@ -8,6 +8,7 @@ a rank, with the first collective.
 Objects (:func:`all_gather_object` and its relatives) travel as JSON-like data, never as pickle.
 """
 
+from rustorch.distributed._backend import DistributedBackend
 from rustorch.distributed._collectives import (
     P2POp,
     ReduceOp,
@@ -43,6 +44,7 @@ from rustorch.distributed._groups import (
     ProcessGroup,
     destroy_process_group,
     get_backend,
+    get_default_backend_for_device,
     get_global_rank,
     get_group_rank,
     get_local_rank,
@@ -72,6 +74,7 @@ from rustorch.distributed._objects import (
 
 __all__ = [
     "Backend",
+    "DistributedBackend",
     "DistributedConfig",
     "DistributedDataParallel",
     "GroupMember",
@@ -94,6 +97,7 @@ __all__ = [
     "gather",
     "gather_object",
     "get_backend",
+    "get_default_backend_for_device",
     "get_global_rank",
     "get_group_rank",
     "get_local_rank",
@@ -133,6 +137,8 @@ def __getattr__(name):
         from rustorch.nn.parallel import DistributedDataParallel
 
         return DistributedDataParallel
+    if name == "reduce_op":  # the old name
+        return ReduceOp
     if name == "DistributedSampler":
         from rustorch.data import DistributedSampler
 

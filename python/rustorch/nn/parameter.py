@@ -8,7 +8,7 @@ import rustorch
 from rustorch import Tensor, _C
 from rustorch._C import ArgumentTypeError, RusTorchError
 
-__all__ = ["Parameter", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
+__all__ = ["Buffer", "Parameter", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
 
 
 class _ParameterMeta(type(Tensor)):
@@ -42,6 +42,10 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if not isinstance(data, Tensor):
             raise ArgumentTypeError(f"Parameter: a tensor is expected, not {type(data).__name__}")
         return _C._make_parameter(data, requires_grad, cls)
+
+    def __call__(self) -> "Parameter":
+        """The parameter itself: the API reference spells ``linear.weight()``."""
+        return self
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + Tensor.__repr__(self)
@@ -114,7 +118,48 @@ class UninitializedParameter(_Uninitialized, Parameter):
 
 
 class Buffer(Tensor):
-    """What an :class:`UninitializedBuffer` becomes."""
+    """A tensor that a :class:`Module` makes a buffer of when it is assigned to an attribute.
+
+    Parameters
+    ----------
+    data : Tensor, default an empty tensor
+        The values; the buffer shares their memory.
+    persistent : bool, default True
+        Whether it is part of ``state_dict()``.
+
+    Example
+    -------
+    >>> from rustorch import nn
+    >>> module = nn.Module()
+    >>> module.mean = nn.Buffer(rustorch.zeros(2))
+    >>> list(module.state_dict())
+    ['mean']
+    """
+
+    persistent = True
+
+    def __new__(cls, data: Optional[Tensor] = None, *, persistent: bool = True) -> "Buffer":
+        data = rustorch.empty(0) if data is None else data
+        if not isinstance(data, Tensor):
+            raise ArgumentTypeError(f"Buffer: a tensor is expected, not {type(data).__name__}")
+        made = Tensor._make_subclass(cls, data, data.requires_grad)
+        made.persistent = persistent
+        return made
+
+    def __init__(self, data: Optional[Tensor] = None, *, persistent: bool = True) -> None:
+        """Everything is done by ``__new__``."""
+
+    def __deepcopy__(self, memo: dict) -> "Buffer":
+        if id(self) not in memo:
+            memo[id(self)] = Buffer(self.detach().clone(), persistent=self.persistent)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild_buffer, (self.detach(), self.persistent)
+
+
+def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)
 
 
 class UninitializedBuffer(_Uninitialized, Tensor):

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import rustorch
-from rustorch import Tensor
+from rustorch import Tensor, _C
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, UnsupportedError
 from rustorch.nn.modules.module import RemovableHandle, _Table
 
@@ -56,6 +56,7 @@ def _hooked(step: Callable) -> Callable:
         if self._in_step:
             return step(self, *args, **kwargs)
         args = (self,) + args
+        span = _C._profile_enter(f"Optimizer.step#{type(self).__name__}.step", "optimizer")
         self._in_step = True
         try:
             for hook in list(chain(_global_pre_hooks.values(), self._optimizer_step_pre_hooks.values())):
@@ -69,6 +70,7 @@ def _hooked(step: Callable) -> Callable:
             result = step(*args, **kwargs)
         finally:
             self._in_step = False
+            _C._profile_leave(span)
         self._opt_called = True  # schedulers warn when they come before the first step
         for hook in list(chain(self._optimizer_step_post_hooks.values(), _global_post_hooks.values())):
             hook(self, args, kwargs)
@@ -199,6 +201,31 @@ class Optimizer:
 
     def _check_group(self, group: Dict[str, Any]) -> None:
         """Raise on an option outside its range."""
+
+    def learning_rate(self) -> float:
+        """The learning rate of the first group of parameters."""
+        return self.param_groups[0]["lr"]
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Give every group of parameters one learning rate."""
+        if not lr >= 0:
+            raise ArgumentValueError(f"set_learning_rate: the learning rate must not be negative, but it is {lr}")
+        for group in self.param_groups:
+            group["lr"] = lr
+
+    def param_count(self) -> int:
+        """The number of tensors that are trained."""
+        return sum(len(group["params"]) for group in self.param_groups)
+
+    def __getattr__(self, name: str) -> Any:
+        # Options of the first group as the API reference asks for them: momentum(), weight_decay(), beta1(), …
+        groups = self.__dict__.get("param_groups")
+        options = groups[0] if groups else {}
+        if name in ("beta1", "beta2") and "betas" in options:
+            return lambda: options["betas"][int(name[-1]) - 1]
+        if name != "params" and name in options:
+            return lambda: options[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients (or set them to zero)."""

@@ -97,7 +97,7 @@ def metrics_of(history: Any) -> List[Metric]:
         table.update({prefix + name: values for name, values in part.items()})
     found: Dict[str, List[Optional[Curve]]] = {}
     longest = max((len(values) for values in table.values()), default=0)
-    validated = _called(history, "val_epochs")
+    validated, trained = _called(history, "val_epochs"), getattr(history, "epoch", None)
     for key, values in table.items():
         name, validation = _split(str(key))
         numbers = vector(values, f"plot_training_history: {key}")
@@ -107,6 +107,8 @@ def metrics_of(history: Any) -> List[Metric]:
             epochs = np.asarray(validated, float)
         elif validation and len(numbers) < longest and longest % len(numbers) == 0:  # every k-th epoch
             epochs = np.arange(1, len(numbers) + 1) * (longest // len(numbers))
+        elif isinstance(trained, (list, tuple)) and len(trained) == len(numbers):
+            epochs = np.asarray(trained, float) + 1  # Keras counts from 0; a run may go on where another stopped
         else:
             epochs = np.arange(1.0, len(numbers) + 1)
         found.setdefault(name, [None, None])[validation] = Curve(epochs, numbers)

@@ -113,7 +113,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 
 selu = _in_place("selu", _ops.selu)
-silu = _in_place("silu", _ops.silu)
+silu = swish = _in_place("silu", _ops.silu)
 mish = _in_place("mish", _ops.mish)
 relu6 = _in_place("relu6", _ops.relu6)
 hardsigmoid = _in_place("hardsigmoid", _ops.hardsigmoid)

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, UnsupportedError
-from rustorch.nn.parameter import Parameter
+from rustorch.nn.parameter import Buffer, Parameter
 
 T = TypeVar("T", bound="Module")
 
@@ -227,6 +227,10 @@ class Module:
                     f"cannot assign '{type(value).__name__}' as child module '{name}' (nn.Module or None expected)"
                 )
             attributes["_modules"][name] = None
+        elif isinstance(value, Buffer) and name not in attributes.get("_buffers", ()):
+            self._need_init(name)
+            self._forget(name, keep="_buffers")
+            self.register_buffer(name, value, value.persistent)
         elif "_buffers" in attributes and name in attributes["_buffers"]:
             if value is not None and not isinstance(value, Tensor):
                 raise ArgumentTypeError(
@@ -499,6 +503,10 @@ class Module:
         """All parameters and buffers on a GPU."""
         where = "cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device
         return self._apply(lambda tensor: tensor.to(where))
+
+    def share_memory(self: T) -> T:
+        """Move parameters and buffers to memory that processes share: see :meth:`Tensor.share_memory_`; returns the module."""
+        return self._apply(lambda tensor: tensor.share_memory_())
 
     # ------------------------------------------------------------------------------------------ state
 

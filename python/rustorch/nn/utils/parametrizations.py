@@ -1,4 +1,4 @@
-"""Parametrizations for :mod:`rustorch.nn.utils.parametrize`: weight and spectral normalisation."""
+"""Parametrizations for :mod:`rustorch.nn.utils.parametrize`: weight and spectral normalisation, orthogonal weights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Optional, Tuple
 import rustorch
 import rustorch.nn.functional as F
 from rustorch import Tensor
-from rustorch._C import ArgumentValueError
+from rustorch._C import ArgumentValueError, ShapeError, UnsupportedError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.utils import parametrize
 from rustorch.nn.utils.spectral_norm import as_matrix, default_dim, start_vectors
 from rustorch.nn.utils.weight_norm import norm_except_dim, scaled_direction
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
@@ -139,3 +139,103 @@ def spectral_norm(
         raise ArgumentValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     dim = default_dim(module) if dim is None else dim
     return parametrize.register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
+
+
+def _orthogonal_factor(A: Tensor) -> Tensor:
+    """Q of A = Q R with a diagonal of R that is not negative: A itself, where its columns are orthonormal."""
+    Q, R = rustorch.linalg.qr(A)
+    return Q * rustorch.where(R.diagonal(0, -2, -1) < 0, -1.0, 1.0).to(A.dtype).unsqueeze(-2)
+
+
+class _Orthogonal(Module):
+    base: Optional[Tensor]
+
+    def __init__(self, weight: Tensor, orthogonal_map: str, use_trivialization: bool) -> None:
+        super().__init__()
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        self.trivial = use_trivialization
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def forward(self, X: Tensor) -> Tensor:
+        wide = X.shape[-2] < X.shape[-1]
+        X = X.mT if wide else X
+        n, k = X.shape[-2:]
+        A = X.tril(-1)
+        if self.orthogonal_map == "householder":
+            # The diagonal holds signs: neither trained nor differentiated.
+            Q = rustorch.linalg.householder_product(A, 2 / (1 + A.square().sum(-2))) * X.diagonal(0, -2, -1).int().unsqueeze(-2)
+        else:
+            if n != k:
+                A = rustorch.cat([A, A.new_zeros(A.shape[:-1] + (n - k,))], -1)
+            A = A - A.mT
+            if self.orthogonal_map == "matrix_exp":
+                Q = rustorch.linalg.matrix_exp(A)[..., :k]
+            else:
+                one = rustorch.eye(n, dtype=A.dtype)
+                Q = rustorch.linalg.solve(one - A / 2, one + A / 2)[..., :k]
+        if self.trivial:
+            Q = self.base @ Q
+        return Q.mT if wide else Q
+
+    @rustorch.no_grad()
+    def right_inverse(self, Q: Tensor) -> Tensor:
+        if Q.shape != self.shape:
+            raise ShapeError(f"Expected a matrix or batch of matrices of shape {tuple(self.shape)}. Got a tensor of shape {tuple(Q.shape)}.")
+        wide = Q.shape[-2] < Q.shape[-1]
+        tall = Q.mT if wide else Q
+        n, k = tall.shape[-2:]
+        if self.trivial:  # the base is the weight, completed to a square; what is trained begins with nothing
+            if n != k:
+                tall = rustorch.cat([tall, rustorch.randn(tall.shape[:-1] + (n - k,), dtype=Q.dtype)], -1)
+            self.base = _orthogonal_factor(tall)
+            return rustorch.zeros_like(Q) - rustorch.eye(Q.shape[-2], Q.shape[-1], dtype=Q.dtype)
+        if self.orthogonal_map != "householder":
+            raise UnsupportedError(
+                "It is not possible to assign to the matrix exponential or the Cayley parametrizations when use_trivialization=False."
+            )
+        A, tau = rustorch.geqrf(tall)
+        # A reflection that was left out (tau = 0) comes back as one along an axis, which the sign undoes.
+        A.diagonal(0, -2, -1).sign_().mul_(rustorch.where(tau == 0, -1.0, 1.0).to(A.dtype))
+        return A.mT if wide else A
+
+
+def orthogonal(module: Module, name: str = "weight", orthogonal_map: Optional[str] = None, *, use_trivialization: bool = True) -> Module:
+    """Keep a weight orthogonal: its columns (rows, if there are fewer of them) stay orthonormal.
+
+    Parameters
+    ----------
+    module : Module
+    name : str, default "weight"
+        A weight (…, n, m) of two or more dimensions.
+    orthogonal_map : {"matrix_exp", "cayley", "householder"}, optional
+        How a free matrix becomes an orthogonal one: exponential or Cayley transform of its skew part, or a product of
+        reflections. By default "matrix_exp" for square weights, else "householder".
+    use_trivialization : bool, default True
+        Train the way from the weight as it is; it takes an n × n buffer where n is the larger size.
+
+    Returns
+    -------
+    The module.
+
+    Source: Lezcano-Casado, NeurIPS 2019.
+
+    Example
+    -------
+    >>> import rustorch as torch
+    >>> layer = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(20, 40))
+    >>> torch.dist(layer.weight.T @ layer.weight, torch.eye(20)) < 1e-4
+    tensor(True)
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise ArgumentValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.dim() < 2:
+        raise ArgumentValueError(f"Expected a matrix or batch of matrices. Got a tensor of {weight.dim()} dimensions.")
+    if orthogonal_map is None:
+        orthogonal_map = "matrix_exp" if weight.shape[-2] == weight.shape[-1] else "householder"
+    if orthogonal_map not in ("matrix_exp", "cayley", "householder"):
+        raise ArgumentValueError(f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: {orthogonal_map}')
+    made = _Orthogonal(weight, orthogonal_map, use_trivialization)
+    return parametrize.register_parametrization(module, name, made, unsafe=True)

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
-from rustorch._C import ArgumentTypeError, ArgumentValueError
+from rustorch._C import ArgumentTypeError, ArgumentValueError, ShapeError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.utils.convert import parameters_to_vector
 
@@ -274,11 +274,13 @@ class LnStructured(_Structured):
 
     def __init__(self, amount: _Amount, n: Any, dim: int = -1) -> None:
         super().__init__(amount, dim)
-        if n == "nuc":
-            raise ArgumentValueError("LnStructured: the nuclear norm is not supported; n is a number, inf, -inf or 'fro'")
         self.n = n
 
     def _scores(self, t: Tensor) -> Tensor:
+        if self.n == "nuc":
+            if t.dim() != 3:
+                raise ShapeError(f"LnStructured: the nuclear norm is one of matrices: channels of a weight {tuple(t.shape)} are none")
+            return rustorch.linalg.matrix_norm(t.movedim(self.dim, 0), "nuc")
         rows = t.movedim(self.dim, 0).reshape(t.shape[self.dim], -1).abs()
         n = 2.0 if self.n == "fro" else float(self.n)
         if n == float("inf"):
@@ -347,7 +349,10 @@ def random_structured(module: Module, name: str, amount: _Amount, dim: int) -> M
 def ln_structured(
     module: Module, name: str, amount: _Amount, n: Any, dim: int, importance_scores: Optional[Tensor] = None
 ) -> Module:
-    """Prune the channels of smallest n-norm along ``dim``, a share (float) or a number (int); returns the module."""
+    """Prune the channels of smallest n-norm along ``dim``, a share (float) or a number (int); returns the module.
+
+    ``n`` is a number, inf, -inf, "fro", or for weights of three dimensions "nuc".
+    """
     LnStructured.apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
     return module
 
