@@ -28,7 +28,7 @@ WIDER = [
     (r"(argmax|argmin|topk|median|nanmedian|kthvalue)\(.* @ 0", {"bools"}, "bools are ordered"),
     (r"(trace|mvlgamma)\(.* @ 0", {"bools"}, "bools are summed, and made floats, as integers are"),
     (r"(special_erfcx|special_log_ndtr|special_ndtri|special_\w*bessel_[jyk][01]|special_zeta|_standard_gamma|pdist)\(.* @ [01]", {"halves"}, "every op on floats is possible in half precision"),
-    (r"linalg_lu_factor\(x\) @ 0", {"cube", "five"}, "singular matrices have factors: linalg.lu_factor, which is above the op, refuses them"),
+    (r"linalg_lu_factor\(x\) @ 0", {"cube", "five", "doubles"}, "singular matrices have factors: linalg.lu_factor, which is above the op, refuses them"),
     (r"avg_pool3d\(.* @ [01]", {"five", "ints"}, "a window may reach over an image and its padding, as in two dimensions"),
     (r"(softshrink|hardshrink|max_pool1d\w*|adaptive_max_pool1d\w*)\(.* @ 0", DTYPES, "integers are possible, as in two dimensions"),
     (r"(one_hot|gather|take_along_dim|scatter\w*|embedding)\(.* @ [012]", {"bytes"}, "indices of every integer dtype are taken"),
