@@ -30,12 +30,20 @@ typedef enum RtReduceOp {
 
 #define RT_ANY_RANK (-1)
 
-// backend: "mpi", "solo", or NULL for mpi where the process was started as one of several ranks,
+// backend: "mpi", "solo", "tcp" (see rt_comm_join), or NULL for mpi where the process was started as one of several ranks,
 // else solo. seconds: how long a collective waits for a rank that is late; 0:
 // RUSTORCH_COMM_TIMEOUT. An error if the group is open.
 RT_API Status rt_comm_open(const char *backend, double seconds);
 RT_API bool rt_comm_is_open(void);
-RT_API const char *rt_comm_backend(void); // "solo", "mpi", NULL: not open
+// Joins a job of `size` ranks that are connected by stream sockets: fds[k] leads to rank k, -1 for
+// this rank itself; hosts[k] is equal for ranks on one host. The sockets belong to the job from here
+// on, also if this fails. Then rt_comm_open("tcp", …) makes the default group, now and after each
+// rt_comm_close. A process joins one job in its life.
+RT_API Status rt_comm_join(int rank, int size, const int *fds, const int *hosts);
+// Of the job that this process joined; 0 ranks: none.
+RT_API int rt_comm_joined_size(void);
+RT_API int rt_comm_joined_rank(void);
+RT_API const char *rt_comm_backend(void); // "solo", "mpi", "tcp", NULL: not open
 // True if this process was started as one of several ranks, as far as its environment tells.
 RT_API bool rt_comm_expects_peers(void);
 RT_API bool rt_comm_has_mpi(void);   // is the plug-in there?

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comm/socket.h"
 #include "comm/work.h"
 #include "rustorch_plugin.h"
 
@@ -71,8 +72,15 @@ static double match_setting(void) {
     return (double)setting_int(SETTING_match_timeout, 1, 1 << 30, 10);
 }
 
+static bool joined_by(const CommTransport *transport) {
+    return joined && joined->transport == transport && joined->state == COMM_OPEN;
+}
+
 static Status join_mpi(void) {
-    if (joined && joined->state == COMM_OPEN) return OK;
+    if (joined_by(&mpi_transport)) return OK;
+    if (joined && joined->transport != &mpi_transport)
+        return fail(ERR_PEER, "this process has joined a job over sockets, and MPI cannot be "
+                              "started beside it");
     if (joined)
         return fail(ERR_PEER, "MPI has been shut down and cannot be started again in this process");
     TRY(check_start());
@@ -85,19 +93,51 @@ static Status join_mpi(void) {
     return check_size(comm);
 }
 
+static Status join_sockets(int rank, int size, const int *fds, const int *hosts) {
+    SocketJob *job = socket_job_new(rank, size, fds, hosts);
+    if (!job) return error_code();
+    if (joined) {
+        socket_job_free(job);
+        return fail(ERR_PEER, "this process has joined a job already, as rank %d of %d",
+                    joined->rank, joined->size);
+    }
+    Comm *comm = comm_new(&socket_transport, job, timeout_setting(), match_setting());
+    if (!comm) {
+        socket_job_free(job);
+        return error_code();
+    }
+    joined = comm;
+    return OK;
+}
+
+Status rt_comm_join(int rank, int size, const int *fds, const int *hosts) {
+    TRY(comm_usable());
+    pthread_once(&fork_once, watch_forks);
+    pthread_mutex_lock(&process_lock);
+    Status status = join_sockets(rank, size, fds, hosts);
+    pthread_mutex_unlock(&process_lock);
+    return status;
+}
+
+int rt_comm_joined_size(void) { return joined && !forked ? joined->size : 0; }
+int rt_comm_joined_rank(void) { return joined && !forked ? joined->rank : 0; }
+
 static Status open_locked(const char *backend, double seconds) {
     if (world)
         return fail(ERR_VALUE,
                     "the default process group is already there; destroy_process_group() first");
     bool mpi = backend ? strcmp(backend, "mpi") == 0 : rt_comm_expects_peers();
-    if (backend && !mpi && strcmp(backend, "solo") != 0)
-        return fail(ERR_VALUE, "there is no communication backend '%s'; there are mpi and solo",
-                    backend);
+    bool sockets = backend && strcmp(backend, "tcp") == 0;
+    if (backend && !mpi && !sockets && strcmp(backend, "solo") != 0)
+        return fail(ERR_VALUE,
+                    "there is no communication backend '%s'; there are mpi, tcp and solo", backend);
+    if (sockets && !joined_by(&socket_transport))
+        return fail(ERR_PEER, "this process has not joined the other ranks, or has left them");
     if (mpi)
         TRY(join_mpi());
     else if (!alone && !(alone = comm_new(NULL, NULL, timeout_setting(), match_setting())))
         return ERR_MEMORY;
-    Comm *comm = mpi ? joined : alone;
+    Comm *comm = mpi || sockets ? joined : alone;
     if (comm->next_group > COMM_GROUP_MAX)
         return fail(ERR_VALUE, "a job may make %d process groups", COMM_GROUP_MAX);
     world = group_make(comm, NULL, comm->size, seconds);

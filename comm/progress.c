@@ -152,7 +152,10 @@ Status work_advance(Comm *comm, RtWork *work, int *out_did, bool *out_over) {
     }
     if (work->header_out.failed || work->header_in.failed || plan->transport_failed)
         return fail(ERR_PEER, "%s: the connection to rank %d broke",
-                    collective_word((CommOp)mine->op), plan_awaits(plan));
+                    collective_word((CommOp)mine->op),
+                    work->header_in.failed    ? work->header_in.peer
+                    : work->header_out.failed ? work->header_out.peer
+                                              : plan_awaits(plan));
     if (work->refused) {
         error_give(&work->error);
         return ERR_PEER;

@@ -129,8 +129,11 @@ static bool leave_advance(Comm *comm) {
             if (rank != comm->rank) control_tell(comm, rank, CONTROL_BYE, 0, 0, NULL);
         comm->said_bye = true;
     }
+    const CommTransport *transport = comm->transport;
     for (int rank = 0; rank < comm->size; rank++)
-        if (rank != comm->rank && !comm->peers[rank].left) return false;
+        if (rank != comm->rank && !comm->peers[rank].left &&
+            !(transport->gone && transport->gone(comm->context, rank)))
+            return false;
     return comm->ntold == 0;
 }
 

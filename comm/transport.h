@@ -60,6 +60,8 @@ typedef struct CommTransport {
     // Takes back a receive that nobody will answer; its finish is not called. A send cannot be
     // taken back.
     void (*cancel)(void *context, CommRequest *request);
+    // May be NULL: whether a rank is known to have ended, so that nobody waits for its goodbye.
+    bool (*gone)(void *context, int peer);
     // clean: all ranks close together. Otherwise nothing that could wait for another rank is done.
     void (*close)(void *context, bool clean);
 } CommTransport;

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/profile.h"
 #include "comm/pack.h"
 
 #define SPIN_SECONDS 50e-6 // a caller yields this long before it sleeps
@@ -15,8 +17,17 @@ void work_bind(RtWork *work) {
             tensor_pack(work->bindings[i].tensor, work->bindings[i].flat);
 }
 
+// What it took is told to the profiler.
+static void work_report(const RtWork *work) {
+    const CommHeader *header = &work->header;
+    int64_t item = header->dtype >= 0 ? (int64_t)rt_dtype_bytes((RtDtype)header->dtype) : 0;
+    profile_interval(RT_PROFILE_COMM, collective_word((CommOp)header->op),
+                     (int64_t)(work->started * 1e9), header->count * item);
+}
+
 void work_finish(RtWork *work, Status status) {
     Comm *comm = work->group->comm;
+    if (profiling() && work->started > 0) work_report(work);
     for (int i = 0; status == OK && i < work->nbindings; i++)
         if (work->bindings[i].staged && work->bindings[i].out)
             tensor_unpack(work->bindings[i].flat, work->bindings[i].tensor);
@@ -30,6 +41,7 @@ void work_finish(RtWork *work, Status status) {
 }
 
 void work_run_alone(RtWork *work) {
+    work->started = profiling() ? comm_now() : 0;
     work_bind(work);
     int did = 0;
     while (!plan_over(&work->plan)) plan_work(&work->plan, NULL, NULL, 0, 0, COMM_DATA, &did);
@@ -86,13 +98,21 @@ static void wait_asleep(RtWork *work, double seconds) {
     pthread_mutex_unlock(&comm->lock);
 }
 
+static int64_t wait_enter(const RtWork *work) {
+    char name[64];
+    snprintf(name, sizeof name, "wait for %s", collective_word((CommOp)work->header.op));
+    return profile_enter(RT_PROFILE_WAIT, name, NULL);
+}
+
 Status rt_work_wait(RtWork *work, double seconds, bool *out_done) {
     if (!work) return error_code();
     TRY(comm_usable());
     if (!work->done && seconds != 0) {
+        int64_t span = profiling() ? wait_enter(work) : 0;
         double end = comm_now() + SPIN_SECONDS;
         while (!work->done && comm_now() < end) sched_yield();
         if (!work->done) wait_asleep(work, seconds);
+        if (span) profile_leave(span, PROFILE_NO_WORK);
     }
     if (out_done) *out_done = work->done;
     if (!work->done || work->status == OK) return OK;

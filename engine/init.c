@@ -13,19 +13,25 @@
 #include "cpu/parallel.h"
 #include "grad/tape.h"
 #include "ops/door.h"
+#include "profile.h"
 #include "tensor/storage.h"
 
 static void hold_all(bool hold) {
     backward_hold(hold);
     record_hold(hold);
     hook_hold(hold);
+    profilers_hold(hold);
     storage_hold(hold);
 }
 static void before_fork(void) { hold_all(true); }
 static void after_fork(void) { hold_all(false); }
+static void after_fork_in_child(void) {
+    profilers_forked();
+    after_fork();
+}
 
 static void install(void) {
-    pthread_atfork(before_fork, after_fork, after_fork);
+    pthread_atfork(before_fork, after_fork, after_fork_in_child);
     blas_choose_core();
     rows_init();
     tape_install();
@@ -40,6 +46,7 @@ Status rt_init(void) {
 }
 
 int rt_threads(void) { return threads_get(); }
+int rt_default_threads(void) { return threads_default(); }
 Status rt_set_threads(int n) { return threads_set(n); }
 
 const char *rt_error_message(void) { return error_message(); }

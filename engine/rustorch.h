@@ -113,6 +113,8 @@ typedef struct RtTensor {
     RtDevice device;
     bool wrapped;          // a Python number: takes part in promotion by its kind alone
     bool is_parameter;     // nn.Parameter
+    bool
+        inference; // made in inference mode, or a view of such a tensor: not saved, not written outside
     bool no_grad_view;     // a view made while gradients were off
     uint32_t view_version; // of the storage, when the view's place in the graph was last worked out
     int64_t numel;
@@ -173,6 +175,8 @@ RT_API Status rt_scope_close_with(RtScope scope, RtTensor **results, int n);
 
 RT_API bool rt_grad_enabled(void); // of this thread
 RT_API void rt_set_grad_enabled(bool enabled);
+RT_API bool rt_inference(void); // of this thread: are tensors made for inference alone?
+RT_API void rt_set_inference(bool enabled);
 RT_API bool rt_requires_grad(const RtTensor *tensor);
 RT_API Status rt_set_requires_grad(RtTensor *tensor, bool requires_grad); // leaves only
 RT_API bool rt_is_leaf(const RtTensor *tensor);
@@ -335,12 +339,48 @@ RT_API void rt_memory_reset_peak(void);
 RT_API void rt_memory_release(void); // gives cached blocks back to the system
 
 RT_API int rt_threads(void);
+RT_API int rt_default_threads(void); // before rt_set_threads
 RT_API Status rt_set_threads(int n);
+
+// At most `bytes` in tensors; what more would be needed is ERR_MEMORY, and cached blocks beyond it go back to the system. 0: no
+// limit. What is there already stays.
+RT_API void rt_set_memory_limit(int64_t bytes);
+RT_API int64_t rt_memory_limit(void);
 
 // A multi-line text for show_config(): versions, instruction set, BLAS, plug-ins. The caller frees
 // it with rt_text_free.
 RT_API char *rt_config_text(void);
 RT_API void rt_text_free(char *text);
+
+// ---------------------------------------------------------------------------------------------- profiling
+
+#include "base/profile_data.h" // RtProfileKind, RtProfileRow, RtProfileEvent, RtProfileThread
+
+// One profiler runs at a time, for all threads. What it finds is added to what it found before, until reset.
+typedef struct RtProfile RtProfile;
+// Rows are kept for all spans, events for the first max_events. shapes: a row for each set of shapes of the inputs.
+RT_API RtProfile *rt_profile_new(int64_t max_events, bool shapes);
+RT_API void rt_profile_free(RtProfile *profile); // stops it
+RT_API Status rt_profile_start(RtProfile *profile);
+RT_API Status rt_profile_stop(RtProfile *profile); // spans that are open end
+RT_API void rt_profile_reset(RtProfile *profile);  // forgets; a running one goes on
+RT_API bool rt_profile_running(const RtProfile *profile);
+
+typedef struct RtProfileData { // borrowed until the next call with this profiler
+    int64_t elapsed_ns;        // while it ran
+    const RtProfileRow *rows;
+    int nrows;
+    const RtProfileEvent *events;
+    int64_t nevents, lost; // lost: spans beyond max_events
+    int nthreads;
+} RtProfileData;
+RT_API Status rt_profile_read(RtProfile *profile, RtProfileData *out); // a running one goes on
+RT_API RtProfileThread rt_profile_thread(int number);
+
+// A span of the caller's on this thread; spans nest. A token, 0 when no profiler runs; leaving ends what is still open
+// inside, and nothing when the span is over. From any thread.
+RT_API int64_t rt_profile_enter(RtProfileKind kind, const char *name);
+RT_API void rt_profile_leave(int64_t token);
 
 RT_API const char *rt_error_message(void);
 RT_API Status rt_error_code(void);

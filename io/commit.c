@@ -202,3 +202,25 @@ void commit_clear(CommitFile *file) {
     mem_free(MEM_IO, file->buffer);
     *file = (CommitFile){.handle = -1, .folder = -1};
 }
+
+RtCommit *rt_commit_open(const char *path) {
+    RtCommit *commit = mem_alloc(MEM_IO, sizeof *commit);
+    if (!commit || commit_open(commit, path) == OK) return commit;
+    ErrorRecord record; // what failed first, whatever happens while cleaning up
+    error_take(&record);
+    rt_commit_drop(commit);
+    error_give(&record);
+    return NULL;
+}
+
+Status rt_commit_write(RtCommit *commit, const void *bytes, size_t n) {
+    return commit_write(commit, bytes, n);
+}
+
+Status rt_commit_finish(RtCommit *commit) { return commit_finish(commit); }
+
+void rt_commit_drop(RtCommit *commit) {
+    if (!commit) return;
+    commit_clear(commit);
+    mem_free(MEM_IO, commit);
+}

@@ -1,42 +1,113 @@
 #include "io/figure.h"
 
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
 #include "io/file.h"
 #include "rustorch_plugin.h"
 
-static Status format_of(const char *path, FigureFormat *out) {
-    static const char *const endings[] = {".png", ".svg", ".pdf"};
+static Status open_plugin(PlotPlugin *out) {
+    static const RtPluginName name = {"plot", "drawing of figures", "libcairo2-dev and libpango1.0-dev (Debian, Ubuntu)"};
+    return plugin_open(&name, out, sizeof *out);
+}
+
+static Status format_of(const char *path, RtFigureFormat *out) {
+    static const char *const endings[RT_FIGURE_FORMAT_COUNT] = {".png", ".svg", ".pdf"};
     size_t length = strlen(path);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < RT_FIGURE_FORMAT_COUNT; i++)
         if (length > 4 && strcasecmp(path + length - 4, endings[i]) == 0) {
-            *out = (FigureFormat)i;
+            *out = (RtFigureFormat)i;
             return OK;
         }
     return fail(ERR_VALUE, "%s: the ending must be .png, .svg or .pdf", path);
 }
 
-static Status write_picture(void *context, const void *bytes, size_t n) { return commit_write(context, bytes, n); }
+static Status check(const RtFigure *figure, RtFigureFormat format, double scale) {
+    if (figure->npanels < 1) return fail(ERR_VALUE, "plot: there is nothing to draw");
+    if (figure->npanels > 1024 || figure->columns < 1)
+        return fail(ERR_VALUE, "plot: %lld panels, %lld in a row: 1 to 1024 are possible, at least 1 in a row",
+                    (long long)figure->npanels, (long long)figure->columns);
+    if (!(figure->width >= 20 && figure->width <= 20000 && figure->height >= 20 && figure->height <= 20000 && scale > 0 &&
+          scale <= 64))
+        return fail(ERR_VALUE,
+                    "plot: a figure of %g × %g points at %g pixels a point: from 20 to 20000 points, and a scale up to 64, "
+                    "are possible",
+                    figure->width, figure->height, scale);
+    if (format == RT_FIGURE_PNG && fmax(figure->width, figure->height) * scale > 32767) // Cairo's limit
+        return fail(ERR_VALUE, "plot: a picture of %.0f × %.0f pixels: at most 32767 a side are possible; lower the dpi, "
+                               "or write SVG or PDF",
+                    figure->width * scale, figure->height * scale);
+    return OK;
+}
 
-Status rt_plot_lines(const char *path, const char *title, const RtPanel *panels, int npanels, double width, double height,
-                     double scale) {
-    static const RtPluginName name = {"plot", "drawing of figures", "libcairo2-dev and libpango1.0-dev (Debian, Ubuntu)"};
-    Figure figure = {.title = title, .panels = panels, .npanels = npanels, .width = width, .height = height, .scale = scale};
-    if (npanels < 1) return fail(ERR_VALUE, "plot: there is nothing to draw");
-    if (!(width >= 100 && width <= 20000 && height >= 100 && height <= 20000 && scale > 0 && scale <= 16))
-        return fail(ERR_VALUE, "plot: a figure of %g × %g points at scale %g: from 100 to 20000 points, and a scale up to 16, are possible",
-                    width, height, scale);
-    TRY(format_of(path, &figure.format));
+// Cairo writes no size in inches: a pHYs chunk is put behind the header (PNG specification, 11.3.5.3).
+typedef struct PngStream {
+    RtFigureWrite write;
+    void *context;
+    uint32_t per_metre;
+    size_t seen;
+} PngStream;
+
+#define PNG_HEADER_BYTES 33 // the signature and the IHDR chunk
+
+static uint32_t png_crc(const unsigned char *bytes, size_t n) { // PNG specification, annex D
+    uint32_t crc = 0xffffffff;
+    for (size_t i = 0; i < n; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? 0xedb88320 ^ crc >> 1 : crc >> 1;
+    }
+    return ~crc;
+}
+
+static void put_u32(unsigned char *out, uint32_t value) {
+    for (int i = 0; i < 4; i++) out[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+static Status write_png(void *context, const void *bytes, size_t n) {
+    PngStream *stream = context;
+    size_t before = stream->seen < PNG_HEADER_BYTES ? PNG_HEADER_BYTES - stream->seen : 0;
+    stream->seen += n;
+    if (before == 0 || before > n) return stream->write(stream->context, bytes, n);
+    unsigned char chunk[21] = {0, 0, 0, 9, 'p', 'H', 'Y', 's', [16] = 1};
+    put_u32(chunk + 8, stream->per_metre);
+    put_u32(chunk + 12, stream->per_metre);
+    put_u32(chunk + 17, png_crc(chunk + 4, 13));
+    TRY(stream->write(stream->context, bytes, before));
+    TRY(stream->write(stream->context, chunk, sizeof chunk));
+    return n > before ? stream->write(stream->context, (const char *)bytes + before, n - before) : OK;
+}
+
+Status rt_figure_draw(const RtFigure *figure, RtFigureFormat format, double scale, RtFigureWrite write, void *context,
+                      RtMissing *out_missing) {
+    TRY(check(figure, format, scale));
     PlotPlugin plot;
-    TRY(plugin_open(&name, &plot, sizeof plot));
+    TRY(open_plugin(&plot));
+    PngStream stream = {write, context, (uint32_t)lround(scale * 72 / 0.0254), 0};
+    if (format == RT_FIGURE_PNG) return plot.draw(figure, format, scale, write_png, &stream, out_missing);
+    return plot.draw(figure, format, scale, write, context, out_missing);
+}
+
+static Status write_file(void *context, const void *bytes, size_t n) { return commit_write(context, bytes, n); }
+
+Status rt_figure_save(const RtFigure *figure, const char *path, double scale, RtMissing *out_missing) {
+    RtFigureFormat format = RT_FIGURE_PNG;
+    PlotPlugin plot;
     CommitFile file;
+    TRY(format_of(path, &format));
+    TRY(open_plugin(&plot)); // before a file is begun
     Status status = commit_open(&file, path);
-    if (status >= 0) status = plot.draw(&figure, write_picture, &file);
+    if (status >= 0) status = rt_figure_draw(figure, format, scale, write_file, &file, out_missing);
     if (status >= 0) status = commit_finish(&file);
     ErrorRecord record;
     if (status < 0) error_take(&record);
     commit_clear(&file);
     if (status < 0) error_give(&record);
     return status;
+}
+
+Status rt_figure_measure(const char *text, const char *font, double size, bool heading, double out_size[2]) {
+    PlotPlugin plot;
+    TRY(open_plugin(&plot));
+    return plot.measure(text, font, size, heading, out_size);
 }

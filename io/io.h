@@ -126,6 +126,14 @@ RT_API void rt_file_close(RtFile *file);
 // Reads the whole file and checks everything, keeping nothing.
 RT_API Status rt_file_verify(const char *path);
 
+// Any other file that appears whole or not at all, by the same way: written under another name, synced, renamed. finish ends
+// the writing; drop frees, and removes what was written if finish did not succeed. One thread at a time.
+typedef struct CommitFile RtCommit;
+RT_API RtCommit *rt_commit_open(const char *path);
+RT_API Status rt_commit_write(RtCommit *commit, const void *bytes, size_t n);
+RT_API Status rt_commit_finish(RtCommit *commit);
+RT_API void rt_commit_drop(RtCommit *commit);
+
 // ---------------------------------------------------------------------------------------------- rows of HDF5 files
 //
 // Any HDF5 file's dataset of numbers, read by rows: the first dimension counts them. Needs the hdf5 plug-in. Several
@@ -144,22 +152,122 @@ RT_API Status rt_rows_list(const char *path, Status (*visit)(void *context, cons
 
 // ---------------------------------------------------------------------------------------------- figures
 //
-// Line charts, drawn by the plot plug-in (Cairo and Pango) into a file whose ending says the
-// format: .png, .svg or .pdf.
+// Figures are described here and drawn by the plot plug-in (Cairo, and Pango for text in any script) as PNG, SVG or PDF.
+// A figure is a grid of panels; a panel has a title, a legend above the frame, two axes, marks in the order of drawing,
+// and perhaps a bar that explains colours. Lengths are points (1/72 inch); colours 0xRRGGBBAA, 0 for none; texts UTF-8,
+// NULL or "" for none. All is borrowed for the call. Values that are not finite leave gaps; of a logarithmic axis also
+// those that are not positive.
 
-typedef struct RtSeries {
-    const char *name; // for the legend; UTF-8
-    const double *x, *y;
-    int64_t n; // NaN in y leaves a gap
-} RtSeries;
+typedef enum RtMarkKind {
+    RT_MARK_LINE,   // through (x, y); with arrow: a path, with a head where a run of finite points ends
+    RT_MARK_POINTS, // at (x, y)
+    RT_MARK_BOXES,  // with corners (x, y) and (x2, y2)
+    RT_MARK_IMAGE,  // pixels between the corners (x, y) and (x2, y2); the first row lies at y
+    RT_MARK_RULES,  // vertical lines at x, or horizontal ones at y if x is NULL
+    RT_MARK_COUNT
+} RtMarkKind;
+typedef enum RtDash { RT_DASH_SOLID, RT_DASH_DASHED, RT_DASH_DOTTED, RT_DASH_DASHDOT, RT_DASH_COUNT } RtDash;
+typedef enum RtMarker { // at most 40 points of a line are marked
+    RT_MARKER_NONE,
+    RT_MARKER_CIRCLE,
+    RT_MARKER_SQUARE,
+    RT_MARKER_TRIANGLE,
+    RT_MARKER_DIAMOND,
+    RT_MARKER_CROSS,
+    RT_MARKER_COUNT
+} RtMarker;
+
+typedef enum RtAlign { RT_ALIGN_CENTER, RT_ALIGN_CORNER, RT_ALIGN_LEFT, RT_ALIGN_RIGHT, RT_ALIGN_COUNT } RtAlign; // corner: top left
+
+typedef struct RtMark {
+    RtMarkKind kind;
+    const char *name; // in the legend
+    const double *x, *y, *x2, *y2;
+    int64_t n;
+    uint32_t colour, edge;       // edge: of points and boxes
+    const uint32_t *colours;     // of each point or box, instead of `colour`
+    double width;                // of a line; the diameter of points
+    double radius;               // of the corners of boxes
+    RtDash dash;
+    RtMarker marker;
+    bool arrow;
+    const char *const *texts;    // inside boxes: shrunk to fit, all alike; left out if they would be unreadable
+    const uint32_t *text_colours;
+    uint32_t text_colour;        // used where text_colours is NULL
+    double text_size;
+    bool heading;                // the first line of a text is bold
+    RtAlign align;               // of texts in their boxes
+    const uint32_t *pixels;      // rows × columns
+    int64_t rows, columns;
+} RtMark;
+
+typedef enum RtAxisKind {
+    RT_AXIS_LINEAR,
+    RT_AXIS_LOG,
+    RT_AXIS_NAMES, // names[i] stands at i; the axis goes from −½ to nnames − ½
+    RT_AXIS_NONE,  // neither line nor ticks; linear
+    RT_AXIS_COUNT
+} RtAxisKind;
+
+typedef struct RtAxis {
+    RtAxisKind kind;
+    const char *label;
+    double low, high; // NaN: from the marks, with a margin
+    bool whole;       // ticks at whole numbers only
+    bool reversed;    // the low end is at the right or at the top
+    const char *const *names;
+    int64_t nnames;
+} RtAxis;
+
+typedef struct RtColourBar {
+    const char *label;
+    double low, high;
+    const uint32_t *colours; // ncolours, from low to high; 0: no bar
+    int64_t ncolours;
+    bool log;
+} RtColourBar;
 
 typedef struct RtPanel {
-    const char *title, *x_label, *y_label; // NULL or "": none
-    const RtSeries *series;
-    int nseries;
-    bool log_y; // logarithmic y axis; values that are not positive leave a gap
+    const char *title, *note; // note: a small line at the bottom
+    RtAxis x, y;
+    bool square; // one unit of x is as long as one of y
+    bool boxed;  // lines on all sides of the frame
+    bool grid_x, grid_y;
+    const RtMark *marks;
+    int64_t nmarks;
+    RtColourBar bar;
 } RtPanel;
 
-// Panels side by side. width and height in points (1/72 inch); a PNG has `scale` pixels a point.
-RT_API Status rt_plot_lines(const char *path, const char *title, const RtPanel *panels, int npanels,
-                            double width, double height, double scale);
+typedef struct RtPlotStyle {
+    uint32_t background, frame; // of the figure; within the axes
+    uint32_t ink, muted, faint; // titles; labels and lines; the grid
+    const char *font;           // families, separated by commas
+    double text;                // size of axis labels; everything else follows
+} RtPlotStyle;
+
+typedef struct RtFigure {
+    const char *title;
+    double width, height; // 100 to 20000
+    int64_t columns;      // panels in a row
+    RtPlotStyle style;
+    const RtPanel *panels;
+    int64_t npanels;
+} RtFigure;
+
+typedef enum RtFigureFormat { RT_FIGURE_PNG, RT_FIGURE_SVG, RT_FIGURE_PDF, RT_FIGURE_FORMAT_COUNT } RtFigureFormat;
+// Gets the bytes of a picture piece by piece.
+typedef Status (*RtFigureWrite)(void *context, const void *bytes, size_t n);
+
+// Characters for which no font has a glyph; each once, the first ones only.
+typedef struct RtMissing {
+    int n;
+    uint32_t characters[64];
+} RtMissing;
+
+// A PNG has `scale` pixels a point. out_missing is filled on success.
+RT_API Status rt_figure_draw(const RtFigure *figure, RtFigureFormat format, double scale, RtFigureWrite write, void *context,
+                             RtMissing *out_missing);
+// Into a file whose ending says the format: .png, .svg or .pdf. It appears whole or not at all.
+RT_API Status rt_figure_save(const RtFigure *figure, const char *path, double scale, RtMissing *out_missing);
+// Width and height of a text, for those who place boxes around it.
+RT_API Status rt_figure_measure(const char *text, const char *font, double size, bool heading, double out_size[2]);

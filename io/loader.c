@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/profile.h"
 #include "cpu/convert.h"
 #include "cpu/parallel.h"
 #include "ops/call.h"
@@ -94,7 +95,7 @@ static RtTensor *gather(const Source *source, const int64_t *rows, int64_t n) {
     return out;
 }
 
-static Status make_batch(const RtLoader *loader, int64_t number, RtTensor **out) {
+static Status gather_all(const RtLoader *loader, int64_t number, RtTensor **out) {
     int64_t begin = number * loader->batch, n = loader->n - begin;
     if (n > loader->batch) n = loader->batch;
     for (int i = 0; i < loader->nsources; i++) {
@@ -102,6 +103,13 @@ static Status make_batch(const RtLoader *loader, int64_t number, RtTensor **out)
         if (!out[i]) return error_code();
     }
     return OK;
+}
+
+static Status make_batch(const RtLoader *loader, int64_t number, RtTensor **out) {
+    int64_t span = profiling() ? profile_enter(RT_PROFILE_DATA, "make batch", NULL) : 0;
+    Status status = gather_all(loader, number, out);
+    if (span) profile_leave(span, PROFILE_NO_WORK);
+    return status;
 }
 
 // In a thread: a batch kept beyond the thread's own scope.

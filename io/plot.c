@@ -1,173 +1,97 @@
-// The plot plug-in: line charts by Cairo, text by Pango in any script.
-#include <cairo-pdf.h>
-#include <cairo-svg.h>
-#include <cairo.h>
-#include <math.h>
-#include <pango/pangocairo.h>
+// The plot plug-in: a grid of panels, laid out so that the frames of a row and of a column are in line.
+#include "io/plot.h"
 
-#include "io/figure.h"
-#include "rustorch_plugin.h"
+#include <string.h>
 
-typedef struct Rgb {
-    double r, g, b;
-} Rgb;
+#include "base/memory.h"
 
-// Colours that the colour-blind tell apart (Okabe and Ito, 2008), in an order that also differs in brightness.
-static const Rgb palette[] = {{0, 0.447, 0.698},       {0.835, 0.369, 0},     {0, 0.620, 0.451}, {0.800, 0.475, 0.655},
-                              {0.902, 0.624, 0}, {0.337, 0.706, 0.914}, {0.25, 0.25, 0.25}};
-static const Rgb ink = {0.13, 0.15, 0.18}, faint = {0.88, 0.89, 0.91}, muted = {0.38, 0.41, 0.45};
-
-#define FONT "DejaVu Sans, Noto Sans, Sans"
-
-static void use(cairo_t *c, Rgb colour) { cairo_set_source_rgb(c, colour.r, colour.g, colour.b); }
-
-// Text anchored at (x, y): ax, ay from 0 (left, top) to 1 (right, bottom). Returns its width; with `draw` off only that.
-static double text_at(cairo_t *c, const char *text, double size, bool bold, double x, double y, double ax, double ay, bool draw) {
-    PangoLayout *layout = pango_cairo_create_layout(c);
-    PangoFontDescription *font = pango_font_description_from_string(bold ? FONT " Bold" : FONT);
-    int width, height;
-    pango_font_description_set_absolute_size(font, size * PANGO_SCALE);
-    pango_layout_set_font_description(layout, font);
-    pango_layout_set_text(layout, text, -1);
-    pango_layout_get_size(layout, &width, &height);
-    if (draw) {
-        cairo_move_to(c, x - ax * width / PANGO_SCALE, y - ay * height / PANGO_SCALE);
-        pango_cairo_show_layout(c, layout);
-    }
-    pango_font_description_free(font);
-    g_object_unref(layout);
-    return (double)width / PANGO_SCALE;
+void plot_use(cairo_t *c, uint32_t colour) {
+    cairo_set_source_rgba(c, (colour >> 24) / 255.0, (colour >> 16 & 255) / 255.0, (colour >> 8 & 255) / 255.0, (colour & 255) / 255.0);
 }
 
-typedef struct Frame { // of one panel, in points
-    double left, top, width, height;
-    Axis x, y;
-} Frame;
+double plot_sharp(const Drawing *d, double at) { return d->vector ? at : (floor(at * d->scale) + 0.5) / d->scale; }
 
-static void ranges(const RtPanel *panel, Frame *frame) {
-    bool whole = true; // steps and epochs
-    double low_x = INFINITY, high_x = -INFINITY, low_y = INFINITY, high_y = -INFINITY;
-    for (int s = 0; s < panel->nseries; s++)
-        for (int64_t i = 0; i < panel->series[s].n; i++) {
-            double x = panel->series[s].x[i], y = panel->series[s].y[i];
-            if (!isfinite(x) || !isfinite(y) || (panel->log_y && y <= 0)) continue;
-            whole = whole && x == rint(x);
-            low_x = fmin(low_x, x), high_x = fmax(high_x, x);
-            low_y = fmin(low_y, y), high_y = fmax(high_y, y);
+// Layout -----------------------------------------------------------------------------------------
+
+#define EDGE 8.0 // around all
+#define GAP 14.0 // between panels
+
+typedef struct Grid {
+    PanelLayout *panels;
+    int64_t n, columns, rows;
+} Grid;
+
+static void share_sides(Grid *grid, PanelLayout *p, int64_t column) {
+    for (int64_t i = column; i < grid->n; i += grid->columns) {
+        p->margins.left = fmax(p->margins.left, grid->panels[i].margins.left);
+        p->margins.right = fmax(p->margins.right, grid->panels[i].margins.right);
+    }
+}
+
+static void share_ends(Grid *grid, PanelLayout *p, int64_t row) {
+    for (int64_t i = row * grid->columns; i < (row + 1) * grid->columns && i < grid->n; i++) {
+        p->margins.top = fmax(p->margins.top, grid->panels[i].margins.top);
+        p->margins.bottom = fmax(p->margins.bottom, grid->panels[i].margins.bottom);
+    }
+}
+
+// Within the margins; a square frame is as large as its room allows, in the middle.
+static void place_frame(PanelLayout *p) {
+    Frame *f = &p->frame;
+    f->left = p->left + p->margins.left;
+    f->top = p->top + p->margins.top;
+    f->width = fmax(4, p->width - p->margins.left - p->margins.right);
+    f->height = fmax(4, p->height - p->margins.top - p->margins.bottom);
+    f->flip_x = p->panel->x.reversed;
+    f->flip_y = p->panel->y.reversed;
+    if (!p->panel->square) return;
+    double x[2], y[2];
+    panel_range(p, x, y);
+    double unit = fmin(f->width / (x[1] - x[0]), f->height / (y[1] - y[0]));
+    double width = unit * (x[1] - x[0]), height = unit * (y[1] - y[0]);
+    f->left += (f->width - width) / 2;
+    f->top += (f->height - height) / 2;
+    f->width = width;
+    f->height = height;
+}
+
+// Sides first: they decide how wide a frame is, and so which labels fit below it.
+static void lay_out(const Drawing *d, Grid *grid) {
+    for (int64_t i = 0; i < grid->n; i++) panel_measure_sides(d, &grid->panels[i]);
+    for (int64_t i = 0; i < grid->n; i++) share_sides(grid, &grid->panels[i], i % grid->columns);
+    for (int round = 0; round < 2; round++) { // the second time with the height that the labels left
+        for (int64_t i = 0; i < grid->n; i++) {
+            place_frame(&grid->panels[i]);
+            panel_measure_ends(d, &grid->panels[i]);
         }
-    axis_make(&frame->x, low_x, high_x, false, whole);
-    axis_make(&frame->y, low_y, high_y, panel->log_y, false);
-    if (high_x > low_x) frame->x.low = low_x, frame->x.high = high_x; // curves fill the width; ticks stay where they are
+        for (int64_t i = 0; i < grid->n; i++) share_ends(grid, &grid->panels[i], i / grid->columns);
+    }
+    for (int64_t i = 0; i < grid->n; i++) place_frame(&grid->panels[i]);
 }
 
-static void draw_grid(cairo_t *c, const Frame *f) {
-    cairo_set_line_width(c, 0.8);
-    for (int i = 0; i < f->y.nticks; i++) {
-        double y = f->top + f->height * (1 - axis_place(&f->y, f->y.tick[i]));
-        use(c, faint);
-        cairo_move_to(c, f->left, y);
-        cairo_line_to(c, f->left + f->width, y);
-        cairo_stroke(c);
-        use(c, muted);
-        text_at(c, f->y.text[i], 10, false, f->left - 7, y, 1, 0.5, true);
+static void draw_all(const Drawing *d, const RtFigure *figure, Grid *grid) {
+    double top = EDGE;
+    plot_use(d->c, figure->style.background);
+    cairo_paint(d->c);
+    if (given(figure->title)) {
+        TextLook look = {.size = 1.45 * figure->style.text, .bold = true, .width = figure->width - 2 * EDGE, .lines = 3,
+                         .align = PANGO_ALIGN_CENTER};
+        text_draw(d, figure->title, look, figure->style.ink, figure->width / 2, top, 0.5, 0);
+        top += text_size(d, figure->title, look).height + 6;
     }
-    for (int i = 0; i < f->x.nticks; i++) {
-        double at = axis_place(&f->x, f->x.tick[i]);
-        if (at < -1e-9 || at > 1 + 1e-9) continue;
-        double x = f->left + f->width * at;
-        use(c, muted);
-        cairo_move_to(c, x, f->top + f->height);
-        cairo_line_to(c, x, f->top + f->height + 4);
-        cairo_stroke(c);
-        text_at(c, f->x.text[i], 10, false, x, f->top + f->height + 7, 0.5, 0, true);
-    }
-    use(c, muted);
-    cairo_set_line_width(c, 1);
-    cairo_move_to(c, f->left, f->top + f->height);
-    cairo_line_to(c, f->left + f->width, f->top + f->height);
-    cairo_stroke(c);
+    double width = (figure->width - 2 * EDGE - (double)(grid->columns - 1) * GAP) / (double)grid->columns;
+    double height = (figure->height - top - EDGE - (double)(grid->rows - 1) * GAP) / (double)grid->rows;
+    for (int64_t i = 0; i < grid->n; i++)
+        grid->panels[i] = (PanelLayout){.panel = &figure->panels[i], .left = EDGE + (double)(i % grid->columns) * (width + GAP),
+                                        .top = top + (double)(i / grid->columns) * (height + GAP), .width = width, .height = height};
+    lay_out(d, grid);
+    for (int64_t i = 0; i < grid->n; i++) panel_draw(d, &grid->panels[i]);
 }
 
-static void draw_series(cairo_t *c, const Frame *f, const RtSeries *series, Rgb colour) {
-    bool drawing = false;
-    int64_t shown = 0;
-    use(c, colour);
-    cairo_set_line_width(c, 2);
-    cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
-    for (int64_t i = 0; i < series->n; i++) {
-        double x = axis_place(&f->x, series->x[i]), y = axis_place(&f->y, series->y[i]);
-        if (!isfinite(x) || !isfinite(y)) {
-            drawing = false;
-            continue;
-        }
-        x = f->left + x * f->width;
-        y = f->top + (1 - y) * f->height;
-        if (drawing)
-            cairo_line_to(c, x, y);
-        else
-            cairo_move_to(c, x, y);
-        drawing = true;
-        shown++;
-    }
-    cairo_stroke(c);
-    if (shown > 40) return;
-    for (int64_t i = 0; i < series->n; i++) { // few points are shown as such
-        double x = axis_place(&f->x, series->x[i]), y = axis_place(&f->y, series->y[i]);
-        if (!isfinite(x) || !isfinite(y)) continue;
-        cairo_arc(c, f->left + x * f->width, f->top + (1 - y) * f->height, 3, 0, 2 * M_PI);
-        cairo_fill(c);
-    }
-}
-
-// One line under the title: a coloured stroke and a name for each series.
-static void draw_legend(cairo_t *c, const Frame *f, const RtPanel *panel, double y) {
-    double x = f->left;
-    for (int s = 0; s < panel->nseries; s++) {
-        const char *name = panel->series[s].name;
-        if (!name || !*name) continue;
-        use(c, palette[s % (int)(sizeof palette / sizeof *palette)]);
-        cairo_set_line_width(c, 3);
-        cairo_move_to(c, x, y);
-        cairo_line_to(c, x + 16, y);
-        cairo_stroke(c);
-        use(c, ink);
-        x += 22 + text_at(c, name, 10.5, false, x + 22, y, 0, 0.5, true) + 16;
-    }
-}
-
-static void draw_panel(cairo_t *c, const RtPanel *panel, double left, double top, double width, double height) {
-    Frame f = {0};
-    ranges(panel, &f);
-    double widest = 0;
-    for (int i = 0; i < f.y.nticks; i++) widest = fmax(widest, text_at(c, f.y.text[i], 10, false, 0, 0, 0, 0, false));
-    bool has_y = panel->y_label && *panel->y_label, has_x = panel->x_label && *panel->x_label;
-    f.left = left + widest + (has_y ? 32 : 14);
-    f.top = top + 52;
-    f.width = left + width - 18 - f.left;
-    f.height = top + height - (has_x ? 46 : 28) - f.top;
-    use(c, ink);
-    if (panel->title && *panel->title) text_at(c, panel->title, 13, true, f.left, top + 8, 0, 0, true);
-    draw_legend(c, &f, panel, top + 37);
-    draw_grid(c, &f);
-    cairo_save(c);
-    cairo_rectangle(c, f.left - 4, f.top - 4, f.width + 8, f.height + 8);
-    cairo_clip(c);
-    for (int s = 0; s < panel->nseries; s++)
-        draw_series(c, &f, &panel->series[s], palette[s % (int)(sizeof palette / sizeof *palette)]);
-    cairo_restore(c);
-    use(c, muted);
-    if (has_x) text_at(c, panel->x_label, 11, false, f.left + f.width / 2, top + height - 6, 0.5, 1, true);
-    if (has_y) {
-        cairo_save(c);
-        cairo_translate(c, left + 6, f.top + f.height / 2);
-        cairo_rotate(c, -M_PI / 2);
-        text_at(c, panel->y_label, 11, false, 0, 0, 0.5, 0, true);
-        cairo_restore(c);
-    }
-}
+// Surfaces ---------------------------------------------------------------------------------------
 
 typedef struct Stream {
-    FigureWrite write;
+    RtFigureWrite write;
     void *context;
     Status status;
 } Stream;
@@ -178,46 +102,65 @@ static cairo_status_t stream_write(void *context, const unsigned char *bytes, un
     return stream->status < 0 ? CAIRO_STATUS_WRITE_ERROR : CAIRO_STATUS_SUCCESS;
 }
 
-static cairo_surface_t *surface_for(const Figure *figure, Stream *stream) {
-    switch (figure->format) {
-    case FIGURE_SVG: return cairo_svg_surface_create_for_stream(stream_write, stream, figure->width, figure->height);
-    case FIGURE_PDF: return cairo_pdf_surface_create_for_stream(stream_write, stream, figure->width, figure->height);
+static cairo_surface_t *surface_for(const RtFigure *figure, RtFigureFormat format, double scale, Stream *stream) {
+    cairo_surface_t *surface;
+    switch (format) {
+    case RT_FIGURE_SVG: return cairo_svg_surface_create_for_stream(stream_write, stream, figure->width, figure->height);
+    case RT_FIGURE_PDF:
+        surface = cairo_pdf_surface_create_for_stream(stream_write, stream, figure->width, figure->height);
+        if (given(figure->title)) cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, figure->title);
+        return surface;
     default:
-        return cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)lround(figure->width * figure->scale),
-                                          (int)lround(figure->height * figure->scale));
+        surface = cairo_image_surface_create(figure->style.background & 255 ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32,
+                                             (int)lround(figure->width * scale), (int)lround(figure->height * scale));
+        cairo_surface_set_device_scale(surface, scale, scale);
+        return surface;
     }
 }
 
-static Status draw(const Figure *figure, FigureWrite write, void *context) {
+static Status plot_draw(const RtFigure *figure, RtFigureFormat format, double scale, RtFigureWrite write, void *context,
+                        RtMissing *out_missing) {
+    Grid grid = {.n = figure->npanels, .columns = figure->columns < figure->npanels ? figure->columns : figure->npanels};
+    grid.rows = (grid.n + grid.columns - 1) / grid.columns;
+    grid.panels = mem_zalloc(MEM_IO, (size_t)grid.n * sizeof *grid.panels);
+    if (!grid.panels) return rt_error_code();
+    RtMissing missing = {0};
     Stream stream = {write, context, OK};
-    cairo_surface_t *surface = surface_for(figure, &stream);
-    cairo_t *c = cairo_create(surface);
-    if (figure->format == FIGURE_PNG) cairo_scale(c, figure->scale, figure->scale);
-    cairo_set_source_rgb(c, 1, 1, 1);
-    cairo_paint(c);
-    double top = 8;
-    if (figure->title && *figure->title) {
-        use(c, ink);
-        text_at(c, figure->title, 16, true, figure->width / 2, 14, 0.5, 0, true);
-        top = 40;
-    }
-    double width = (figure->width - 24) / figure->npanels;
-    for (int i = 0; i < figure->npanels; i++)
-        draw_panel(c, &figure->panels[i], 14 + i * width, top, width - 4, figure->height - top - 10);
-    cairo_status_t drawn = cairo_status(c);
-    cairo_destroy(c);
-    if (drawn == CAIRO_STATUS_SUCCESS && figure->format == FIGURE_PNG)
-        drawn = cairo_surface_write_to_png_stream(surface, stream_write, &stream);
+    cairo_surface_t *surface = surface_for(figure, format, scale, &stream);
+    bool vector = format != RT_FIGURE_PNG;
+    Drawing d = {cairo_create(surface), &figure->style, vector ? 4 : scale, vector, &missing};
+    draw_all(&d, figure, &grid);
+    cairo_status_t drawn = cairo_status(d.c);
+    cairo_destroy(d.c);
+    if (drawn == CAIRO_STATUS_SUCCESS && !vector) drawn = cairo_surface_write_to_png_stream(surface, stream_write, &stream);
     cairo_surface_finish(surface);
     if (drawn == CAIRO_STATUS_SUCCESS) drawn = cairo_surface_status(surface);
     cairo_surface_destroy(surface);
+    mem_free(MEM_IO, grid.panels);
     if (stream.status < 0) return stream.status;
-    return drawn == CAIRO_STATUS_SUCCESS ? OK : fail(ERR_FAILED, "plot: %s", cairo_status_to_string(drawn));
+    if (drawn == CAIRO_STATUS_NO_MEMORY)
+        return fail(ERR_MEMORY, "plot: no memory for a picture of %.0f × %.0f pixels", figure->width * scale, figure->height * scale);
+    if (drawn != CAIRO_STATUS_SUCCESS) return fail(ERR_FAILED, "plot: %s", cairo_status_to_string(drawn));
+    *out_missing = missing;
+    return OK;
+}
+
+static Status plot_measure(const char *text, const char *font, double size, bool heading, double out_size[2]) {
+    RtMissing missing = {0};
+    RtPlotStyle style = {.font = font};
+    cairo_surface_t *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR, NULL);
+    Drawing d = {cairo_create(surface), &style, 1, true, &missing};
+    TextSize found = text_size(&d, text, (TextLook){.size = size, .heading = heading});
+    cairo_destroy(d.c);
+    cairo_surface_destroy(surface);
+    out_size[0] = found.width;
+    out_size[1] = found.height;
+    return OK;
 }
 
 RT_API Status rt_plugin(void *vtable, size_t bytes);
 Status rt_plugin(void *vtable, size_t bytes) {
     if (bytes != sizeof(PlotPlugin)) return fail(ERR_PLUGIN, "the plot plug-in is of another build of rustorch");
-    *(PlotPlugin *)vtable = (PlotPlugin){draw};
+    *(PlotPlugin *)vtable = (PlotPlugin){plot_draw, plot_measure};
     return OK;
 }

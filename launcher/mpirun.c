@@ -78,6 +78,7 @@ char **mpirun_command(const Order *order, const char *mpirun) {
     }
     words_add(&words, "--python");
     words_add(&words, order->programs->python);
+    if (options->as_torch) words_add(&words, "--as-torch");
     if (options->module) words_add(&words, "-m");
     words_add(&words, "--");
     for (char **word = options->script; *word; word++) words_add(&words, *word);

@@ -41,6 +41,7 @@ static void set_environment(const Order *order, const Placement *place, int repo
     // own making, which say nothing about what the user sees.
     if (!order->job)
         set_setting(SETTING_columns, world->started ? 0 : terminal_columns(STDOUT_FILENO));
+    if (order->options->as_torch) set_setting(SETTING_as_torch, 1);
     unsetenv(setting_row(SETTING_job)->variable);
     unsetenv(setting_row(SETTING_failed)->variable);
     set_number("OMP_NUM_THREADS", place->threads, false);

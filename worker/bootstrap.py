@@ -127,6 +127,10 @@ def run(kind, target):
     hook = sys.excepthook
     started = kind == "module"
     try:
+        if os.environ.get("RUSTORCH_AS_TORCH"):
+            import rustorch.compat
+
+            rustorch.compat.install()
         if kind == "module":
             run_module(target)
         elif os.path.isdir(target) or target.endswith((".zip", ".pyz", ".egg")):

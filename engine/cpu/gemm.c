@@ -5,8 +5,8 @@
 // 1024³ there (SkylakeX for AVX-512, Haswell for AVX2), up to 5 times where BLAS did not know the
 // CPU; Prescott's SSE kernels were faster than ours.
 //
-// - direct: C = A B, tiles of C, the operands read where they lie. B is packed if its rows are not
-//   contiguous, and either operand if it is read so often that packing pays for itself.
+// - direct: C = A B, tiles of C, the operands read where they lie, or packed in blocks: if the rows of
+//   B are not contiguous, or the operands are read so often that packing pays for itself.
 // - swapped: Cᵀ = Bᵀ Aᵀ, then transposed: where B would have to be turned for few rows of A.
 // - dots: both operands run along k, and one of them has few rows: vectors along k, no packing.
 // - blas: where the CPU has neither AVX2 nor AVX-512, and the product is not tiny.
@@ -31,6 +31,7 @@ enum {
     SWAP_COLUMNS = 512,
     // An operand read in pieces pays for packing when it serves so many rows or columns.
     PACK_REUSE = 192,
+    PACK_COLUMNS = 64, // fewer, and A is read too seldom to be packed
     BLAS_WORK = 16 * 16 * 16,
     HALF_HEIGHT = 256, // block of C in products of 16-bit floats, which are computed in f32
     HALF_WIDTH = 512,
@@ -104,12 +105,13 @@ static GemmProduct product_swapped(const GemmProduct *p, void *c, int64_t ldc) {
 // Where rows lie a multiple of 4 KiB apart, they share cache sets and push each other out.
 static bool step_clashes(int64_t step, int bytes) { return step * bytes % 4096 == 0; }
 
-static void choose_packing(GemmProduct *p, int bytes) {
+static bool choose_packing(const GemmProduct *p, int bytes) {
+    if (p->b_column != 1) return true;
+    if (p->n < PACK_COLUMNS) return false;
     bool b_scattered = p->k > 64 && step_clashes(p->b_row, bytes);
-    p->pack_b = p->b_column != 1 || (p->m >= PACK_REUSE && (b_scattered || p->m >= 2 * PACK_REUSE));
-    bool a_scattered =
-        p->a_column != 1 && (step_clashes(p->a_column, bytes) || p->n >= 2 * PACK_REUSE);
-    p->pack_a = p->n >= PACK_REUSE && p->k > 64 && a_scattered;
+    bool a_scattered = p->n >= PACK_REUSE && p->k > 64 && p->a_column != 1 &&
+                       (step_clashes(p->a_column, bytes) || p->n >= 2 * PACK_REUSE);
+    return a_scattered || (p->m >= PACK_REUSE && (b_scattered || p->m >= 2 * PACK_REUSE));
 }
 
 // Estimated cycles: multiplications of whole vectors two at a time, and what is moved to pack.
@@ -121,8 +123,10 @@ static double product_cost(const GemmProduct *p, int lanes) {
         rows_at_once * vectors_at_once; // fewer than 8 additions under way wait for each other
     double cost =
         0.5 * (double)p->m * (double)(vectors * p->k) * (in_flight < 8 ? 8 / in_flight : 1);
-    if (p->pack_b) cost += (double)(p->n * p->k) * (p->b_column == 1 ? 0.1 : 6.4 / lanes);
-    if (p->pack_a) cost += (double)(p->m * p->k) * (p->a_column == 1 ? 0.1 : 6.4 / lanes);
+    if (p->pack) {
+        cost += (double)(p->n * p->k) * (p->b_column == 1 ? 0.1 : 6.4 / lanes);
+        cost += (double)(p->m * p->k) * (p->a_column == 1 || p->a_row == 1 ? 0.1 : 6.4 / lanes);
+    }
     return cost;
 }
 
@@ -156,12 +160,12 @@ static void choose_grid(Job *job, int lanes) {
 
 static void run_swapped(const GemmProduct *p, const GemmKernels *kernels, RtDtype dtype,
                         char *room) {
-    char *turned = room + (size_t)GEMM_B_ROOM * rt_dtype_bytes(dtype);
+    char *turned = room + (size_t)GEMM_ROOM * rt_dtype_bytes(dtype);
     for (int64_t j = 0; j < p->n; j += SWAP_COLUMNS) {
         int64_t n = p->n - j < SWAP_COLUMNS ? p->n - j : SWAP_COLUMNS;
         GemmProduct part = product_part(p, dtype, 0, p->m, j, n);
         GemmProduct swapped = product_swapped(&part, turned, p->m);
-        swapped.pack_b = swapped.b_column != 1;
+        swapped.pack = swapped.b_column != 1;
         kernels->product(&swapped, room);
         kernels->transpose(p->m, n, turned, p->m, part.c, p->ldc);
     }
@@ -253,7 +257,7 @@ static HalfRoom half_room(RtDtype dtype, int64_t m, int64_t n, int64_t k) {
     int64_t depth = k < GEMM_DEPTH ? k : GEMM_DEPTH;
     HalfRoom room = {m * depth, depth * n, m * n, 0};
     room.before = dtype == RT_BF16 && bf16_dots() ? (int64_t)(bf16_room(m, n, k) / sizeof(float))
-                                                  : GEMM_B_ROOM + room.a + room.b;
+                                                  : GEMM_ROOM + room.a + room.b;
     return room;
 }
 
@@ -279,14 +283,15 @@ static void half_sums(const GemmProduct *p, RtDtype dtype, void *room, float *a,
                                         .c = c,
                                         .ldc = p->n,
                                         .init = GEMM_ADD,
-                                        .pack_b = right.column != 1},
+                                        .pack = right.column != 1 ||
+                                                (p->m >= PACK_REUSE && p->n >= PACK_COLUMNS)},
                          room);
     }
 }
 
 static void run_half(const GemmProduct *whole, RtDtype dtype, char *room) {
     HalfRoom sizes = half_room(dtype, whole->m, whole->n, whole->k);
-    float *a = (float *)(void *)room + GEMM_B_ROOM, *b = a + sizes.a,
+    float *a = (float *)(void *)room + GEMM_ROOM, *b = a + sizes.a,
           *c = (float *)(void *)room + sizes.before;
     for (int64_t i = 0; i < whole->m; i += HALF_HEIGHT) {
         for (int64_t j = 0; j < whole->n; j += HALF_WIDTH) {
@@ -397,10 +402,10 @@ static Way choose_way(Job *job) {
         blas_layout(p->k, p->n, p->b_row, p->b_column, &transpose, &step))
         return WAY_BLAS;
     const GemmKernels *kernels = gemm_kernels(job->dtype);
-    choose_packing(p, (int)rt_dtype_bytes(job->dtype));
+    p->pack = choose_packing(p, (int)rt_dtype_bytes(job->dtype));
     if (p->m > SWAP_ROWS || p->init == GEMM_ADD) return WAY_DIRECT;
     GemmProduct swapped = product_swapped(p, NULL, 0);
-    swapped.pack_b = swapped.b_column != 1;
+    swapped.pack = swapped.b_column != 1;
     double turning = (double)(p->m * p->n) * 6.4 / kernels->lanes;
     return product_cost(&swapped, kernels->lanes) + turning < product_cost(p, kernels->lanes)
                ? WAY_SWAPPED
@@ -410,11 +415,9 @@ static Way choose_way(Job *job) {
 static size_t room_elements(const Job *job) {
     const GemmProduct *p = &job->p;
     switch (job->way) {
-    case WAY_DIRECT:
-        if (p->pack_a) return GEMM_B_ROOM + GEMM_A_ROOM(p->m < GEMM_HEIGHT ? p->m : GEMM_HEIGHT);
-        return p->pack_b ? GEMM_B_ROOM : 0;
+    case WAY_DIRECT: return p->pack ? GEMM_ROOM : 0;
     case WAY_SWAPPED:
-        return GEMM_B_ROOM + (size_t)((p->n < SWAP_COLUMNS ? p->n : SWAP_COLUMNS) * p->m);
+        return GEMM_ROOM + (size_t)((p->n < SWAP_COLUMNS ? p->n : SWAP_COLUMNS) * p->m);
     case WAY_HALF: {
         HalfRoom half = half_room(job->dtype, p->m, p->n, p->k);
         return (size_t)(half.before + half.c);

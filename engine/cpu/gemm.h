@@ -8,16 +8,17 @@
 //
 // The kernels (cpu/isa/gemm.inc, once per instruction set) work on one tile of C: up to `rows` rows
 // by `columns` columns, held in registers while k runs. The elements of A are broadcast, the rows
-// of B are read as vectors; no operand has to be packed. Rows of A may lie anywhere (a pointer
-// each), and so may rows of B (a table of offsets): that is how cpu/conv.c multiplies images by
-// weights without laying out a matrix first. Each element of C is summed in the order of k,
-// whatever the tile, so it depends on neither the cut into tiles nor the number of threads.
+// of B are read as vectors. No operand has to be packed: rows of A may lie anywhere (a pointer
+// each), and so may rows of B (a table of offsets); that is how cpu/conv.c multiplies images by
+// weights without laying out a matrix first. In large products both are packed, in blocks that the
+// caches hold. Each element of C is summed in the order of k, whatever the tile, so it depends on
+// neither the cut into tiles nor the number of threads.
 #pragma once
 
 #include "cpu/isa.h"
 #include "ops/call.h"
 
-#define GEMM_MAX_ROWS 8
+#define GEMM_MAX_ROWS 12
 #define GEMM_MAX_COLUMNS 64 // of a tile, in elements, for every type and instruction set
 
 // What is added to the sums. It is added last, so that long sums that come in runs of k are sums of
@@ -45,9 +46,10 @@ typedef struct GemmTile {
     const void *bias; // of this tile
 } GemmTile;
 
-#define GEMM_DEPTH                                                                                 \
-    384 // k is cut into runs of this length: a stripe of B stays in the second-level cache
-#define GEMM_HEIGHT 512 // rows of A that are packed at a time
+// k is cut into runs of this length, and columns into blocks: a block of B stays in the second-level
+// cache.
+#define GEMM_DEPTH 384
+#define GEMM_BLOCK 512
 
 // C (m, n) = init + A (m, k) B (k, n), strides in elements; rows of C are contiguous, ldc apart.
 typedef struct GemmProduct {
@@ -58,7 +60,7 @@ typedef struct GemmProduct {
     int64_t ldc;
     GemmInit init;
     const void *bias;
-    bool pack_a, pack_b; // without pack_b, b_column must be 1
+    bool pack; // both operands; without, b_column must be 1
 } GemmProduct;
 
 // One type's kernels for one instruction set.
@@ -66,8 +68,8 @@ typedef struct GemmKernels {
     int lanes, columns; // of a vector, and of the widest tile
     int rows_at[5];     // the tallest tile that is so many vectors wide
     void (*tile)(const GemmTile *tile);
-    void (*product)(const GemmProduct *product,
-                    void *room); // room: for what is packed, B's before A's
+    // room: GEMM_ROOM elements for what is packed, or NULL
+    void (*product)(const GemmProduct *product, void *room);
     // C = init + A Bᵀ for A (m, k), B (n, k) with contiguous rows, k ≥ 1; meant for few rows of A.
     void (*dots)(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
                  int64_t ldb, void *c, int64_t c_row, int64_t c_column, GemmInit init,
@@ -77,9 +79,9 @@ typedef struct GemmKernels {
                       int64_t to_step);
 } GemmKernels;
 
-// Elements of the room that packing takes: of B, and of so many rows of A.
-#define GEMM_B_ROOM (GEMM_DEPTH * GEMM_MAX_COLUMNS)
-#define GEMM_A_ROOM(rows_) ((size_t)(rows_) * (GEMM_DEPTH + 16))
+// Elements of the room that packing takes: for slivers of A, and for a block of B.
+#define GEMM_A_ROOM (8 * GEMM_MAX_ROWS * GEMM_DEPTH)
+#define GEMM_ROOM (GEMM_A_ROOM + GEMM_DEPTH * GEMM_BLOCK)
 
 typedef struct GemmLoops {
     GemmKernels f32, f64;

@@ -10,12 +10,12 @@
 #include "base/cores.h"
 #include "base/settings.h"
 
-static _Atomic int wanted_threads;
+static _Atomic int wanted_threads;  // 0: as many as by default
+static _Atomic int default_threads; // 0: not found out yet
 static _Thread_local int solo_depth;
 
-int threads_get(void) {
-    if (solo_depth) return 1;
-    int n = wanted_threads;
+int threads_default(void) {
+    int n = default_threads;
     if (n) return n;
 #ifdef _OPENMP
     int fallback = omp_get_max_threads(); // OMP_NUM_THREADS, else the cores allowed
@@ -24,13 +24,20 @@ int threads_get(void) {
 #endif
     if (fallback > cores_allowed()) fallback = cores_allowed();
     n = (int)setting_int(SETTING_threads, 1, PARALLEL_MAX_CHUNKS, fallback);
-    wanted_threads = n;
+    default_threads = n;
     return n;
+}
+
+int threads_get(void) {
+    if (solo_depth) return 1;
+    int n = wanted_threads;
+    return n ? n : threads_default();
 }
 
 Status threads_set(int n) {
     if (n < 1 || n > PARALLEL_MAX_CHUNKS)
         return fail(ERR_VALUE, "set_num_threads: %d is not a number of threads from 1 to %d", n, PARALLEL_MAX_CHUNKS);
+    threads_default(); // asks OpenMP, whose answer changes here
     wanted_threads = n;
 #ifdef _OPENMP
     omp_set_num_threads(n);

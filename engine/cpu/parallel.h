@@ -20,6 +20,7 @@ int parallel_chunks(int64_t n, int64_t grain); // how many chunks parallel_run w
 #define PARALLEL_GRAIN 16384
 
 int threads_get(void);
+int threads_default(void); // before threads_set
 Status threads_set(int n);
 // Inside: BLAS and our own loops run on this one thread (loader threads, forked children, communication thread).
 void threads_solo_begin(void);

@@ -23,6 +23,9 @@ Status rt_set_requires_grad(RtTensor *tensor, bool requires_grad) {
                     "only tensors of floating-point dtype can require gradients, this one is %s",
                     rt_dtype_name((RtDtype)tensor->dtype));
     if (!requires_grad && !tensor->autograd) return OK;
+    if (requires_grad && tensor->inference && !rt_inference())
+        return fail(ERR_GRAD, "a tensor made in inference mode cannot require a gradient outside "
+                              "it: clone() gives one that can");
     RtAutograd *autograd = autograd_of(tensor);
     if (!autograd) return ERR_MEMORY;
     autograd->requires_grad = requires_grad;
@@ -76,12 +79,15 @@ Status rt_set_grad_buffer(RtTensor *leaf, RtTensor *buffer) {
 }
 
 RtTensor *rt_detach(RtTensor *tensor) {
-    return tensor ? tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
-                                tensor->stride, tensor->offset, (RtDtype)tensor->dtype)
-                  : NULL;
+    if (!tensor) return NULL;
+    RtTensor *made = tensor_make(storage_keep(tensor->storage), tensor->ndim, tensor->shape,
+                                 tensor->stride, tensor->offset, (RtDtype)tensor->dtype);
+    if (made) made->inference &= tensor->inference;
+    return made;
 }
 
 Status rt_detach_in_place(RtTensor *tensor) {
+    if (rt_inference() || tensor->inference) return OK; // never recorded
     if (tensor->base)
         return fail(
             ERR_GRAD,

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/profile.h"
 #include "ops/autocast.h"
 
 typedef struct Slot {
@@ -348,12 +349,19 @@ static void end_free(EndEntry *entry) {
     pool_give(MEM_TAPE, entry, sizeof *entry);
 }
 
+static Status run_node_profiled(Walk *walk, int64_t slot) {
+    int64_t span = profile_enter(RT_PROFILE_NODE, rt_node_name(walk->slots[slot].node), NULL);
+    Status status = run_node(walk, slot);
+    profile_leave(span, PROFILE_NO_WORK);
+    return status;
+}
+
 static Status run_walk(Walk *walk) {
     while (walk->nheap) {
         int64_t slot = heap_pop(walk);
         RtScope scope;
         TRY(rt_scope_open(&scope));
-        Status status = run_node(walk, slot);
+        Status status = profiling() ? run_node_profiled(walk, slot) : run_node(walk, slot);
         slot_clear(&walk->slots[slot]);
         rt_scope_close(scope);
         TRY(status);
@@ -435,6 +443,7 @@ static Status walk_back(Walk *walk, RtTensor **tensors, RtTensor **grads, int n)
     walk->outer = current_walk;
     current_walk = walk;
     rt_set_grad_enabled(walk->create);
+    int64_t span = profiling() ? profile_enter(RT_PROFILE_PASS, "backward", NULL) : 0;
     RtScope scope;
     Status status = rt_scope_open(&scope);
     if (status >= 0) {
@@ -442,6 +451,7 @@ static Status walk_back(Walk *walk, RtTensor **tensors, RtTensor **grads, int n)
         if (status >= 0) status = run_walk(walk);
         rt_scope_close(scope);
     }
+    if (span) profile_leave(span, PROFILE_NO_WORK);
     rt_set_grad_enabled(mode);
     autocast_resume(autocast);
     current_walk = walk->outer;

@@ -54,11 +54,14 @@ RtTensor *grad_sum_to(RtTensor *gradient, const RtShape *shape) {
     return rt_view(sum, size);
 }
 
-// The gradient as the input's: its shape, its dtype.
+// The gradient as the input's: its shape, its dtype. A formula that gives none says that it is zero; a function of the
+// user's, that there is none.
 static RtTensor *fit(const RtNode *node, int i, RtTensor *gradient, const char *name) {
-    gradient = grad_sum_to(gradient, &node->x_shape[i]);
-    if (!gradient || gradient == RT_NONE) return gradient;
     const RtShape *shape = &node->x_shape[i];
+    if (gradient == RT_NONE && node->kind != NODE_FUNCTION)
+        return grad_zeros(shape, node->x_dtype[i], node->device);
+    gradient = grad_sum_to(gradient, shape);
+    if (!gradient || gradient == RT_NONE) return gradient;
     if (!shape_is(gradient, shape)) {
         Text text = {0};
         shape_text(&text, shape->dim, shape->n);

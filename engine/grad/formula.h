@@ -12,7 +12,8 @@
 //
 // What the tape does by itself: open a scope around the formula, sum a gradient over broadcast dimensions down to the
 // input's shape, cast it to the input's dtype, and fail with the op's name if the expression gave NULL.
-// For a list input (cat), GIVE_ALL-style loops use NIN and WANT(i). A gradient that is zero: give RT_NONE.
+// For a list input (cat), GIVE_ALL-style loops use NIN and WANT(i). A gradient that is zero: give RT_NONE, the
+// tape makes the zeros.
 #pragma once
 
 #include "ops/call.h"

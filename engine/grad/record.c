@@ -283,10 +283,13 @@ Status node_save(RtNode *node, const RtOpRow *row, RtTensor *const *in, int nin,
 
 static bool wanted(RtTensor *const *in, int nin) {
     if (grad_off) return false;
-    for (int i = 0; i < nin; i++)
-        if (in[i]->autograd && tape_requires_grad(in[i]))
-            return true; // RT_NONE has no autograd data
-    return false;
+    bool any = false, ordinary = false; // what has inputs made for inference alone is not recorded
+    for (int i = 0; i < nin; i++) {
+        if (in[i] == RT_NONE) continue;
+        any = any || (in[i]->autograd && tape_requires_grad(in[i]));
+        ordinary = ordinary || !in[i]->inference;
+    }
+    return any && ordinary;
 }
 
 static Status record(OpCall *call, RtTensor *const *in, bool inplace) {

@@ -44,6 +44,9 @@ out:
 }
 
 Status saved_set(RtSaved *saved, RtTensor *tensor, int output) {
+    if (tensor->inference)
+        return fail(ERR_GRAD, "a tensor made in inference mode cannot be saved for a gradient: "
+                              "clone() gives one that can");
     if (save_mode.hooks) return pack(saved, tensor, output);
     RtTensor *kept = tensor;
     if (output >= 0) { // the tensor itself points to the node

@@ -20,14 +20,23 @@ static RtAttrs_geometry geometry_of(const RtTensor *base, const RtTensor *view) 
     return geometry;
 }
 
+static Status fail_constant(const char *name) {
+    return fail(ERR_GRAD,
+                "%s: a view that was made under no_grad() and a write in place to what it shows do "
+                "not go together while "
+                "gradients are on: move both inside no_grad() or both outside, or use clone()",
+                name);
+}
+
 Status view_sync(RtTensor *view) {
     RtTensor *base = view->base;
     uint32_t version = rt_tensor_version(view);
     if (!base || view->view_version == version) return OK;
-    if (view->no_grad_view || !tape_requires_grad(base)) {
+    if (!tape_requires_grad(base) || base->inference) {
         view->view_version = version;
         return OK;
     }
+    if (view->no_grad_view) return rt_grad_enabled() ? fail_constant("the use of a tensor") : OK;
     RtAttrs_geometry geometry = geometry_of(base, view);
     OpCall call = {.row = row_of(OP_as_strided_view), .attrs = &geometry, .device = base->device};
     RtNode *node = node_new(NODE_OP, 1, 1, &call);
@@ -41,46 +50,65 @@ out:
     return status;
 }
 
-Status rt_take_view(RtTensor *tensor, RtTensor *view) {
-    if (view == tensor) return OK;
-    const RtAutograd *own = tensor->autograd;
-    if (rt_grad_enabled() && own && own->requires_grad && !own->node)
-        return fail(ERR_GRAD, "a leaf tensor that requires a gradient cannot change its shape in "
-                              "place: do it under no_grad(), or "
-                              "on a view of it");
-    if (view->storage != tensor->storage || view->dtype != tensor->dtype)
-        return fail(ERR_VALUE, "a tensor can only become a view of itself");
-    tensor->ndim = view->ndim;
-    tensor->numel = view->numel;
-    tensor->offset = view->offset;
-    memcpy(tensor->shape, view->shape, sizeof tensor->shape);
-    memcpy(tensor->stride, view->stride, sizeof tensor->stride);
-    RtAutograd *given = view->autograd;
-    return given && given->node ? node_set_output(tensor, given->node, given->output) : OK;
+static bool is_wanting_leaf(const RtTensor *tensor) {
+    return tensor->autograd && tensor->autograd->requires_grad && !tensor->autograd->node;
+}
+
+static Status check_in_place(const char *name, const RtTensor *target) {
+    if (target->no_grad_view) return fail_constant(name);
+    if (target->base && is_wanting_leaf(target->base))
+        return fail(ERR_GRAD,
+                    "%s: a view of a leaf tensor that requires a gradient cannot be written in "
+                    "place: do it under "
+                    "no_grad(), or on a clone()",
+                    name);
+    if (is_wanting_leaf(target))
+        return fail(ERR_GRAD,
+                    "%s: a leaf tensor that requires a gradient cannot be written in place: do it "
+                    "under no_grad(), or on a "
+                    "clone()",
+                    name);
+    return OK;
+}
+
+static Status check_inference(const char *name, const RtTensor *target) {
+    if (!target->inference || rt_inference()) return OK;
+    return fail(ERR_GRAD,
+                "%s: a tensor made in inference mode cannot be written in place outside it: "
+                "clone() gives one that can",
+                name);
 }
 
 Status check_write(const OpCall *call, RtTensor *target, bool wanted, bool inplace) {
+    TRY(check_inference(call->row->name, target));
     if (!rt_grad_enabled()) return OK;
-    bool leaf = target->autograd && target->autograd->requires_grad && !target->autograd->node;
-    if (leaf)
-        return call_fail(call, ERR_GRAD,
-                         "a leaf tensor that requires a gradient cannot be written in place: do it under no_grad(), or on a "
-                         "clone()");
-    if (!inplace && wanted)
-        return call_fail(call, ERR_GRAD,
-                         "out= does not take part in automatic differentiation, but one of the arguments requires a gradient");
-    if (target->no_grad_view) {
-        if (!wanted) return OK;
-        return call_fail(call, ERR_GRAD,
-                         "a view made under no_grad() cannot be written in place by an operation with a gradient: make the "
-                         "view outside, or use clone()");
-    }
-    const RtAutograd *base = target->base ? target->base->autograd : NULL;
-    if (base && base->requires_grad && !base->node)
-        return call_fail(call, ERR_GRAD,
-                         "a view of a leaf tensor that requires a gradient cannot be written in place: do it under "
-                         "no_grad(), or on a clone()");
-    return OK;
+    bool part = tape_requires_grad(target) || (target->base && tape_requires_grad(target->base));
+    if (!inplace && (wanted || part))
+        return call_fail(
+            call, ERR_GRAD,
+            "out= does not take part in automatic differentiation, but %s requires a gradient",
+            wanted ? "one of the arguments" : "the tensor to be written");
+    return wanted || part ? check_in_place(call->row->name, target) : OK;
+}
+
+Status rt_take_view(RtTensor *tensor, RtTensor *view) {
+    if (view->storage != tensor->storage || view->dtype != tensor->dtype)
+        return fail(ERR_VALUE, "a tensor can only become a view of itself");
+    static const char name[] = "a change of shape in place";
+    TRY(check_inference(name, tensor));
+    if (rt_grad_enabled() &&
+        (rt_requires_grad(tensor) || (tensor->base && rt_requires_grad(tensor->base))))
+        TRY(check_in_place(name, tensor));
+    tensor->ndim = view->ndim;
+    tensor->numel = view->numel;
+    tensor->offset = view->offset;
+    memmove(tensor->shape, view->shape, sizeof tensor->shape);
+    memmove(tensor->stride, view->stride, sizeof tensor->stride);
+    rt_tensor_written(tensor); // what was saved of it has another shape now
+    const RtAutograd *given = view == tensor ? NULL : view->autograd;
+    if (!given || !given->node) return OK;
+    tensor->view_version = rt_tensor_version(tensor);
+    return node_set_output(tensor, given->node, given->output);
 }
 
 // Inputs: those of the write, in their places (in[0] is the view before the write: its gradient is the base's), and the
@@ -122,11 +150,8 @@ Status slices_gradient(RtNode *node, RtTensor *g, RtTensor **give,
     if (!g_write) return error_code();
     TRY(write_gradient(node, &g_write, give));
     give[nin] = RT_NONE;
-    if (node->want[nin]) {
-        RtTensor *inner = PRESENT(give[0]) ? give[0] : grad_zeros(&node->view_shape, node->y_dtype[0], node->device);
-        give[nin] = rt_as_strided_scatter(g, inner, node->geometry);
-        if (!give[nin]) return error_code();
-    }
+    if (node->want[nin] && !(give[nin] = rt_as_strided_scatter(g, give[0], node->geometry)))
+        return error_code();
     give[0] = RT_NONE;
     return OK;
 }

@@ -1,8 +1,10 @@
 // The door: every op goes through rt_apply, and nothing beside it.
 //
-//   1. check the inputs            4. make inputs contiguous (DENSE)   7. run the backend's kernel
-//   2. autocast; dtypes; cast      5. allocate or check the outputs    8. copy to out= where it could not be written
-//   3. shapes                      6. tell the profiler                9. record on the tape
+//   1. check the inputs            4. make inputs contiguous (DENSE)   7. copy to out= where it could not be written
+//   2. autocast; dtypes; cast      5. allocate or check the outputs    8. record on the tape
+//   3. shapes                      6. run the backend's kernel
+//
+// A profiler that runs sees all of it as one span (profiled.c).
 //
 // Whatever must see all ops is one branch here.
 #include "ops/door.h"
@@ -11,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/profile.h"
 #include "tensor/tensor.h"
 
 const Backend *door_backends[2];
 Recorder door_recorder;
-const ProfileHook *_Atomic door_profile;
 
 Status call_fail(const OpCall *call, Status code, const char *format, ...) {
     char message[1500];
@@ -143,9 +145,23 @@ static bool fills_range(const RtTensor *x) {
     return high - low == x->numel * (int64_t)rt_dtype_bytes((RtDtype)x->dtype);
 }
 
-static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor *const *in) {
+// Is one value written to all elements? Then it does not matter that some are the same.
+static bool writes_one_value(const OpCall *call) {
+    switch (call->row->op) {
+    case OP_fill_:
+    case OP_zero_: return true;
+    case OP_copy_:
+        for (int i = 0; i < call->in[1]->ndim; i++)
+            if (call->in[1]->shape[i] > 1 && call->in[1]->stride[i] != 0) return false;
+        return true;
+    default: return false;
+    }
+}
+
+static Status check_overlap(const OpCall *call, const RtTensor *target, RtTensor *const *in,
+                            bool wanted) {
     if (target->numel == 0) return OK;
-    for (int i = 0; i < target->ndim; i++)
+    for (int i = 0; i < target->ndim && (wanted || !writes_one_value(call)); i++)
         if (target->stride[i] == 0 && target->shape[i] > 1)
             return call_fail(call, ERR_VALUE,
                              "more than one element of the written-to tensor refers to a single "
@@ -196,7 +212,7 @@ static Status prepare_given(OpCall *call, RtTensor *given, int i, bool inplace, 
         TRY(status);
         TRY(resize_given(call, given, &call->shape[i]));
     }
-    return check_overlap(call, given, in);
+    return check_overlap(call, given, in, wanted);
 }
 
 static Status allocate(OpCall *call, RtTensor *const *given, bool inplace, bool wanted,
@@ -213,7 +229,7 @@ static Status allocate(OpCall *call, RtTensor *const *given, bool inplace, bool 
     return OK;
 }
 
-// 8 -----------------------------------------------------------------------------------------------
+// 7 -----------------------------------------------------------------------------------------------
 
 static Status hand_over(OpCall *call, RtTensor *const *given) {
     if (!given) return OK;
@@ -265,12 +281,7 @@ static Status run_kernel(OpCall *call, OpRule shapes, OpRule dtypes, RtTensor **
             if (needs >> i & 1 && in[i] == self && !(in[i] = rt_clone(self))) return error_code();
     }
     TRY(allocate(call, given, inplace, wanted, in));
-    const ProfileHook *profile = atomic_load_explicit(&door_profile, memory_order_relaxed);
-    void *token = NULL;
-    if (profile) profile->begin(call, &token);
-    Status status = door_backends[call->device.type]->kernel[call->row->op](call);
-    if (profile) profile->end(call, token);
-    TRY(status);
+    TRY(door_backends[call->device.type]->kernel[call->row->op](call));
     TRY(hand_over(call, given));
     return wanted ? door_recorder.record(call, in, inplace) : OK;
 }
@@ -279,7 +290,8 @@ static Status run_view(OpCall *call, OpRule view) {
     TRY(view(call));
     if (call->nout == 0 || call->out[0] == call->in[0])
         return OK; // a view that is the tensor itself
-    for (int i = 0; i < call->nout; i++) call->out[i]->no_grad_view = !rt_grad_enabled();
+    bool constant = call->in[0]->no_grad_view || !rt_grad_enabled();
+    for (int i = 0; i < call->nout; i++) call->out[i]->no_grad_view = constant;
     return door_recorder.wanted(call->in, call->nin) ? door_recorder.record(call, call->in, false)
                                                      : OK;
 }
@@ -329,7 +341,7 @@ static const OpRule dtype_rules[OP_COUNT] = {
 #undef MADE
 };
 
-static Status run_call(OpCall *call, RtTensor *const *given) {
+static Status run_row(OpCall *call, RtTensor *const *given) {
     TRY(check_inputs(call));
     OpRule first = shape_rules[call->row->op];
     if (call->row->kind == RT_ROW_VIEW) return run_view(call, first);
@@ -344,6 +356,10 @@ static Status run_call(OpCall *call, RtTensor *const *given) {
         in = rt_tensor_data(room);
     }
     return run_kernel(call, first, dtype_rules[call->row->op], in, given);
+}
+
+static inline Status run_call(OpCall *call, RtTensor *const *given) {
+    return profiling() ? run_profiled(call, given, run_row) : run_row(call, given);
 }
 
 Status rt_apply(RtOp op, RtTensor *const *in, int nin, const void *attrs, RtTensor *const *given,

@@ -15,14 +15,11 @@ typedef struct Recorder {
     bool (*is_leaf)(const RtTensor *tensor); // one that wants a gradient
 } Recorder;
 
-typedef struct ProfileHook {
-    void (*begin)(const OpCall *call, void **out_token);
-    void (*end)(const OpCall *call, void *token);
-} ProfileHook;
-
 extern const Backend *door_backends[2]; // by RtDeviceType; NULL: not there
 extern Recorder door_recorder;
-extern const ProfileHook *_Atomic door_profile; // NULL: nobody is looking
+
+// profiled.c: run(call, given), and what it took is told to the profiler.
+Status run_profiled(OpCall *call, RtTensor *const *given, Status (*run)(OpCall *call, RtTensor *const *given));
 
 void rows_init(void);
 const RtOpRow *row_of(RtOp op);

@@ -83,6 +83,7 @@ RtTensor *view_new(RtTensor *tensor, int ndim, const int64_t *shape, const int64
     RtTensor *view = tensor_make(storage_keep(tensor->storage), ndim, shape, stride, offset, (RtDtype)tensor->dtype);
     if (!view) return NULL;
     view->base = rt_tensor_keep(tensor->base ? tensor->base : tensor);
+    view->inference = tensor->inference;
     return view;
 }
 

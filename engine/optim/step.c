@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "base/profile.h"
 #include "cpu/convert.h"
 #include "cpu/isa.h"
 #include "cpu/parallel.h"
@@ -186,6 +187,28 @@ static Status step_all(Job *job, const RtOptim *options, int n, RtTensor *const 
     return OK;
 }
 
+static int64_t bytes_of(const RtTensor *tensor) {
+    return PRESENT(tensor) ? tensor->numel * (int64_t)rt_dtype_bytes((RtDtype)tensor->dtype) : 0;
+}
+
+// Parameters and states are read and written, gradients read.
+static ProfileWork work_of(const Job *job) {
+    ProfileWork work = {0};
+    for (int i = 0; i < job->n; i++) {
+        work.out_bytes += bytes_of(job->works[i].p);
+        for (int k = 0; k < RT_OPTIM_STATES; k++) work.out_bytes += bytes_of(job->works[i].s[k]);
+        work.in_bytes += bytes_of(job->works[i].g);
+    }
+    work.in_bytes += work.out_bytes;
+    return work;
+}
+
+static const char *const span_names[RT_OPTIM_COUNT] = {
+#define OPTIMIZER(name_, states_, scalars_, words_) [RT_OPTIM_##name_] = #name_ " step",
+#include "optim/optim.def"
+#undef OPTIMIZER
+};
+
 Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *const *params,
                      RtTensor *const *grads, RtTensor *const *states[RT_OPTIM_STATES],
                      RtTensor *const *scalars[RT_OPTIM_SCALARS]) {
@@ -194,12 +217,14 @@ Status rt_optim_step(RtOptimRule rule, const RtOptim *options, int n, RtTensor *
     if (!job.works) return ERR_MEMORY;
     bool mode = rt_grad_enabled();
     rt_set_grad_enabled(false);
+    int64_t span = profiling() ? profile_enter(RT_PROFILE_OPTIM, span_names[rule], NULL) : 0;
     RtScope scope;
     Status status = rt_scope_open(&scope);
     if (status >= 0) {
         status = step_all(&job, options, n, params, grads, states, scalars);
         rt_scope_close(scope);
     }
+    if (span) profile_leave(span, status >= 0 ? work_of(&job) : PROFILE_NO_WORK);
     rt_set_grad_enabled(mode);
     mem_free(MEM_GENERAL, job.works);
     return status;

@@ -1,6 +1,7 @@
 #include "tensor/storage.h"
 
 #include "base/pool.h"
+#include "base/profile.h"
 #include "tensor/span.h"
 
 #define SMALLEST 64
@@ -18,7 +19,7 @@ static struct {
 } classes[CLASSES];
 
 static _Atomic int64_t live_bytes, peak_bytes, reserved_bytes, peak_reserved, allocations,
-    system_allocations;
+    system_allocations, memory_limit; // the limit: of live_bytes; 0: none
 
 static void raise_peak(_Atomic int64_t *peak, int64_t value) {
     int64_t seen = atomic_load_explicit(peak, memory_order_relaxed);
@@ -78,7 +79,12 @@ static size_t class_bytes(int class) {
 
 static void count_reserved(int64_t bytes) {
     atomic_fetch_add(&system_allocations, 1);
-    raise_peak(&peak_reserved, atomic_fetch_add(&reserved_bytes, bytes) + bytes);
+    int64_t reserved = atomic_fetch_add(&reserved_bytes, bytes) + bytes;
+    if (memory_limit && reserved > memory_limit) { // cached blocks are held beside those in use
+        rt_memory_release();
+        reserved = reserved_bytes;
+    }
+    raise_peak(&peak_reserved, reserved);
 }
 
 static void *small_block(size_t *bytes) {
@@ -106,21 +112,6 @@ static void *large_block(size_t *bytes, Span **out_span) {
     return span ? span_data(span) : NULL;
 }
 
-// The bytes of a new storage, *bytes of them; a large one's span goes to *out_span.
-static void *block_take(size_t *bytes, Span **out_span) {
-    *out_span = NULL;
-    if (*bytes > LARGEST || mem_fail_now()) {
-        fail(ERR_MEMORY, "out of memory: a tensor of %zu bytes was asked for", *bytes);
-        return NULL;
-    }
-    void *block = *bytes > SPAN_LEAST ? large_block(bytes, out_span) : small_block(bytes);
-    if (!block) return NULL;
-    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    int64_t live = atomic_fetch_add_explicit(&live_bytes, (int64_t)*bytes, memory_order_relaxed);
-    raise_peak(&peak_bytes, live + (int64_t)*bytes);
-    return block;
-}
-
 static void block_give(void *given, size_t bytes, Span *span) {
     atomic_fetch_sub_explicit(&live_bytes, (int64_t)bytes, memory_order_relaxed);
     if (span) {
@@ -134,6 +125,39 @@ static void block_give(void *given, size_t bytes, Span *span) {
     block->next = first_of(class);
     first_set(class, block);
     class_unlock(class);
+}
+
+static bool limit_exceeded(int64_t live, size_t asked, int64_t limit) {
+    if (live <= limit) return false;
+    fail(ERR_MEMORY,
+         "out of memory: a tensor of %zu bytes was asked for, which makes %lld bytes in use, and the memory limit is %lld "
+         "bytes: let tensors go, or raise the limit",
+         asked, (long long)live, (long long)limit);
+    return true;
+}
+
+// The bytes of a new storage, *bytes of them; a large one's span goes to *out_span.
+static void *block_take(size_t *bytes, Span **out_span) {
+    size_t asked = *bytes;
+    *out_span = NULL;
+    if (asked > LARGEST || mem_fail_now()) {
+        fail(ERR_MEMORY, "out of memory: a tensor of %zu bytes was asked for", asked);
+        return NULL;
+    }
+    int64_t limit = atomic_load_explicit(&memory_limit, memory_order_relaxed);
+    if (limit && limit_exceeded(live_bytes + (int64_t)asked, asked, limit)) return NULL; // before the system is asked
+    void *block = asked > SPAN_LEAST ? large_block(bytes, out_span) : small_block(bytes);
+    if (!block) return NULL;
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+    int64_t size = (int64_t)*bytes,
+            live = atomic_fetch_add_explicit(&live_bytes, size, memory_order_relaxed) + size;
+    if (limit && limit_exceeded(live, asked, limit)) { // rounded up, or other threads were faster
+        block_give(block, *bytes, *out_span);
+        return NULL;
+    }
+    raise_peak(&peak_bytes, live);
+    if (profiling()) profile_allocated(*bytes);
+    return block;
 }
 
 void rt_memory_release(void) {
@@ -151,6 +175,12 @@ void rt_memory_release(void) {
         }
     }
 }
+
+void rt_set_memory_limit(int64_t bytes) {
+    memory_limit = bytes > 0 ? bytes : 0;
+    if (memory_limit && reserved_bytes > memory_limit) rt_memory_release();
+}
+int64_t rt_memory_limit(void) { return memory_limit; }
 
 void rt_memory_stats(RtMemoryStats *out) {
     *out = (RtMemoryStats){live_bytes,    peak_bytes,  reserved_bytes,

@@ -38,6 +38,11 @@ int64_t numel_checked(int ndim, const int64_t *shape, size_t element_bytes) {
     return __builtin_mul_overflow(numel, (int64_t)element_bytes, &bytes) ? -1 : numel;
 }
 
+static _Thread_local __attribute__((tls_model("initial-exec"))) bool inference_on;
+
+bool rt_inference(void) { return inference_on; }
+void rt_set_inference(bool enabled) { inference_on = enabled; }
+
 RtTensor *tensor_make(RtStorage *storage, int ndim, const int64_t *shape, const int64_t *stride, int64_t offset,
                       RtDtype dtype) {
     if (!storage) return NULL;
@@ -51,6 +56,7 @@ RtTensor *tensor_make(RtStorage *storage, int ndim, const int64_t *shape, const 
     tensor->dtype = (int8_t)dtype;
     tensor->ndim = (int8_t)ndim;
     tensor->device = storage->device;
+    tensor->inference = inference_on;
     tensor->offset = offset;
     tensor->storage = storage;
     tensor->view_version = atomic_load_explicit(&storage->version, memory_order_relaxed);
@@ -106,6 +112,7 @@ RtTensor *rt_tensor_alias(RtTensor *tensor) {
     if (!tensor) return NULL;
     RtTensor *alias = tensor_make(storage_alias(tensor->storage), tensor->ndim, tensor->shape, tensor->stride,
                                   tensor->offset, (RtDtype)tensor->dtype);
+    if (alias) alias->inference &= tensor->inference;
     return alias;
 }
 

@@ -16,6 +16,17 @@ static PyObject *set_grad_enabled(PyObject *Py_UNUSED(module), PyObject *mode) {
     Py_RETURN_NONE;
 }
 
+static PyObject *is_inference_mode_enabled(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
+    return PyBool_FromLong(rt_inference());
+}
+
+static PyObject *set_inference(PyObject *Py_UNUSED(module), PyObject *mode) {
+    bool enabled;
+    if (ext_flag(mode, "mode", true, &enabled) < 0) return NULL;
+    rt_set_inference(enabled);
+    Py_RETURN_NONE;
+}
+
 static PyObject *autocast_get(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
     RtAutocast mode = rt_autocast();
     PyObject *dtype = ext_dtype_object(mode.dtype == RT_F16 ? RT_F16 : RT_BF16);
@@ -286,8 +297,14 @@ static PyMethodDef functions[] = {
      "is_grad_enabled()\n--\n\nWhether operations of this thread are recorded for gradients."},
     {"_set_grad_enabled", set_grad_enabled, METH_O,
      "_set_grad_enabled(mode)\n--\n\nTurns recording on or off."},
-    {"_autocast", autocast_get, METH_NOARGS, "(enabled, dtype, cache) of this thread's mixed precision."},
-    {"_autocast_set", autocast_set, METH_VARARGS, "_autocast_set(enabled, dtype, cache, forget): see rustorch.amp."},
+    {"is_inference_mode_enabled", is_inference_mode_enabled, METH_NOARGS,
+     "is_inference_mode_enabled()\n--\n\nWhether inference_mode is on in this thread."},
+    {"_set_inference", set_inference, METH_O,
+     "_set_inference(mode)\n--\n\nWhether tensors are made for inference alone from now on."},
+    {"_autocast", autocast_get, METH_NOARGS,
+     "(enabled, dtype, cache) of this thread's mixed precision."},
+    {"_autocast_set", autocast_set, METH_VARARGS,
+     "_autocast_set(enabled, dtype, cache, forget): see rustorch.amp."},
     {"_backward", KEYWORDS(backward),
      "_backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, "
      "inputs=None)\n--\n\n"

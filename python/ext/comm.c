@@ -469,6 +469,38 @@ static PyObject *comm_open(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+// _comm_join(rank, size, fds, hosts)
+static PyObject *comm_join(PyObject *module, PyObject *args) {
+    PyObject *lists[2];
+    int rank, size;
+    Status status;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "iiO!O!:_comm_join", &rank, &size, &PyList_Type, &lists[0],
+                          &PyList_Type, &lists[1]))
+        return NULL;
+    if (rank < 0 || rank >= size || PyList_GET_SIZE(lists[0]) != size ||
+        PyList_GET_SIZE(lists[1]) != size)
+        return PyErr_Format(PyExc_ValueError, "_comm_join: rank %d of %d, with a list entry each",
+                            rank, size);
+    int *numbers = PyMem_Calloc(2 * (size_t)size, sizeof *numbers);
+    if (!numbers) return PyErr_NoMemory();
+    for (int i = 0; i < 2 * size && !PyErr_Occurred(); i++)
+        numbers[i] = (int)PyLong_AsLong(PyList_GET_ITEM(lists[i / size], i % size));
+    if (!PyErr_Occurred()) {
+        EXT_UNLOCKED(status = rt_comm_join(rank, size, numbers, numbers + size));
+        ext_status(status);
+    }
+    PyMem_Free(numbers);
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *comm_joined(PyObject *module, PyObject *unused) {
+    (void)module;
+    (void)unused;
+    return Py_BuildValue("ii", rt_comm_joined_rank(), rt_comm_joined_size());
+}
+
 static PyObject *comm_close(PyObject *module, PyObject *unused) {
     Status status;
     (void)module;
@@ -558,13 +590,17 @@ static PyObject *comm_new_group(PyObject *module, PyObject *args) {
 static PyMethodDef functions[] = {
     {"_comm_open", comm_open, METH_VARARGS,
      "_comm_open(backend or None, seconds): makes the default group."},
+    {"_comm_join", comm_join, METH_VARARGS,
+     "_comm_join(rank, size, fds, hosts): joins ranks that are connected by sockets."},
+    {"_comm_joined", comm_joined, METH_NOARGS,
+     "(rank, size) of the job that this process joined over sockets or MPI; size 0: none."},
     {"_comm_close", comm_close, METH_NOARGS, "Forgets the default group."},
     {"_comm_leave", comm_leave, METH_NOARGS,
      "The end of a process that finished its work: waits for the other ranks' end."},
     {"_comm_abandon", comm_abandon, METH_NOARGS,
      "The end of a process that failed: stops communicating and waits for nobody."},
     {"_comm_is_open", comm_is_open, METH_NOARGS, "Is the default group there?"},
-    {"_comm_backend", comm_backend, METH_NOARGS, "'mpi', 'solo' or None."},
+    {"_comm_backend", comm_backend, METH_NOARGS, "'mpi', 'tcp', 'solo' or None."},
     {"_comm_expects_peers", comm_expects_peers, METH_NOARGS,
      "Was this process started as one of several ranks?"},
     {"_comm_has_mpi", comm_has_mpi, METH_NOARGS, "Is the MPI plug-in there?"},

@@ -21,6 +21,10 @@ static PyObject *get_num_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSE
     return PyLong_FromLong(rt_threads());
 }
 
+static PyObject *default_num_threads(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
+    return PyLong_FromLong(rt_default_threads());
+}
+
 static PyObject *memory_stats(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
     RtMemoryStats stats;
     rt_memory_stats(&stats);
@@ -39,6 +43,28 @@ static PyObject *reset_peak_memory_stats(PyObject *Py_UNUSED(module), PyObject *
 static PyObject *empty_cache(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
     EXT_UNLOCKED(rt_memory_release());
     Py_RETURN_NONE;
+}
+
+static PyObject *set_memory_limit(PyObject *Py_UNUSED(module), PyObject *limit) {
+    long long bytes = 0;
+    if (limit != Py_None && (!PyLong_Check(limit) || PyBool_Check(limit)))
+        return ext_error(ERR_TYPE, "set_memory_limit expects a number of bytes or None, but got %.100s",
+                         Py_TYPE(limit)->tp_name);
+    if (limit != Py_None) {
+        int overflow;
+        bytes = PyLong_AsLongLongAndOverflow(limit, &overflow);
+        if (overflow > 0) bytes = INT64_MAX;
+        if (bytes < 1 || overflow < 0)
+            return ext_error(ERR_VALUE, "set_memory_limit: the limit must be 1 byte or more, or None for no limit, not %R", limit);
+    }
+    rt_set_memory_limit(bytes);
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_memory_limit(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
+    int64_t bytes = rt_memory_limit();
+    if (!bytes) Py_RETURN_NONE;
+    return PyLong_FromLongLong(bytes);
 }
 
 static PyObject *config_text(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none)) {
@@ -90,6 +116,8 @@ static PyMethodDef functions[] = {
      "1\n"},
     {"get_num_threads", get_num_threads, METH_NOARGS,
      "get_num_threads()\n--\n\nThe number of threads that ops use."},
+    {"_default_num_threads", default_num_threads, METH_NOARGS,
+     "_default_num_threads()\n--\n\nThe number of threads before set_num_threads was called."},
     {"memory_stats", memory_stats, METH_NOARGS,
      "memory_stats()\n"
      "--\n"
@@ -114,6 +142,26 @@ static PyMethodDef functions[] = {
      "now."},
     {"empty_cache", empty_cache, METH_NOARGS,
      "empty_cache()\n--\n\nGive memory that no tensor uses back to the system."},
+    {"set_memory_limit", set_memory_limit, METH_O,
+     "set_memory_limit(limit)\n"
+     "--\n"
+     "\n"
+     "Let tensors take at most so much memory: what more would be needed is a MemoryError that names both sizes.\n"
+     "\n"
+     "Parameters\n"
+     "----------\n"
+     "limit : int or None\n"
+     "    Bytes, at least 1; None: no limit, as at the start. Tensors that are there stay.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> import rustorch\n"
+     ">>> rustorch.set_memory_limit(8 << 30)\n"
+     ">>> rustorch.get_memory_limit() == 8 << 30\n"
+     "True\n"
+     ">>> rustorch.set_memory_limit(None)\n"},
+    {"get_memory_limit", get_memory_limit, METH_NOARGS,
+     "get_memory_limit()\n--\n\nThe most bytes that tensors may take, or None."},
     {"config_text", config_text, METH_NOARGS,
      "config_text()\n--\n\nVersions, instruction set, BLAS and plug-ins, as text."},
     {"_fail_allocation", (PyCFunction)(void (*)(void))fail_allocation,

@@ -94,8 +94,10 @@ int ext_add_io(PyObject *module);
 int ext_add_data(PyObject *module);
 int ext_add_plot(PyObject *module);
 int ext_add_extend(PyObject *module);
+int ext_add_seed(PyObject *module);  // _seed_python
 int ext_add_image(PyObject *module); // image files and transforms
 int ext_add_file_rows(PyObject *module);  // rows of HDF5 files
+int ext_add_profile(PyObject *module);
 
 #define EXT_UNLOCKED(statement_)                                                                   \
     do {                                                                                           \

@@ -119,6 +119,68 @@ static PyObject *file_verify(PyObject *Py_UNUSED(module), PyObject *args) {
     return ext_status(status) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+// A file being written that appears whole or not at all: a capsule around a place that is NULL once the file has ended.
+#define COMMIT_NAME "rustorch.commit"
+
+static void commit_free(PyObject *capsule) {
+    RtCommit **place = PyCapsule_GetPointer(capsule, COMMIT_NAME);
+    rt_commit_drop(*place);
+    PyMem_Free(place);
+}
+
+static PyObject *commit_start(PyObject *Py_UNUSED(module), PyObject *path_object) {
+    PyObject *path_bytes = NULL;
+    const char *path = path_text(path_object, &path_bytes);
+    if (!path) return NULL;
+    RtCommit *commit, **place = PyMem_Malloc(sizeof *place);
+    PyObject *capsule = NULL;
+    if (!place) {
+        PyErr_NoMemory();
+    } else {
+        EXT_UNLOCKED(commit = rt_commit_open(path));
+        *place = commit;
+        capsule = commit ? PyCapsule_New(place, COMMIT_NAME, commit_free) : ext_raise();
+        if (!capsule) {
+            rt_commit_drop(commit);
+            PyMem_Free(place);
+        }
+    }
+    Py_DECREF(path_bytes);
+    return capsule;
+}
+
+static RtCommit **commit_place(PyObject *capsule) {
+    RtCommit **place = PyCapsule_GetPointer(capsule, COMMIT_NAME);
+    if (place && !*place) ext_error(ERR_FILE, "the file has been closed");
+    return place && *place ? place : NULL;
+}
+
+static PyObject *commit_add(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *capsule;
+    Py_buffer buffer;
+    if (!PyArg_ParseTuple(args, "Oy*:_commit_write", &capsule, &buffer)) return NULL;
+    RtCommit **place = commit_place(capsule);
+    Status status = OK;
+    if (place) EXT_UNLOCKED(status = rt_commit_write(*place, buffer.buf, (size_t)buffer.len));
+    PyBuffer_Release(&buffer);
+    return !place || ext_status(status) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *commit_end(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *capsule;
+    int keep;
+    if (!PyArg_ParseTuple(args, "Op:_commit_end", &capsule, &keep)) return NULL;
+    RtCommit **place = commit_place(capsule);
+    if (!place) return NULL;
+    RtCommit *commit = *place;
+    *place = NULL;
+    Status status = OK;
+    if (keep) EXT_UNLOCKED(status = rt_commit_finish(commit));
+    PyObject *result = ext_status(status) < 0 ? NULL : Py_NewRef(Py_None);
+    rt_commit_drop(commit);
+    return result;
+}
+
 static PyMethodDef functions[] = {
     {"_file_save", file_save, METH_VARARGS,
      "_file_save(path, names, tensors)\n--\n\nWrite a file of tensors; it appears whole or not at "
@@ -129,6 +191,12 @@ static PyMethodDef functions[] = {
     {"_file_verify", file_verify, METH_VARARGS,
      "_file_verify(path, data=True)\n--\n\nRaise what is wrong with a file; data=False leaves out "
      "the tensors' data."},
+    {"_commit_open", commit_start, METH_O,
+     "_commit_open(path)\n--\n\nBegin a file that appears whole or not at all."},
+    {"_commit_write", commit_add, METH_VARARGS,
+     "_commit_write(file, bytes)\n--\n\nWrite what has the buffer protocol."},
+    {"_commit_end", commit_end, METH_VARARGS,
+     "_commit_end(file, keep)\n--\n\nSync the file and give it its name, or forget it."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -89,6 +89,10 @@ METHOD(is_view) {
     SELF;
     return PyBool_FromLong(x->base != NULL);
 }
+METHOD(is_inference) {
+    SELF;
+    return PyBool_FromLong(x->inference);
+}
 METHOD(get_device) {
     SELF;
     return PyLong_FromLong(x->device.type == RT_CPU ? -1 : x->device.index);
@@ -345,6 +349,8 @@ PyMethodDef tensor_methods[] = {
     NOARGS(is_floating_point, "Is the dtype a floating-point one?"),
     NOARGS(is_complex, "False: there are no complex dtypes."),
     NOARGS(is_signed, "Can the dtype represent negative values?"),
+    {"is_inference", m_is_inference, METH_NOARGS,
+     "is_inference($self)\n--\n\nWas the tensor made in inference mode?"},
     {"_is_view", m_is_view, METH_NOARGS,
      "_is_view($self)\n--\n\nDoes the tensor share the memory of another one that it was made "
      "from?"},

@@ -3,10 +3,12 @@
 
 static int add_parts(PyObject *module) {
     static int (*const parts[])(PyObject *) = {
-        ext_add_errors, ext_add_values,    ext_add_tensor,   copy_add,      compare_add,
-        ext_add_ops,    ext_add_generator, ext_add_autograd, ext_add_array, ext_add_dlpack,
-        ext_add_index,  ext_add_engine,    ext_add_optim,    ext_add_comm,  ext_add_io,
+        ext_add_errors, ext_add_values,    ext_add_tensor,   copy_add,          compare_add,
+        ext_add_ops,    ext_add_generator, ext_add_autograd, ext_add_array,     ext_add_dlpack,
+        ext_add_index,  ext_add_engine,    ext_add_optim,    ext_add_comm,      ext_add_io,
         ext_add_data,   ext_add_plot,      ext_add_image,    ext_add_file_rows, ext_add_extend,
+        ext_add_seed,
+        ext_add_profile,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i](module) < 0) return -1;

@@ -32,6 +32,9 @@ if _C._comm_expects_peers() and not {"RUSTORCH_RANK", "RUSTORCH_RANK_WARNED"} & 
 
     _warn_if_apart()
 
+__author__ = "RusTorch Team"
+__description__ = "Distributed training: a C engine, a Python package with PyTorch's names, an MPI launcher"
+
 inf = _math.inf
 nan = _math.nan
 pi = _math.pi
@@ -46,14 +49,18 @@ __description__ = "Tensors, automatic differentiation, neural networks and train
 # Imported when first asked for: `import rustorch` stays quick, and optional parts may be absent.
 _MODULES = frozenset(
     """
-    amp array_api autograd backends checkpoint cpu cuda data distributed distributions fft func functional io linalg nn optim
-    progress random return_types serialization special storage training utils visualization
+    accelerator amp array_api autograd backends checkpoint compat compiler cpu cuda data distributed distributions fft func
+    functional hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
+    serialization special storage testing training utils version vision visualization xpu
     """.split()
 )
 _NAMES = {
     "Model": "training",
+    "compile": "compiler",
     "save": "serialization",
     "load": "serialization",
+    "from_torch": "interop",
+    "to_torch": "interop",
     "set_printoptions": "_repr",
     "autocast": "amp",
     "GradScaler": "amp",
@@ -172,7 +179,12 @@ def is_conj(input):
     return False
 
 
-is_neg = is_inference = is_distributed = is_conj
+is_neg = is_distributed = is_conj
+
+
+def is_inference(input):
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def conj(input):

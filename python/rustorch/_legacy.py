@@ -15,6 +15,16 @@ class _Legacy(type):
         return _C.Tensor(*args, dtype=cls.dtype)
 
 
+class _OnGpu(_Legacy):
+    """The same on a GPU; without one nothing is an instance, and nothing can be made."""
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, _C.Tensor) and instance.dtype is cls.dtype and instance.is_cuda
+
+    def __call__(cls, *args):
+        return super().__call__(*args).cuda()
+
+
 def _make(name, dtype):
     doc = f"{name}(2, 3) is uninitialised memory of that shape, {name}(data) the data, as {dtype()}."
     return _Legacy(name, (), {"dtype": dtype, "__doc__": doc, "__module__": "rustorch"})
@@ -31,6 +41,11 @@ CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
+cuda_types = {
+    name: _OnGpu(name, (), {"dtype": kind.dtype, "__doc__": kind.__doc__ + " On a GPU.", "__module__": "rustorch.cuda"})
+    for name, kind in list(globals().items())
+    if isinstance(kind, _Legacy)
+}
 
 class PyDevice:
     """The API reference's name of :class:`rustorch.device`, with a function for each kind.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 from typing import Any, Callable, List, Optional, Sequence
 
 import rustorch
-from rustorch import functional as _functional
+from rustorch import _shared, functional as _functional
 from rustorch._C import Tensor, _add_methods, _ops, _take_view
 
 __all__ = []
@@ -284,11 +283,6 @@ def _never(self: Tensor) -> bool:
     return False
 
 
-def is_inference(self: Tensor) -> bool:
-    """False: tensors made in inference mode are ordinary ones without a gradient."""
-    return False
-
-
 def prelu(self: Tensor, weight: Tensor) -> Tensor:
     """As :func:`rustorch.nn.functional.prelu`."""
     return rustorch.prelu(self, weight)
@@ -313,27 +307,26 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
 
 
 def share_memory_(self: Tensor) -> Tensor:
-    """Moves the elements to memory that this process shares with those that it forks from now on.
+    """Move the elements to memory that this process shares with those that get the tensor.
 
-    Returns the tensor. What one process writes the others see; a process started afresh gets a copy.
+    These are processes that are forked from now on, and those to which :mod:`rustorch.multiprocessing` carries it: as an
+    argument of a process, or through a queue. What one process writes the others see. Views made before keep the old memory.
+
+    >>> rustorch.zeros(2).share_memory_().is_shared()
+    True
     """
-    if is_shared(self):
-        return self
-    n = max(self.numel(), 1)
-    room = mmap.mmap(-1, n * self.element_size())
-    flat = rustorch.frombuffer(room, dtype=self.dtype, count=n)
-    fresh = flat[: self.numel()].view(self.shape)
-    with rustorch.no_grad():
-        fresh.copy_(self.detach())
-        self.data = fresh
-    self._shared_room = (room, self.data_ptr())
+    if not is_shared(self):
+        block = _shared.new_block(max(self.numel(), 1) * self.element_size())
+        fresh = _shared.tensor_over(block, self.dtype, 0, self.shape, _dense_strides(self.shape))
+        with rustorch.no_grad():
+            fresh.copy_(self.detach())
+            self.data = fresh
     return self
 
 
 def is_shared(self: Tensor) -> bool:
-    """Whether :meth:`share_memory_` has moved the elements, and they are still there."""
-    room = getattr(self, "_shared_room", None)
-    return room is not None and room[1] == self.data_ptr()
+    """Whether the elements lie in memory that processes share: see :meth:`share_memory_`."""
+    return _shared.block_of(self) is not None
 
 
 def _from_function(name: Any, function: Any) -> Any:
@@ -378,8 +371,11 @@ _LATE = """
 _PLAIN = [
     __array_namespace__, to_device, storage, untyped_storage, zero_grad, to_dense, __reversed__,
     squeeze_, unsqueeze_, transpose_, t_, as_strided_, resize_, resize_as_, set_, new, new_empty_strided, sum_to_size, narrow_copy,
-    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, is_inference, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
+    fill_diagonal_, apply_, map_, is_nonzero, is_same_size, is_set_to, prelu, hardshrink, pin_memory, is_pinned, share_memory_, is_shared,
 ]  # fmt: skip
+
+# Devices and layouts that there are not.
+_OTHER_KINDS = "ipu maia mkldnn mps mtia sparse_csr vulkan xla xpu".split()
 
 
 def _install() -> None:
@@ -393,6 +389,7 @@ def _install() -> None:
     methods["to_vec"] = Tensor.tolist
     methods["_grad"] = Tensor.grad
     methods["real"] = property(_itself)
+    methods.update({f"is_{kind}": property(_never) for kind in _OTHER_KINDS})
     _add_methods(methods)
 
 

@@ -180,8 +180,8 @@ def _prune(folder: str, keep: int, written: str) -> None:
             os.remove(path)
 
 
-def _write(path: str, state: Dict[str, Any], keep: Optional[int]) -> str:
-    if not _is_folder(path):
+def _write(path: str, state: Dict[str, Any], keep: Optional[int], folder: Optional[bool] = None) -> str:
+    if not (_is_folder(path) if folder is None else folder):
         serialization.write(state, path, "checkpoint")
         return path
     try:
@@ -262,8 +262,17 @@ def save(
     if keep is not None and _count("keep", keep) < 2:
         raise ArgumentValueError(f"checkpoint.save: keep must be 2 or more, or None to keep all, not {keep}")
     given = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "loader": loader, "sampler": sampler,
-             "generators": _numbered(generators)}  # fmt: skip
+             "generators": generators}  # fmt: skip
+    return save_objects(name, given, step, epoch, extra, keep)
+
+
+def save_objects(
+    path: str, given: Dict[str, Any], step: int, epoch: int, extra: Any, keep: Optional[int] = None, folder: Optional[bool] = None
+) -> str:
+    """:func:`save` of objects by their words; ``folder`` says what the path is, None: by its ending."""
     given = {word: objects for word, objects in given.items() if objects is not None}
+    if "generators" in given:
+        given["generators"] = _numbered(given["generators"])
     _, world_size, _ = _group()
 
     def own() -> Dict[str, Any]:
@@ -283,7 +292,7 @@ def save(
         }  # fmt: skip
         state.update({word: _states(word, given[word]) for word in _SHARED if word in given})
         state["rank"] = {str(rank): one for rank, one in enumerate(ranks)}
-        return _write(name, state, keep)
+        return _write(path, state, keep, folder)
 
     return _on_rank_0(write)
 
@@ -346,8 +355,8 @@ def _find(name: str) -> str:
     return path
 
 
-def _read(path: str) -> Dict[str, Any]:
-    state = serialization.read(path)
+def _read(path: str, map_location: Any = None) -> Dict[str, Any]:
+    state = serialization.read(path, map_location)
     if not isinstance(state, dict) or "format" not in state or "rank" not in state:
         raise SerializationError(f"{path} is no checkpoint: it was written by rustorch.save, use rustorch.load")
     if state["format"] != FORMAT:
@@ -400,7 +409,7 @@ def _warn_of_differences(path: str, state: Dict[str, Any]) -> None:
 
 def load(
     path: Any, *, model: Any = None, optimizer: Any = None, scheduler: Any = None, loader: Any = None, sampler: Any = None,
-    generators: Any = None, strict: bool = True,
+    generators: Any = None, strict: bool = True, map_location: Any = None,
 ) -> Checkpoint:
     """Go on from a checkpoint: restores the objects given, and the state of all random numbers.
 
@@ -416,6 +425,8 @@ def load(
     generators : Generator, or list or dict of them, optional
     strict : bool, default True
         For models: the names in the file and in the model must be the same.
+    map_location : optional
+        As in :func:`rustorch.load`: where tensors that were on another device go.
 
     Returns
     -------
@@ -454,7 +465,7 @@ def load(
     state: Dict[str, Any] = {}
 
     def check() -> None:
-        state.update(_read(whole))
+        state.update(_read(whole, map_location))
         for word, objects in given.items():
             _check_given(whole, state, word, objects)
 

@@ -10,6 +10,8 @@ from typing import Any, Iterable, Iterator, Optional
 
 __all__ = ["ProgressBar"]
 
+_NOTEBOOK_COLUMNS = 110
+
 
 def _terminal_columns(stream: Any) -> int:
     """Width of the terminal that shows ``stream``; 0 when there is none. Under rustorch-launch the launcher tells."""
@@ -21,7 +23,7 @@ def _terminal_columns(stream: Any) -> int:
             return shutil.get_terminal_size().columns
     except (AttributeError, ValueError):
         pass  # no stream, or a closed one: no terminal
-    return 0
+    return _NOTEBOOK_COLUMNS if type(stream).__module__.startswith("ipykernel") else 0
 
 
 class ProgressBar:
@@ -67,16 +69,33 @@ class ProgressBar:
         """Numbers to show beside the bar."""
         self.values.update(values)
 
-    def __iter__(self) -> Iterator[Any]:
+    def begin(self) -> None:
+        """Start counting: for a loop that calls :meth:`update` itself."""
         self._start = time.monotonic()
+        self._drawn = 0.0
+        self.done = 0
+
+    def update(self, done: int, **values: float) -> None:
+        """So many steps are done; numbers to show beside the bar."""
+        self.done = done
+        self.values.update(values)
+        self._draw()
+
+    def end_line(self) -> None:
+        """What is written next begins on a line of its own."""
+        if self._drawn:
+            self.stream.write("\n")
+            self._drawn = 0.0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.begin()
         try:
             for item in self.iterable:
                 yield item
                 self.done += 1
                 self._draw()
         except Exception:
-            if self._drawn:
-                self.stream.write("\n")  # the traceback begins on a line of its own
+            self.end_line()  # for the traceback
             raise
         self.close()
 

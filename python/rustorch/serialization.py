@@ -1,280 +1,116 @@
 """save and load: nested states of tensors and plain data in HDF5 files, without pickle.
 
 A file holds every tensor as a dataset of its own, and in the dataset ``rustorch.json`` how they hang together; h5py and
-every other reader of HDF5 can look inside. docs/checkpoint-format.md describes the bytes.
+every other reader of HDF5 can look inside. docs/checkpoint-format.md describes the bytes, docs/files.md what is kept.
+``load`` also reads the tensors of a PyTorch file: see docs/files.md.
 """
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import json
-import math
 import os
-from collections import Counter, OrderedDict, defaultdict
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+import shutil
+import stat
+import tempfile
+from typing import IO, Any, Callable, Iterable, Iterator, List, Optional, Union
 
 import numpy as np
 
 from . import _C
-from ._C import SerializationError, Size, Tensor, device, dtype
+from ._C import SerializationError, Tensor, device
+from ._structure import STRUCTURE, Decoder, Encoder, InlineEncoder
 
-__all__ = ["save", "load"]
-
-STRUCTURE = "rustorch.json"
-MAX_DEPTH = 100
-_BIG = 2**63
-_SAME_BITS = {"uint16": "int16", "uint32": "int32", "uint64": "int64"}
-_OWN = frozenset("bool uint8 int8 int16 int32 int64 float16 float32 float64".split())
+__all__ = [
+    "save", "load", "describe_module", "build_module", "add_safe_globals", "clear_safe_globals", "get_safe_globals",
+    "remove_safe_globals", "safe_globals",
+]  # fmt: skip
 
 PathLike = Union[str, bytes, "os.PathLike[str]"]
+FileLike = Union[str, bytes, "os.PathLike[str]", IO[bytes]]
 
 
-def _component(key: Any) -> str:
-    """A key as one component of a dataset's path."""
-    text = key if isinstance(key, str) else str(key)
-    if text in (".", ".."):
-        return text.replace(".", "%2E")
-    bytes_ = text.encode("utf-8", "surrogatepass")
-    try:
-        bytes_.decode("utf-8")
-    except UnicodeDecodeError:  # half a pair of UTF-16: HDF5 names are UTF-8
-        text = "".join("%" + bytes([b]).hex().upper() if b >= 128 else chr(b) for b in bytes_)
-        return text.replace("/", "%2F").replace("\0", "%00") or "%00"
-    return text.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")[:200] or "%00"
+def __getattr__(name: str) -> Any:
+    if name in ("describe_module", "build_module"):  # bring the layers along
+        from .nn import _describe
 
-
-class _Encoder:
-    """A state as a tree of JSON values; its tensors into a list of names and tensors, or into the tree itself."""
-
-    def __init__(self, inline: bool = False) -> None:
-        self.inline = inline
-        self.names: List[str] = []
-        self.tensors: List[Tensor] = []
-        self.kept: List[Any] = []  # what is alive keeps its id and its address
-        self.by_place: Dict[Any, str] = {}
-        self.by_object: Dict[int, int] = {}
-        self.open: set = set()
-        self.children: Dict[str, set] = {"": {STRUCTURE}}
-
-    def dataset(self, path: Tuple[str, str]) -> str:
-        """A name that is free for (group, component)."""
-        group, component = path
-        taken = self.children.setdefault(group, set())
-        name, number = component, 1
-        while name in taken:
-            number += 1
-            name = f"{component}%7E{number}"
-        taken.add(name)
-        return f"{group}/{name}" if group else name
-
-    def encode(self, value: Any, where: str, path: Tuple[str, str], depth: int = 0) -> Any:
-        kind = type(value)
-        if value is None or kind is bool or kind is str:
-            return value
-        if kind is int:
-            return value if -_BIG <= value < _BIG else {"int": hex(value)}
-        if kind is float:
-            return value if math.isfinite(value) else {"float": repr(value)}
-        if isinstance(value, Tensor):
-            return self.tensor(value, where, path)
-        if isinstance(value, (np.ndarray, np.generic)):
-            return self.array(value, where, path)
-        if kind is bytes:
-            return {"bytes": base64.b64encode(value).decode("ascii")}
-        if kind is complex:
-            return {"complex": [self.encode(x, where, path) for x in (value.real, value.imag)]}
-        if kind is Size:
-            return {"size": list(value)}
-        if isinstance(value, dtype):
-            return {"dtype": value()}
-        if isinstance(value, device):
-            return {"device": str(value)}
-        return self.container(value, kind, where, path, depth)
-
-    def container(self, value: Any, kind: type, where: str, path: Tuple[str, str], depth: int) -> Any:
-        if kind not in _CONTAINERS:
-            raise SerializationError(f"{where}: {_refusal(value)}")
-        if id(value) in self.open:
-            raise SerializationError(f"{where}: a {kind.__name__} that contains itself cannot be saved")
-        if depth >= MAX_DEPTH:
-            raise SerializationError(f"{where[:200]}…: nested more than {MAX_DEPTH} deep")
-        self.open.add(id(value))
-        group = self.dataset(path) if path[1] else path[0]
-        word = _CONTAINERS[kind]
-        try:
-            if kind in (list, tuple, set, frozenset):
-                items = value if kind in (list, tuple) else sorted(value, key=repr)
-                made = [self.encode(x, f"{where}[{i}]", (group, str(i)), depth + 1) for i, x in enumerate(items)]
-                return made if kind is list else {word: made}
-            if all(type(key) is str for key in value):
-                return {word: {k: self.encode(v, f"{where}[{k!r}]", (group, _component(k)), depth + 1) for k, v in value.items()}}
-            pairs = []
-            for k, v in value.items():
-                if type(k) not in (str, int, float, bool, bytes, tuple, type(None)) and not isinstance(k, np.generic):
-                    raise SerializationError(f"{where}: a dict's key that is a {type(k).__name__} cannot be saved")
-                key = self.encode(k, f"a key of {where}", (group, _component(k)), depth + 1)
-                pairs.append([key, self.encode(v, f"{where}[{k!r}]", (group, _component(k)), depth + 1)])
-            return {word + "_items": pairs}
-        finally:
-            self.open.discard(id(value))
-
-    def tensor(self, value: Tensor, where: str, path: Tuple[str, str]) -> Any:
-        plain = value.detach()
-        node: Dict[str, Any] = {}
-        if plain.device.type != "cpu":
-            node["device"] = str(plain.device)
-            plain = plain.cpu()
-        if value.requires_grad:
-            node["requires_grad"] = True
-        if self.inline:
-            values = plain.float() if plain.dtype == _C.bfloat16 else plain  # NumPy has no bfloat16; float32 is exact
-            data = base64.b64encode(values.numpy().tobytes()).decode("ascii")
-            node["inline"] = [plain.dtype(), list(plain.shape), data]
-            return node
-        place = (plain.data_ptr(), tuple(plain.shape), tuple(plain.stride()), plain.dtype()) if value.numel() else id(value)
-        if place not in self.by_place:
-            self.by_place[place] = self.dataset(path)
-            self.names.append(self.by_place[place])
-            self.tensors.append(plain)
-        self.kept.append((value, plain))
-        node["tensor"] = "/" + self.by_place[place]
-        node["object"] = self.by_object.setdefault(id(value), len(self.by_object))
-        return node
-
-    def array(self, value: Any, where: str, path: Tuple[str, str]) -> Any:
-        """NumPy's own: an array as a dataset of its elements, or of elements of the same bits, or of bytes."""
-        if value.dtype.hasobject or value.dtype.kind == "V":
-            raise SerializationError(f"{where}: a NumPy {type(value).__name__} of dtype {value.dtype} cannot be saved")
-        if isinstance(value, np.generic):
-            plain = np.asarray(value)
-            return {"scalar": [plain.dtype.str, base64.b64encode(plain.tobytes()).decode("ascii")]}
-        if type(value) is not np.ndarray:
-            raise SerializationError(f"{where}: {_refusal(value)}: save numpy.asarray of it")
-        plain = np.array(value, order="C")  # a copy: nothing is changed while it is written, and it can be written to
-        name = plain.dtype.name
-        if name in _OWN and plain.dtype.isnative and plain.ndim <= 8:
-            tensor = _C.from_numpy(plain)
-        elif name in _SAME_BITS and plain.dtype.isnative and plain.ndim <= 8:
-            tensor = _C.from_numpy(plain.view(_SAME_BITS[name]))
-        else:
-            tensor = _C.from_numpy(np.frombuffer(bytearray(plain.tobytes()), np.uint8))
-        node = self.tensor(tensor, where, path)
-        node["array"] = [plain.dtype.str, list(plain.shape)]
-        return node
-
-
-_CONTAINERS = {
-    list: "list", tuple: "tuple", dict: "dict", defaultdict: "dict", OrderedDict: "ordered", Counter: "counter", set: "set",
-    frozenset: "frozenset",
-}  # fmt: skip
-
-
-def _refusal(value: Any) -> str:
-    name = type(value).__name__
-    article = "an" if name[:1] in "AEIOUaeiou" else "a"
-    if callable(getattr(value, "state_dict", None)):
-        return f"{article} {name} cannot be saved: save its state_dict()"
-    if isinstance(value, (list, tuple, dict, set, int, float, str, bytes)):
-        base = next(c.__name__ for c in (list, tuple, dict, set, int, float, str, bytes) if isinstance(value, c))
-        return f"{article} {name} cannot be saved: make a plain {base} of it"
-    return f"{article} {name} cannot be saved: a file holds tensors, arrays, numbers, text and containers of them"
-
-
-class _Decoder:
-    """The way back."""
-
-    def __init__(self, tensors: Dict[str, Tensor], place: Callable[[Tensor, Optional[str]], Tensor]) -> None:
-        self.tensors = tensors
-        self.place = place
-        self.placed: Dict[Any, Tensor] = {}
-        self.objects: Dict[int, Tensor] = {}
-
-    def decode(self, node: Any) -> Any:
-        if isinstance(node, list):
-            return [self.decode(x) for x in node]
-        if not isinstance(node, dict):
-            return node
-        if "array" in node:
-            return self.array(node)
-        if "tensor" in node or "inline" in node:
-            return self.tensor(node)
-        ((word, value),) = node.items()
-        return _DECODE[word](self, value)
-
-    def pairs(self, value: List[Any]) -> Dict[Any, Any]:
-        return {self.decode(key): self.decode(item) for key, item in value}
-
-    def named(self, value: Dict[str, Any]) -> Dict[str, Any]:
-        return {key: self.decode(item) for key, item in value.items()}
-
-    def stored(self, node: Dict[str, Any]) -> Tensor:
-        if "inline" in node:
-            name, shape, data = node["inline"]
-            values = np.frombuffer(bytearray(base64.b64decode(data)), "float32" if name == "bfloat16" else name)
-            return _C.from_numpy(values.reshape(shape)).to(_dtype(name))
-        return self.tensors[node["tensor"][1:]]
-
-    def tensor(self, node: Dict[str, Any]) -> Tensor:
-        number = node.get("object")
-        if number is not None and number in self.objects:
-            return self.objects[number]
-        if "tensor" in node:
-            key = (node["tensor"], node.get("device"))
-            if key not in self.placed:
-                self.placed[key] = self.place(self.stored(node), node.get("device"))
-            tensor = self.placed[key].detach()  # a tensor of its own that shares the memory
-        else:
-            tensor = self.place(self.stored(node), node.get("device"))
-        if node.get("requires_grad"):
-            tensor.requires_grad_(True)
-        if number is not None:
-            self.objects[number] = tensor
-        return tensor
-
-    def array(self, node: Dict[str, Any]) -> np.ndarray:
-        kind, shape = node["array"]
-        values = np.ascontiguousarray(self.stored(node).numpy())
-        if values.size == 0:
-            return np.empty(shape, kind)
-        return values.reshape(-1).view(kind).reshape(shape)
-
-
-def _dtype(name: str) -> dtype:
-    found = getattr(_C, name)
-    if not isinstance(found, dtype):
-        raise ValueError(f"{name} is no dtype")
-    return found
-
-
-_DECODE: Dict[str, Callable[[_Decoder, Any], Any]] = {
-    "int": lambda d, v: int(v, 16),
-    "float": lambda d, v: float(v),
-    "complex": lambda d, v: complex(*d.decode(v)),
-    "bytes": lambda d, v: base64.b64decode(v),
-    "size": lambda d, v: Size(v),
-    "dtype": lambda d, v: _dtype(v),
-    "device": lambda d, v: device(v),
-    "scalar": lambda d, v: np.frombuffer(base64.b64decode(v[1]), v[0])[0],
-    "tuple": lambda d, v: tuple(d.decode(v)),
-    "set": lambda d, v: set(d.decode(v)),
-    "frozenset": lambda d, v: frozenset(d.decode(v)),
-    "dict": _Decoder.named,
-    "dict_items": _Decoder.pairs,
-    "ordered": lambda d, v: OrderedDict(d.named(v)),
-    "ordered_items": lambda d, v: OrderedDict(d.pairs(v)),
-    "counter": lambda d, v: Counter(d.named(v)),
-    "counter_items": lambda d, v: Counter(d.pairs(v)),
-}
+        return getattr(_describe, name)
+    raise AttributeError(f"module 'rustorch.serialization' has no attribute '{name}'")
 
 
 def to_plain(value: Any, where: str = "state") -> Any:
     """A state as JSON values with the tensors inside, for sending it to another rank."""
-    return _Encoder(inline=True).encode(value, where, ("", "state"))
+    return InlineEncoder().encode(value, where, ("", "state"))
 
 
 def from_plain(node: Any) -> Any:
     """What :func:`to_plain` was given."""
-    return _Decoder({}, lambda tensor, _: tensor).decode(node)
+    return Decoder({}, lambda tensor, _: tensor).decode(node)
+
+
+# ---------------------------------------------------------------------------------------------- classes of the user
+
+_safe: List[type] = []
+
+
+def add_safe_globals(safe_globals: Iterable[type]) -> None:
+    """Name classes of modules that :func:`load` may rebuild beside rustorch's own.
+
+    Parameters
+    ----------
+    safe_globals : list of classes
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from rustorch import nn, serialization
+    >>> class Net(nn.Linear):
+    ...     pass
+    >>> path = os.path.join(tempfile.mkdtemp(), "net.h5")
+    >>> rustorch.save(Net(2, 1), path)
+    >>> with serialization.safe_globals([Net]):
+    ...     rustorch.load(path)
+    Net(in_features=2, out_features=1, bias=True)
+    """
+    for cls in safe_globals:
+        if not isinstance(cls, type):
+            raise _C.ArgumentTypeError(f"add_safe_globals: classes are expected, not a {type(cls).__name__}")
+        if cls not in _safe:
+            _safe.append(cls)
+
+
+def get_safe_globals() -> List[type]:
+    """The classes given to :func:`add_safe_globals`."""
+    return list(_safe)
+
+
+def clear_safe_globals() -> None:
+    """Forget all classes given to :func:`add_safe_globals`."""
+    _safe.clear()
+
+
+def remove_safe_globals(safe_globals: Iterable[type]) -> None:
+    """Forget some classes given to :func:`add_safe_globals`."""
+    for cls in safe_globals:
+        if cls in _safe:
+            _safe.remove(cls)
+
+
+class safe_globals:
+    """:func:`add_safe_globals` within a ``with`` block."""
+
+    def __init__(self, safe_globals: Iterable[type]) -> None:
+        self.added = [cls for cls in safe_globals if cls not in _safe]
+
+    def __enter__(self) -> "safe_globals":
+        add_safe_globals(self.added)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        remove_safe_globals(self.added)
+
+
+# ---------------------------------------------------------------------------------------------- saving
 
 
 def _check_path(function: str, path: Any) -> Any:
@@ -295,15 +131,16 @@ def _check_path(function: str, path: Any) -> Any:
 
 def write(obj: Any, path: Any, where: str = "state") -> None:
     """save, with the word that messages begin with."""
-    encoder = _Encoder()
+    encoder = Encoder()
     # a state that is one tensor, or one list, has no name of its own
     root = encoder.encode(obj, where, ("", "tensor") if isinstance(obj, (Tensor, np.ndarray)) else ("", ""))
+    encoder.finish()
     text = json.dumps({"rustorch": _C.__version__, "structure": 1, "root": root}, separators=(",", ":"), allow_nan=False)
     note = _C.from_numpy(np.frombuffer(bytearray(text.encode("ascii")), np.uint8))
     _C._file_save(path, [STRUCTURE, *encoder.names], [note, *encoder.tensors])
 
 
-def save(obj: Any, f: PathLike) -> None:
+def save(obj: Any, f: FileLike, *, _use_new_zipfile_serialization: bool = True) -> None:
     """Write a state to a file.
 
     The file appears whole or not at all: it is written under another name in the same folder, synced to the disk, and
@@ -312,11 +149,16 @@ def save(obj: Any, f: PathLike) -> None:
     Parameters
     ----------
     obj : object
-        Tensors, parameters (saved as tensors), NumPy arrays and numbers, None, bool, int, float, complex, str, bytes,
-        Size, dtype, device, and lists, tuples, dicts (also ordered ones and counters) and sets of them. A tensor that is
-        there twice is stored once. Whether a tensor requires its gradient is kept. A ``defaultdict`` becomes a dict.
-    f : str or path
-        The file, by custom with the ending ``.h5``.
+        Tensors, parameters, NumPy arrays and numbers, None, bool, int, float, complex, str, bytes, Size, dtype, device,
+        modules, functions of ``nn.functional``, and lists, tuples, dicts (also ordered ones and counters), sets and
+        ``argparse.Namespace`` of them. A tensor that is there twice is stored once, and tensors that share memory share
+        it again when they are loaded. Whether a tensor requires its gradient is kept. A ``defaultdict`` becomes a dict.
+        A module is saved as data: its class (by name), attributes, parameters and buffers.
+    f : str, path or file
+        By custom with the ending ``.h5``, ``.rustorch`` or ``.pt``. An open file, or a ``BytesIO``, gets the bytes at its
+        position; what is promised above about names does not apply to it.
+    _use_new_zipfile_serialization : bool
+        Chooses between two formats of PyTorch; here there is one, so both values are right.
 
     Raises
     ------
@@ -332,30 +174,114 @@ def save(obj: Any, f: PathLike) -> None:
     >>> rustorch.load(path)
     {'weight': tensor([1., 1.]), 'step': 3}
     """
-    write(obj, _check_path("save", f))
+    if not callable(getattr(f, "write", None)):
+        write(obj, _check_path("save", f))
+        return
+    with tempfile.TemporaryDirectory(prefix="rustorch-") as folder:
+        whole = os.path.join(folder, "state.h5")
+        write(obj, whole)
+        with open(whole, "rb") as source:
+            shutil.copyfileobj(source, f, 1 << 20)
+
+
+# ---------------------------------------------------------------------------------------------- loading
 
 
 def _placer(map_location: Any) -> Callable[[Tensor, Optional[str]], Tensor]:
-    if callable(map_location) and not isinstance(map_location, (device, type)):
-        raise _C.ArgumentTypeError("load: map_location must be a device, its name or a dict from names to names, not a function")
-    if map_location is not None and not isinstance(map_location, (str, device, dict)):
-        raise _C.ArgumentTypeError(f"load: map_location must be a device, its name or a dict, not {type(map_location).__name__}")
+    """What puts a tensor, which was on a device (None: the CPU), where it belongs."""
+
+    def move(tensor: Tensor, target: Any) -> Tensor:
+        try:
+            return tensor.to(device(target))
+        except _C.DeviceError as error:
+            raise _C.DeviceError(
+                f"a tensor was saved on {target}: load(…, map_location='cpu') loads it here ({error})"
+            ) from error
+
+    if isinstance(map_location, (str, device)):
+        target = device(map_location)
+        return lambda tensor, was: tensor.to(target)
+    if map_location is None:
+        return lambda tensor, was: tensor if was is None else move(tensor, was)
     if isinstance(map_location, dict):
         table = {str(key): str(value) for key, value in map_location.items()}
-        return lambda tensor, was: tensor.to(device(table.get(was or "cpu", was or "cpu")))
-    target = None if map_location is None else device(map_location)
+        return lambda tensor, was: move(tensor, table.get(was or "cpu", was or "cpu"))
+    if not callable(map_location) or isinstance(map_location, type):
+        raise _C.ArgumentTypeError(
+            f"load: map_location must be a device, its name, a dict or a function, not {type(map_location).__name__}"
+        )
 
-    def place(tensor: Tensor, was: Optional[str]) -> Tensor:
-        if target is None and was is None:
-            return tensor
-        return tensor.to(device(was) if target is None else target)
+    def ask(tensor: Tensor, was: Optional[str]) -> Tensor:
+        found = map_location(tensor, was or "cpu")
+        if found is None:
+            return tensor if was is None else move(tensor, was)
+        if not isinstance(found, Tensor):
+            raise _C.ArgumentTypeError(f"load: map_location returned a {type(found).__name__}, not the tensor or a copy of it")
+        return found
 
-    return place
+    return ask
 
 
-def read(path: Any, map_location: Any = None, mmap: bool = False) -> Any:
-    """load, without its checks of arguments."""
+@contextlib.contextmanager
+def _readable(function: str, f: Any) -> Iterator[Any]:
+    """The path of a file; what comes from an open one is read into a file in memory first."""
+    if not callable(getattr(f, "read", None)):
+        yield _check_path(function, f)
+        return
+    handle = os.memfd_create("rustorch-load")
+    try:
+        with os.fdopen(os.dup(handle), "wb") as copy:
+            shutil.copyfileobj(f, copy, 1 << 20)
+        yield f"/proc/self/fd/{handle}"
+    except TypeError as error:
+        raise _C.ArgumentTypeError(f"{function}: a file opened for reading bytes is needed ('rb')") from error
+    finally:
+        os.close(handle)
+
+
+def kind_of(path: Any) -> str:
+    """What a file looks like by its first bytes: "hdf5", "zip", "legacy" (PyTorch before 1.6), "safetensors" or ""."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return ""  # a pipe would be waited for
+        with open(path, "rb") as file:
+            head = file.read(64)
+    except OSError:
+        return ""  # whoever opens it next says what is wrong
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "hdf5"
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head[:1] == b"\x80" and b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19" in head:
+        return "legacy"
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= 100_000_000:
+        return "safetensors"
+    return ""
+
+
+def read(
+    path: Any,
+    map_location: Any = None,
+    mmap: bool = False,
+    classes: Iterable[type] = (),
+    search: bool = False,
+    take: Callable[[Decoder, Any], Any] = Decoder.decode,
+) -> Any:
+    """load, without its checks of arguments.
+
+    ``classes`` and ``search`` are those of :class:`rustorch._structure.Decoder`; ``take`` makes the result of a decoder and
+    the tree.
+    """
     place = _placer(map_location)
+    kind = kind_of(path)
+    if kind in ("zip", "legacy"):
+        from . import _torch_file
+
+        return _torch_file.read(path, place, kind, mmap)
+    if kind == "safetensors":
+        raise SerializationError(
+            f"{os.fsdecode(path)} is a safetensors file: rustorch.utils.safetensors.load_file reads it as a dict of tensors"
+        )
     tensors = _C._file_load(path, bool(mmap))
     name = os.fsdecode(path)
     note = tensors.pop(STRUCTURE, None)
@@ -365,25 +291,39 @@ def read(path: Any, map_location: Any = None, mmap: bool = False) -> Any:
         tree = json.loads(bytes(note.numpy()).decode("utf-8"))
         if tree["structure"] != 1:
             raise SerializationError(f"{name} was written by rustorch {tree['rustorch']}, a newer one: use that to load it")
-        return _Decoder(tensors, place).decode(tree["root"])
+        return take(Decoder(tensors, place, [*classes, *_safe], search), tree["root"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         if isinstance(error, _C.RusTorchError):
             raise
         raise SerializationError(f"{name} has a structure that makes no sense: {type(error).__name__}: {error}") from error
 
 
-def load(f: PathLike, map_location: Any = None, *, weights_only: bool = True, mmap: Optional[bool] = None) -> Any:
-    """Read a state that :func:`save` wrote; the whole file is checked first.
+def load(
+    f: FileLike,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: Optional[bool] = None,
+    mmap: Optional[bool] = None,
+) -> Any:
+    """Read a state that :func:`save` wrote, or the tensors of a file of PyTorch's; the whole file is checked first.
 
-    Nothing in a file is ever run: there is no pickle.
+    Nothing in a file is ever run: there is no pickle. Of a PyTorch file (``.pt``, ``.pth``) tensors and plain data in
+    lists, tuples and dicts are read, such as a ``state_dict``; anything else in it is refused by its name.
 
     Parameters
     ----------
-    f : str or path
-    map_location : device, str or dict, optional
-        Where the tensors go. By default each goes where it was.
+    f : str, path or file
+        A file must be opened for reading bytes; it is read from its position to its end.
+    map_location : device, str, dict or function, optional
+        Where the tensors go: a device, a dict from the names of devices to others, or a function that gets a tensor on
+        the CPU and the name of its device, and returns the tensor, a copy elsewhere, or None. By default each tensor goes
+        where it was.
+    pickle_module : None
+        As in PyTorch; there is no pickle, so that None is the only choice.
     weights_only : bool, default True
-        As in PyTorch; only True is possible.
+        A module of a class of the user's is rebuilt if the class was named with :func:`add_safe_globals`. With False any
+        class of modules that the program has imported already will do. Neither imports or runs anything.
     mmap : bool, default False
         Large tensors share the file's pages instead of being read into memory of their own; what is written to them stays
         in memory.
@@ -396,7 +336,7 @@ def load(f: PathLike, map_location: Any = None, *, weights_only: bool = True, mm
     Raises
     ------
     SerializationError
-        The file is damaged, or none of rustorch's. A file that does not exist is a FileNotFoundError as well.
+        The file is damaged, or none that can be read. A file that does not exist is a FileNotFoundError as well.
 
     Examples
     --------
@@ -406,8 +346,9 @@ def load(f: PathLike, map_location: Any = None, *, weights_only: bool = True, mm
     >>> rustorch.load(path)
     (tensor([0, 0]), 'text')
     """
-    if not weights_only:
+    if pickle_module is not None:
         raise SerializationError(
-            "load: weights_only=False is not possible: there is no pickle in rustorch's files, and none is ever loaded"
+            "load: pickle_module is not possible: there is no pickle in rustorch's files, and none is ever loaded"
         )
-    return read(_check_path("load", f), map_location, bool(mmap))
+    with _readable("load", f) as path:
+        return read(path, map_location, bool(mmap), search=weights_only is False)

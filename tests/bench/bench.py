@@ -197,6 +197,13 @@ def main():
             if wanted(name):
                 rate = lambda s: 2e-9 * m * n * k / s  # noqa: E731
                 compare(report, args, name, f"matmul {m} {n} {k}", threads, unit="GFLOP/s", convert=rate)
+        for name, case in (("op on 4 elements", "op_4"), ("MLP step, batch 64", "mlp_step"), ("CNN step, batch 64", "cnn_step"),
+                           ("GPT step, 8 × 256", "gpt_step")):  # fmt: skip
+            if wanted(f"profiler: {name}"):
+                command = [sys.executable, os.path.join(HERE, "profiled.py"), case, str(threads)]
+                found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+                name = f"profiler: {name}, on | off, {threads} thread{'s' if threads > 1 else ''}"
+                report.row(name, found["on"], found["off"], paired=f"{found['ratio']:.4f}×")
     if wanted("import"):
         report.row("import, beyond NumPy", import_time(sys.executable, "rustorch"), import_time(args.peer, "torch") if args.peer else None)
         report.row("installed size", folder_bytes(sys.executable, "rustorch") / 1e6, folder_bytes(args.peer, "torch") / 1e6 if args.peer else None, "MB")

@@ -61,6 +61,33 @@ static void test_counters(void **state) {
     assert_int_equal(stats().reserved_bytes, before.reserved_bytes);
 }
 
+// What goes beyond the limit is refused by name, and cached blocks make room for what does not.
+static void test_limit(void **state) {
+    (void)state;
+    rt_memory_release();
+    int64_t before = stats().live_bytes;
+    RtStorage *cached = storage_new(3 << 20, cpu);
+    CHECK_MADE(cached);
+    storage_drop(cached);
+    rt_set_memory_limit(before + (4 << 20));
+    assert_int_equal(rt_memory_limit(), before + (4 << 20));
+    RtStorage *held = storage_new(2 << 20, cpu);
+    CHECK_MADE(held);
+    CHECK_FAILS((intptr_t)storage_new(3 << 20, cpu), ERR_MEMORY, "a tensor of 3145728 bytes was asked for");
+    CHECK_FAILS((intptr_t)storage_new(3 << 20, cpu), ERR_MEMORY, "the memory limit is");
+    assert_int_equal(stats().live_bytes, before + (int64_t)held->bytes);
+    RtStorage *small = storage_new(1 << 20, cpu);
+    CHECK_MADE(small);
+    assert_true(stats().reserved_bytes <= rt_memory_limit());
+    storage_drop(small);
+    rt_set_memory_limit(0);
+    RtStorage *again = storage_new(3 << 20, cpu);
+    CHECK_MADE(again);
+    storage_drop(again);
+    storage_drop(held);
+    assert_int_equal(stats().live_bytes, before);
+}
+
 // A block comes back for every size of its class, and the system is not asked again.
 static void test_reuse(void **state) {
     (void)state;
@@ -211,6 +238,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_limit),
         cmocka_unit_test(test_reuse),
         cmocka_unit_test(test_impossible),
         cmocka_unit_test(test_allocation_fails),

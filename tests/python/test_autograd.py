@@ -54,6 +54,36 @@ def test_contexts():
         assert not rt.is_grad_enabled()
 
 
+def test_inference_tensors():
+    """They stay out of gradients after the mode, and in the mode nothing is in the way."""
+    w = leaf(2.0, 3.0)
+    with rt.inference_mode():
+        x = rt.ones(2, dtype=rt.float64)
+        x.add_(1)
+        part = w[1:]
+    assert x.is_inference() and x[1:].is_inference() and rt.is_inference(x) and not part.is_inference() and not w.is_inference()
+    assert not (x + 1).is_inference() and not x.clone().is_inference() and not x.detach().is_inference()
+    for refused in (lambda: x.add_(1), lambda: x.requires_grad_(), lambda: w * x, lambda: x.unsqueeze_(0)):
+        with pytest.raises(rt.AutogradError, match="inference mode.*clone"):
+            refused()
+    (w + x).sum().backward()  # saves nothing
+    assert w.grad.tolist() == [1, 1] and x.tolist() == [2, 2]
+    assert [rt.inference_mode(mode).__enter__().__exit__(None, None, None) for mode in (True, False)] == [None, None]
+    context = rt.inference_mode()
+    with context, context:
+        assert rt.is_inference_mode_enabled()
+    assert not rt.is_inference_mode_enabled()
+
+
+def test_gradients_that_are_zero():
+    """Zeros, and not None: the loss does depend on the input."""
+    for flat in (rt.sign, rt.floor, rt.ceil, rt.round, rt.trunc, lambda x: (x * 2).zero_(), lambda x: (x * 2).bernoulli_(0.5),
+                 lambda x: (x * 2).copy_(rt.ones(2)), lambda x: (x * 2).fill_(3), lambda x: x**0):  # fmt: skip
+        x = leaf(1.5, -2.5)
+        flat(x).sum().backward()
+        assert x.grad.tolist() == [0, 0]
+
+
 def test_set_grad_enabled_acts_at_once():
     rt.set_grad_enabled(False)
     assert not rt.is_grad_enabled()

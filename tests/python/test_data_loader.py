@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import rustorch as torch
+from rustorch import _C
 from rustorch import data
 from rustorch.data import DataLoader, TensorDataset
 
@@ -416,6 +417,109 @@ def test_randomness_of_streams():
         got.append(values(DataLoader(NoisyStream(), batch_size=2, num_workers=workers)))
         assert random.getstate() == before
     assert got[0] == got[1]
+
+
+class Augmented(data.Dataset):
+    """Images under random transforms, with numbers of Python's and NumPy's own beside."""
+
+    def __init__(self, n=24):
+        self.images = torch.arange(n * 48).remainder(251).to(torch.uint8).reshape(n, 3, 4, 4)
+        t = data.transforms
+        self.transform = t.Compose([t.RandomResizedCrop(3), t.RandomHorizontalFlip(), t.ColorJitter(0.4, 0.4), t.RandomApply([t.GaussianBlur(3)])])
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        if i % 5 == 0:
+            random.gauss(0, 1), np.random.randn()  # leave half a pair behind
+        return i, self.transform(self.images[i]).flatten().tolist(), (random.random(), float(np.random.randn()), float(torch.rand(())))
+
+
+def seen(loader):
+    """{index: what came for it, sorted}"""
+    found = {}
+    for batch in loader:
+        for i, *rest in batch:
+            found.setdefault(i, []).append(rest)
+    return {i: sorted(samples) for i, samples in found.items()}
+
+
+def loader_of(dataset, workers=0, **options):
+    return DataLoader(dataset, num_workers=workers, collate_fn=list, generator=torch.Generator().manual_seed(5), **options)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("make", [
+    Augmented, lambda: data.Subset(Augmented(30), list(range(24))), lambda: data.ConcatDataset([Augmented(10), Augmented(14)]),
+], ids=["itself", "subset", "concat"])  # fmt: skip
+def test_a_sample_does_not_depend_on_its_batch(make):
+    dataset = make()
+    first = seen(loader_of(dataset, shuffle=True))
+    texts = [str(sample) for samples in first.values() for sample in samples]
+    assert len(set(texts)) == 24
+    for workers in (0, 1, 3):
+        for size in (1, 7, 16):
+            loader = loader_of(dataset, workers, batch_size=size, shuffle=True)
+            assert seen(loader) == first
+            assert seen(loader) != first  # the next epoch
+    assert seen(loader_of(dataset, batch_sampler=[[i] for i in range(24)]))[3] == first[3]
+    halves = [data.DistributedSampler(dataset, 2, rank, shuffle=False) for rank in range(2)]
+    ranks = [seen(loader_of(dataset, sampler=half, batch_size=5)) for half in halves]
+    assert {**ranks[0], **ranks[1]} == first
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("workers", [0, 3])
+def test_samples_after_resuming(workers):
+    whole = list(loader_of(Augmented(), workers, batch_size=4, shuffle=True))
+    loader = loader_of(Augmented(), workers, batch_size=4, shuffle=True)
+    batches = iter(loader)
+    begin = [next(batches), next(batches)]
+    state = loader.state_dict()
+    again = loader_of(Augmented(), 3 - workers, batch_size=4, shuffle=True)
+    again.load_state_dict(state)
+    assert begin + list(again) == whole
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_index_that_comes_again(workers):
+    """Each time with other random numbers, the same ones whoever fetches."""
+    sampler = [3, 1, 3, 3, 1, 0, 3]
+    found = seen(loader_of(Augmented(), workers, sampler=sampler, batch_size=2))
+    assert [len(found[i]) for i in (0, 1, 3)] == [1, 2, 4] and len({str(sample) for sample in found[3]}) == 4
+    assert found == seen(loader_of(Augmented(), sampler=sampler, batch_size=7))
+    once = seen(loader_of(Augmented()))
+    assert found[0] == once[0] and once[3][0] in found[3]
+    assert seen(loader_of(Augmented(), workers, batch_sampler=[[3], [1, 3], [3, 1, 0, 3]])) == found
+
+
+class AugmentedStream(data.IterableDataset):
+    def __iter__(self):
+        info = data.get_worker_info()
+        for i in range(info.id if info else 0, 12, info.num_workers if info else 1):
+            yield i, random.random(), float(np.random.randn()), float(torch.rand(()))
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_a_stream_divided_in_turns():
+    first = seen(loader_of(AugmentedStream()))
+    assert len(first) == 12
+    for workers, size in ((0, 5), (1, 4), (2, 3), (3, 2), (3, None)):
+        loader = loader_of(AugmentedStream(), workers, batch_size=size)
+        assert (seen(loader) if size else {i: [rest] for i, *rest in loader}) == first
+
+
+def test_seeding_pythons_own():
+    """As good as random.seed: numbers follow from the seed alone."""
+    generator = random.Random()
+    assert _C._seed_python(generator, 7)
+    first = [generator.random() for _ in range(700)]
+    assert abs(sum(first) / 700 - 0.5) < 0.05 and _C._seed_python(generator, 7) and [generator.random() for _ in range(700)] == first
+    assert _C._seed_python(generator, 8) and generator.random() != first[0]
+    for wrong in ((generator, "text"), (generator,)):
+        with pytest.raises(TypeError):
+            _C._seed_python(*wrong)
 
 
 def test_paths_of_pytorch():

@@ -58,7 +58,7 @@ def alone():
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
-@pytest.mark.parametrize("script", ["dist_collectives.py", "dist_ddp.py", "dist_sync_norm.py"])
+@pytest.mark.parametrize("script", ["dist_collectives.py", "dist_ddp.py", "dist_sync_norm.py", "dist_metrics.py"])
 def test_ranks(script, ranks):
     job = launch(ranks, script)
     assert job.returncode == 0, job.stdout + job.stderr

@@ -10,16 +10,19 @@
 #if defined(ISA_avx512)
 #define VECTOR_BYTES 64
 #define ACCUMULATORS 24
+#define MOST_PACKED_ROWS 12
 #define MOST_VECTORS 4
 #define MOST_ROWS_AT(vectors_) ((vectors_) == 4 ? 6 : 8)
 #elif defined(ISA_avx2)
 #define VECTOR_BYTES 32
 #define ACCUMULATORS 12
+#define MOST_PACKED_ROWS 6
 #define MOST_VECTORS 2
 #define MOST_ROWS_AT(vectors_) 6
 #else
 #define VECTOR_BYTES 16
 #define ACCUMULATORS 8
+#define MOST_PACKED_ROWS 4
 #define MOST_VECTORS 2
 #define MOST_ROWS_AT(vectors_) 4
 #endif

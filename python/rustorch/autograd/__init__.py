@@ -1,5 +1,7 @@
 """Gradients: ``backward``, ``grad``, contexts that turn recording off, operations with gradients of their own."""
 
+import importlib
+
 from .. import _C
 from .._C import Node, RemovableHandle  # noqa: F401
 from . import anomaly_mode, function, grad_mode, graph, variable  # noqa: F401
@@ -148,6 +150,13 @@ def _batched(outputs, inputs, vectors, retain_graph, create_graph, allow_unused,
 
 
 from . import functional  # noqa: E402,F401  (uses grad)
+
+
+def __getattr__(name):  # imported when first asked for
+    if name in ("profiler", "profiler_util"):
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module 'rustorch.autograd' has no attribute '{name}'")
+
 
 # At the end, since the checks use grad; and now, since importing the module later would hide its function.
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # noqa: E402,F401

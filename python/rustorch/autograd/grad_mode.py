@@ -2,14 +2,10 @@
 
 import functools
 import inspect
-from _thread import _local  # threading.local, without importing threading
 
-from .._C import _GradMode, _set_grad_enabled, is_grad_enabled
+from .._C import _GradMode, _set_grad_enabled, _set_inference, is_grad_enabled, is_inference_mode_enabled
 
 __all__ = ["no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled"]
-
-
-_inference = _local()  # modes: those of the contexts this thread is in
 
 
 def _wrap_generator(make_context, function):
@@ -176,9 +172,10 @@ class set_grad_enabled(_GradMode):
 
 
 class inference_mode(_GradMode):
-    """Context and decorator for code whose results are never differentiated.
+    """Context and decorator for code whose results never take part in gradients.
 
-    Recording is off, as under ``no_grad``; tensors made inside are ordinary tensors and may be used afterwards.
+    Recording is off, as under ``no_grad``. Tensors made inside, and views of them, stay out of recording for good: outside
+    they cannot be written in place, saved for a gradient, or made to require one; ``clone()`` gives an ordinary tensor.
 
     Parameters
     ----------
@@ -189,8 +186,11 @@ class inference_mode(_GradMode):
     --------
     >>> import rustorch
     >>> with rustorch.inference_mode():
+    ...     x = rustorch.ones(2)
     ...     rustorch.is_inference_mode_enabled()
     True
+    >>> x.is_inference(), x.clone().is_inference()
+    (True, False)
     """
 
     mode = True
@@ -198,14 +198,16 @@ class inference_mode(_GradMode):
     def __init__(self, mode=True):
         self._set_mode(not mode)
         self.mode = mode
+        self._before = []  # the mode to go back to, for each time this was entered
 
     def __enter__(self):
         super().__enter__()
-        _inference.modes = getattr(_inference, "modes", ()) + (self.mode,)
+        self._before.append(is_inference_mode_enabled())
+        _set_inference(self.mode)
         return self
 
     def __exit__(self, *error):
-        _inference.modes = _inference.modes[:-1]
+        _set_inference(self._before.pop())
         super().__exit__(*error)
 
     def __call__(self, function):
@@ -217,9 +219,3 @@ class inference_mode(_GradMode):
 
     def __repr__(self):
         return f"<rustorch.inference_mode mode={self.mode}>"
-
-
-def is_inference_mode_enabled():
-    """Whether the innermost ``inference_mode`` of this thread is on."""
-    modes = getattr(_inference, "modes", ())
-    return bool(modes) and modes[-1]

@@ -27,9 +27,19 @@ class _NoGradient:
 _no_gradient = _NoGradient()
 
 
-class Variable(Tensor):
+class _VariableMeta(type(Tensor)):
+    """With ``of_torch`` :class:`Variable` is PyTorch's, where every tensor is one: `rustorch.compat` sets it."""
+
+    of_torch = False
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, Tensor) if cls.of_torch else type.__instancecheck__(cls, instance)
+
+
+class Variable(Tensor, metaclass=_VariableMeta):
     """A tensor with the spelling of old: ``grad()`` and ``data()`` are methods.
 
+    In a script that was written for PyTorch (see :mod:`rustorch.compat`) it gives a plain tensor, without gradient by default.
     Without the parentheses they are what they are for every tensor, except that ``grad`` is not ``None`` itself before
     there is a gradient.
 
@@ -53,6 +63,8 @@ class Variable(Tensor):
 
     def __new__(cls, data, requires_grad=None, volatile=False):
         source = data if isinstance(data, Tensor) else as_tensor(data)
+        if cls.of_torch:
+            return source.detach().requires_grad_(bool(requires_grad) and not volatile)
         made = Tensor._make_subclass(cls, source)
         if requires_grad is None:
             requires_grad = source.is_floating_point()

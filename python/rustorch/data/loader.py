@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import multiprocessing
 import multiprocessing.context
 import os
-import random
 import warnings
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
-
-import numpy as np
 
 import rustorch
 from rustorch import _C
 from rustorch.data.collate import default_collate, default_convert
 from rustorch.data.dataset import Dataset, IterableDataset, Subset
+from rustorch.data.fetch import END, fetch, fetch_iterable, kept, tasks
 from rustorch.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info"]
@@ -90,12 +87,15 @@ class _Batches:
 
     def __next__(self) -> Any:
         loader = self._loader
+        span = _C._profile_enter("DataLoader.__next__", "data")
         try:
             batch = self._next()
         except StopIteration:
             loader._taken = 0
             loader._start_state = None
             raise
+        finally:
+            _C._profile_leave(span)
         loader._taken += 1
         if loader._said_length is not None and loader._taken > loader._said_length:
             self._warn()
@@ -158,8 +158,10 @@ class DataLoader:
     in_order : bool, default True
         Whether batches come in the order of the sampler; False hands out what is ready first.
 
-    Random numbers inside samples (of Python, NumPy and rustorch) are seeded for each batch from the generator's seed, the
-    epoch and the number of the batch: batches are the same whatever ``num_workers`` is.
+    Random numbers inside samples (of Python, NumPy and rustorch) are seeded for each sample from the generator's seed, the
+    epoch, the sample's index and how often the index came before: a sample is the same whatever ``num_workers``, ``batch_size``
+    and the number of ranks are. In an IterableDataset the place in the stream stands for the index; a data set that fetches
+    whole batches by a ``__getitems__`` of its own is seeded for each batch, by its first sample.
 
     A loader knows how many batches were taken out: :meth:`state_dict` holds the position and the state of the order's
     generator, and after :meth:`load_state_dict` the next pass goes on from there.
@@ -268,6 +270,13 @@ class DataLoader:
             )
         self._context = context
 
+    @property
+    def index_source(self) -> Any:
+        """The sampler that says which indices come, and how often."""
+        if self.batch_sampler is None:
+            return self.sampler
+        return self.batch_sampler.sampler if self._own_batches else self.batch_sampler  # type: ignore[attr-defined]
+
     def __len__(self) -> int:
         if self.iterable:
             n = self._said_length = len(self.dataset)
@@ -372,18 +381,18 @@ class DataLoader:
 
     def _in_process(self, plan: Iterable[Any], skip: int, seed: int) -> Iterator[Any]:
         if self.iterable:
-            stream = fetch_iterable(self.dataset, self.batch_size, self.drop_last, self.collate_fn)
+            stream = fetch_iterable(self.dataset, self.batch_size, self.drop_last, self.collate_fn, seed)
             for number in itertools.count():
-                with seeded(seed, number):
+                with kept():
                     batch = next(stream, END)
                 if batch is END:
                     return
                 if number >= skip:
                     yield batch
-        for number, indices in enumerate(plan):
-            if number >= skip:
-                with seeded(seed, number):
-                    batch = fetch(self.dataset, indices, self.collate_fn)
+        for task in tasks(plan, self.index_source):
+            if task.number >= skip:
+                with kept():
+                    batch = fetch(self.dataset, task, self.collate_fn, seed)
                 yield batch
 
     # ------------------------------------------------------------------------------------------ position
@@ -421,51 +430,3 @@ class DataLoader:
         if "sampler" in state and hasattr(self.sampler, "load_state_dict"):
             self.sampler.load_state_dict(state["sampler"])  # type: ignore[union-attr]
         self._resume = state if "generator" in state else None
-
-
-def seed_batch(seed: int, number: int) -> None:
-    """Seed Python's, NumPy's and rustorch's random numbers for one batch of a pass."""
-    value = (seed + 0x9E3779B97F4A7C15 * (number + 1)) % 2**63
-    random.seed(value)
-    np.random.seed([value & 0xFFFFFFFF, value >> 32])
-    rustorch.manual_seed(value)
-
-
-@contextlib.contextmanager
-def seeded(seed: int, number: int) -> Iterator[None]:
-    """Python's, NumPy's and rustorch's random numbers follow from the pass and the batch alone, and not from who
-    makes the batch; afterwards they go on as if nothing had been drawn."""
-    python, array, own = random.getstate(), np.random.get_state(), rustorch.get_rng_state()
-    seed_batch(seed, number)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(array)
-        rustorch.set_rng_state(own)
-
-
-def fetch(dataset: Any, indices: Any, collate: Callable[[Any], Any]) -> Any:
-    """One batch (or, for a single index, one sample) of a data set with numbers."""
-    if not isinstance(indices, (list, tuple)):
-        return collate(dataset[indices])
-    many = getattr(dataset, "__getitems__", None)
-    return collate(many(list(indices)) if callable(many) else [dataset[i] for i in indices])
-
-
-END: Any = object()  # behind the last batch
-
-
-def fetch_iterable(
-    dataset: Any, batch_size: Optional[int], drop_last: bool, collate: Callable[[Any], Any]
-) -> Iterator[Any]:
-    """Batches of a data set that only knows an order."""
-    samples = iter(dataset)
-    if batch_size is None:
-        yield from map(collate, samples)
-        return
-    while True:
-        batch = list(itertools.islice(samples, batch_size))
-        if not batch or (drop_last and len(batch) < batch_size):
-            return
-        yield collate(batch)

@@ -28,6 +28,7 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor
+from rustorch.data.fetch import END, Task, fetch, fetch_iterable, tasks
 
 
 class WorkerInfo(NamedTuple):
@@ -140,10 +141,8 @@ def _receive(connection: socket.socket) -> Tuple[int, str, Any]:
 # ---------------------------------------------------------------------------------------------- the worker's side
 
 
-def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> None:
+def _work(loader: Any, orders: Any, results: socket.socket, info: WorkerInfo) -> None:
     global _info
-    from rustorch.data.loader import END, fetch, fetch_iterable, seed_batch
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     rustorch.set_num_threads(1)
     _info = info
@@ -159,20 +158,21 @@ def _work(loader: Any, tasks: Any, results: socket.socket, info: WorkerInfo) -> 
     stream: Any = None
     while True:
         try:
-            task = tasks.recv()
+            order = orders.recv()
         except EOFError:
             return
-        if task is None:
+        if order is None:
             return
-        number, indices, seed = task
+        task, seed = order
+        number = task.number
         try:
-            seed_batch(seed, number)
             if loader.iterable:
-                if indices == "begin":
-                    stream = fetch_iterable(loader.dataset, loader.batch_size, loader.drop_last, loader.collate_fn)
+                if task.indices == "begin":
+                    options = loader.batch_size, loader.drop_last, loader.collate_fn, seed, info.id, info.num_workers
+                    stream = fetch_iterable(loader.dataset, *options)
                 batch = next(stream, END)
             else:
-                batch = fetch(loader.dataset, indices, loader.collate_fn)
+                batch = fetch(loader.dataset, task, loader.collate_fn, seed)
             if batch is END:
                 _send(results, number, "end", None)
             else:
@@ -265,13 +265,13 @@ class WorkerPool:
         """Whether the workers were ended."""
         return not self._end.alive
 
-    def send(self, worker: _Worker, number: int, indices: Any, seed: int) -> None:
+    def send(self, worker: _Worker, task: Any, seed: int) -> None:
         """Ask a worker for a batch."""
         try:
-            worker.tasks.send((number, indices, seed))
+            worker.tasks.send((task, seed))
         except (BrokenPipeError, OSError):
             pass  # it ended; what it said last, or how it died, comes when its answer is waited for
-        self.asked[worker.number].append(number)
+        self.asked[worker.number].append(task.number)
 
     def _dead(self, worker: _Worker) -> None:
         raise RuntimeError(
@@ -344,7 +344,7 @@ class _Pass:
         self.loader = loader
         self.pool = pool
         self.seed = seed
-        self.plan = enumerate(plan) if plan is not None else None
+        self.plan = None if plan is None else tasks(plan, loader.index_source)
         self.skip = skip
         self.ended = set()
         self.next_asked = 0
@@ -355,12 +355,12 @@ class _Pass:
         if self.plan is None:
             if worker.number not in self.ended:
                 first = self.next_asked < len(self.pool.workers)  # the first task of each starts its stream
-                self.pool.send(worker, self.next_asked, "begin" if first else "next", self.seed)
+                self.pool.send(worker, Task(self.next_asked, "begin" if first else "next", None), self.seed)
                 self.next_asked += 1
             return
-        for number, indices in self.plan:
-            if number >= self.skip:
-                self.pool.send(worker, number, indices, self.seed)
+        for task in self.plan:
+            if task.number >= self.skip:
+                self.pool.send(worker, task, self.seed)
                 return
 
     def ask_ahead(self) -> None:

@@ -44,6 +44,7 @@ from rustorch.distributed._groups import (
     ProcessGroup,
     destroy_process_group,
     get_backend,
+    get_default_backend_for_device,
     get_global_rank,
     get_group_rank,
     get_local_rank,
@@ -96,6 +97,7 @@ __all__ = [
     "gather",
     "gather_object",
     "get_backend",
+    "get_default_backend_for_device",
     "get_global_rank",
     "get_group_rank",
     "get_local_rank",
@@ -135,6 +137,8 @@ def __getattr__(name):
         from rustorch.nn.parallel import DistributedDataParallel
 
         return DistributedDataParallel
+    if name == "reduce_op":  # the old name
+        return ReduceOp
     if name == "DistributedSampler":
         from rustorch.data import DistributedSampler
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
+import multiprocessing.util
 import os
 import sys
 from datetime import timedelta
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from rustorch import DeviceError, DistributedError, _C
+from rustorch.distributed import _rendezvous
 from rustorch.distributed._config import Backend, DistributedConfig
 
 Timeout = Union[None, int, float, timedelta]
@@ -85,6 +88,9 @@ def _watch_end() -> None:
     if _state.watching:
         return
     _state.watching = True
+    if multiprocessing.parent_process() is not None:  # a forked child leaves without the exit handlers, but with this
+        multiprocessing.util.Finalize(None, _leave, exitpriority=100)
+        return
     atexit.register(_leave)
     if os.environ.get("RUSTORCH_RANK"):
         return  # our worker tells by RUSTORCH_FAILED
@@ -98,7 +104,12 @@ def _watch_end() -> None:
 
 
 def _leave() -> None:
-    if _state.failed or os.environ.get("RUSTORCH_FAILED"):
+    for stream in (sys.stdout, sys.stderr):  # mpirun may drop what a rank writes after it has left MPI
+        if stream is not None and not stream.closed:
+            stream.flush()
+    error = sys.exc_info()[1]  # what ends a child of multiprocessing
+    clean = error is None or isinstance(error, SystemExit) and error.code in (None, 0)
+    if not clean or _state.failed or os.environ.get("RUSTORCH_FAILED"):
         _C._comm_abandon()
     else:
         _C._comm_leave()
@@ -143,23 +154,33 @@ def _resolve_backend(backend: Optional[str]) -> Optional[str]:
     raise ValueError(f"init_process_group: there is no backend '{backend}'; there are mpi (also called gloo) and solo")
 
 
-def _check_method(init_method: Optional[str]) -> None:
-    """Ranks know each other through MPI. An address is accepted, as scripts have one, and must at least be one."""
-    if init_method is None:
-        return
-    known = ("env://", "tcp://", "file://")
-    if not isinstance(init_method, str) or not init_method.startswith(known):
-        raise ValueError(f"init_process_group: init_method must begin with one of {', '.join(known)}, not {init_method!r}")
+def _join(init_method: Optional[str], world_size: int, rank: int, seconds: float) -> Optional[str]:
+    """"tcp" once this process has met the other ranks of a job that no launcher started; None: there is no such job."""
+    if _C._comm_expects_peers():
+        if multiprocessing.parent_process() is not None:
+            raise DistributedError(
+                "init_process_group: this process was started by a rank of rustorch-launch or mpirun, whose group it cannot join; start the "
+                "script as `python script.py` if it starts its own ranks, or let rustorch-launch -n N start them"
+            )
+        return None
+    wanted = _rendezvous.find(init_method, world_size, rank)
+    if wanted is None:
+        return None
+    joined = _C._comm_joined()
+    if joined[1] == 0:
+        seconds = seconds or float(os.environ.get("RUSTORCH_COMM_TIMEOUT") or 1800)
+        fds, hosts = _rendezvous.meet(wanted, seconds)
+        _C._comm_join(wanted.rank, wanted.size, fds, hosts)
+    elif joined != (wanted.rank, wanted.size):
+        raise DistributedError(
+            f"init_process_group: this process is rank {joined[0]} of {joined[1]}, and cannot become rank {wanted.rank} of {wanted.size}"
+        )
+    return "tcp"
 
 
 def _check_place(rank: int, world_size: int) -> None:
     real_rank, real_size = _state.world.rank(), _state.world.size()
     if world_size not in (-1, None) and world_size != real_size:
-        if real_size == 1:
-            raise DistributedError(
-                f"init_process_group: world_size={world_size}, but this process was started alone and has no peers; start the script "
-                f"with `rustorch-launch -n {world_size} {os.path.basename(sys.argv[0] or 'train.py')}`"
-            )
         raise DistributedError(f"init_process_group: world_size={world_size}, but {real_size} ranks were started")
     if rank not in (-1, None) and rank != real_rank:
         raise DistributedError(
@@ -189,18 +210,19 @@ def init_process_group(
     """Make the default process group of all ranks. Every rank calls it.
 
     Rank and size are known from the way in which the process was started: by ``rustorch-launch``, ``mpirun`` or
-    ``srun --mpi=pmix`` as one of several, else alone.
+    ``srun --mpi=pmix`` as one of several. Processes that a script started itself, or torchrun, name them, and rank 0's address:
+    by arguments, or by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT in the environment. Otherwise the process is alone.
 
     Parameters
     ----------
     backend : str or DistributedConfig, optional
         ``"mpi"`` (``"gloo"`` means the same), ``"solo"``, or None: whichever fits. ``"nccl"`` needs a GPU.
     init_method : str, optional
-        ``"env://"`` or another of PyTorch's addresses. Ranks find each other through MPI and need none.
+        ``"env://"`` (the default) or ``"tcp://HOST:PORT"``: where rank 0 waits for the others. Ranks of a launcher need none.
     timeout : timedelta or float, optional
         Seconds until a collective that some rank has not joined is an error; default ``RUSTORCH_COMM_TIMEOUT`` (1800).
     world_size, rank : int, optional
-        If given, they must be what they are.
+        Needed with ``tcp://``; ranks of a launcher know them, and they must be what they are.
     store, pg_options
         Not supported: must be None.
     group_name : str, optional
@@ -236,12 +258,11 @@ def init_process_group(
         raise DeviceError(f"init_process_group: device_id is {device_id}, and there is no GPU here")
     if _state.world is not None:
         raise ValueError("init_process_group: the default process group is already there; destroy_process_group() first")
-    _check_method(init_method)
-    name = _resolve_backend(backend)
-    if name is None and world_size not in (-1, None) and world_size > 1 and not _C._comm_expects_peers():
-        name = "mpi"  # says why there are no peers, srun without PMIx included
+    _rendezvous.check_method(init_method)
+    seconds = _seconds(timeout, "init_process_group")
+    name = _resolve_backend(backend) or _join(init_method, world_size, rank, seconds)
     try:
-        _open(name, _seconds(timeout, "init_process_group"), group_name or "default")
+        _open(name, seconds, group_name or "default")
         _check_place(rank, world_size)
     except BaseException:
         _forget()
@@ -282,13 +303,13 @@ def is_initialized() -> bool:
 
 
 def is_mpi_available() -> bool:
-    """Was the MPI plug-in built?"""
+    """Is there the plug-in for MPI?"""
     return _C._comm_has_mpi()
 
 
 def is_gloo_available() -> bool:
-    """Is there a backend for the CPU? ``"gloo"`` names the mpi backend."""
-    return is_mpi_available()
+    """True: ranks can be joined over sockets, and ``"gloo"`` also names what a launcher uses."""
+    return True
 
 
 def is_nccl_available() -> bool:
@@ -297,8 +318,8 @@ def is_nccl_available() -> bool:
 
 
 def is_torchelastic_launched() -> bool:
-    """False: ranks are started by rustorch-launch, not by torchrun."""
-    return False
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def _group(group: Any) -> ProcessGroup:
@@ -336,9 +357,22 @@ def get_local_size() -> int:
 
 
 def get_backend(group: Optional[ProcessGroup] = None) -> str:
-    """``"mpi"`` or ``"solo"``."""
+    """``"mpi"``, ``"gloo"`` for ranks that are joined over sockets, or ``"solo"``."""
     _group(group)
-    return Backend(_C._comm_backend())
+    name = _C._comm_backend()
+    return Backend("gloo" if name == "tcp" else name)
+
+
+def get_default_backend_for_device(device: Any) -> str:
+    """The backend for tensors of a device: ``"mpi"`` or ``"gloo"`` for the CPU.
+
+    Raises
+    ------
+    DeviceError
+        There is no such device.
+    """
+    _C._check_device(_C.device(device))
+    return Backend("mpi" if _C._comm_expects_peers() else "gloo")
 
 
 # ---------------------------------------------------------------------------------------------- groups of some ranks

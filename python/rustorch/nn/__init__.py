@@ -8,15 +8,17 @@ from rustorch.nn.modules import __all__ as _layers
 from rustorch.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
-    "Buffer", "Parameter", "UninitializedParameter", "UninitializedBuffer", "functional", "init", "modules", "utils", "parallel", "attention"
+    "Buffer", "Parameter", "UninitializedParameter", "UninitializedBuffer", "functional", "init", "modules", "utils", "parallel",
+    "attention", "DataParallel",
 ] + _layers
 
 
 def __getattr__(name: str) -> Any:
-    if name == "parallel":  # brings the process groups along: imported when asked for
+    if name in ("parallel", "DataParallel"):  # brings the process groups along: imported when asked for
         import importlib
 
-        return importlib.import_module("rustorch.nn.parallel")
+        found = importlib.import_module("rustorch.nn.parallel")
+        return found if name == "parallel" else found.DataParallel
     raise AttributeError(f"module 'rustorch.nn' has no attribute '{name}'")
 
 

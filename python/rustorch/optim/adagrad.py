@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable
 
 import rustorch
 from rustorch import Tensor
+from rustorch.nn.parameter import is_lazy
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["Adagrad"]
@@ -58,6 +59,8 @@ class Adagrad(FusedOptimizer):
         super().__init__(params, defaults)
         for group in self.param_groups:  # the sums are there before the first step, as in PyTorch
             for p in group["params"]:
+                if is_lazy(p):
+                    continue  # until its size is known
                 self.state[p] = {
                     "step": rustorch.tensor(0.0, dtype=rustorch.float32),
                     "sum": self._new_state("sum", p, group),

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import rustorch
-from rustorch import Tensor
+from rustorch import Tensor, _C
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, UnsupportedError
 from rustorch.nn.modules.module import RemovableHandle, _Table
 
@@ -56,6 +56,7 @@ def _hooked(step: Callable) -> Callable:
         if self._in_step:
             return step(self, *args, **kwargs)
         args = (self,) + args
+        span = _C._profile_enter(f"Optimizer.step#{type(self).__name__}.step", "optimizer")
         self._in_step = True
         try:
             for hook in list(chain(_global_pre_hooks.values(), self._optimizer_step_pre_hooks.values())):
@@ -69,6 +70,7 @@ def _hooked(step: Callable) -> Callable:
             result = step(*args, **kwargs)
         finally:
             self._in_step = False
+            _C._profile_leave(span)
         self._opt_called = True  # schedulers warn when they come before the first step
         for hook in list(chain(self._optimizer_step_post_hooks.values(), _global_post_hooks.values())):
             hook(self, args, kwargs)

@@ -127,10 +127,23 @@ class MNIST(Dataset):
                 if os.path.isfile(path):
                     return path
         error = _C.SerializationFileNotFoundError(
-            f"{type(self).__name__}: {name} (or {name}.gz) is in none of {', '.join(folders)}{self._hint}. Nothing is downloaded"
+            f"{type(self).__name__}: {name} (or {name}.gz) is in none of {', '.join(folders)}{self._hint}. Nothing is downloaded: "
+            f"put {', '.join(self._files.values())} into one of these folders"
         )
         error.errno = errno.ENOENT
         raise error
+
+    @property
+    def train_data(self) -> Any:
+        """The old name of ``data``."""
+        return self.data
+
+    @property
+    def train_labels(self) -> Any:
+        """The old name of ``targets``."""
+        return self.targets
+
+    test_data, test_labels = train_data, train_labels
 
     def __len__(self) -> int:
         return self.data.shape[0]
@@ -164,7 +177,8 @@ class FashionMNIST(MNIST):
     """70,000 images of clothes in the format of MNIST: see there. Source: Xiao et al., arXiv 1708.07747."""
 
     _folder = "FashionMNIST"
-    _hint = "; on Debian, apt install dataset-fashion-mnist puts it into /usr/share/datasets/fashion-mnist"
+    _places = ("/usr/share/datasets/fashion-mnist",)
+    _hint = "; on Debian, apt install dataset-fashion-mnist puts it into the last one"
     classes = [
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Transforms of images, in torchvision's spelling, computed in C: see :mod:`rustorch.data.transforms.functional`.
 
-Random ones draw from rustorch's default generator. In a :class:`rustorch.data.DataLoader` it is seeded for each batch, so
-that the images do not depend on the number of workers.
+Random ones draw from rustorch's default generator. In a :class:`rustorch.data.DataLoader` it is seeded for each sample, so
+that an image does not depend on the number of workers nor on the size of the batches.
 """
 
 from rustorch.data.transforms import functional
@@ -16,6 +16,7 @@ from rustorch.data.transforms.basic import (
     RandomChoice,
     RandomOrder,
     ToDtype,
+    ToPILImage,
     ToTensor,
     as_affine,  # noqa: F401
 )
@@ -55,6 +56,6 @@ __all__ = [
     "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast", "RandomChoice", "RandomCrop",
     "RandomEqualize", "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder",
     "RandomPerspective", "RandomPosterize", "RandomResizedCrop", "RandomRotation", "RandomSolarize",
-    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToTensor", "Transform", "Transforms", "TrivialAugmentWide", "functional",
-    "normalize", "random_crop", "random_horizontal_flip", "resize",
+    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToPILImage", "ToTensor", "Transform", "Transforms",
+    "TrivialAugmentWide", "functional", "normalize", "random_crop", "random_horizontal_flip", "resize",
 ]  # fmt: skip

@@ -10,12 +10,11 @@ from rustorch.data.transforms import functional as F
 
 __all__ = [
     "Compose", "ConvertImageDtype", "Lambda", "Normalize", "PILToTensor", "RandomApply", "RandomChoice", "RandomOrder",
-    "ToDtype", "ToTensor",
+    "ToDtype", "ToPILImage", "ToTensor",
 ]  # fmt: skip
 
 
-# Random transforms draw from rustorch's default generator, which a DataLoader seeds for each batch from its own seed, the
-# epoch and the number of the batch: the number of workers changes nothing.
+# Random transforms draw from rustorch's default generator, which a DataLoader seeds for each sample (fetch.py).
 def uniform(low: float = 0.0, high: float = 1.0) -> float:
     """A random number from low to high."""
     return low + (high - low) * float(rustorch.rand(()))
@@ -77,6 +76,17 @@ class ToTensor(Transform):
     def forward(self, pic: Any) -> Tensor:
         """Compute."""
         return F.to_tensor(pic)
+
+
+class ToPILImage(Transform):
+    """A tensor (C, H, W) or an array (H, W, C) as a PIL image, where PIL is installed: see :func:`functional.to_pil_image`."""
+
+    def __init__(self, mode: Optional[str] = None) -> None:
+        self.mode = mode
+
+    def forward(self, pic: Any) -> Any:
+        """Compute."""
+        return F.to_pil_image(pic, self.mode)
 
 
 class PILToTensor(Transform):

@@ -22,7 +22,7 @@ __all__ = [
     "adjust_sharpness", "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "equalize", "erase",
     "five_crop", "gaussian_blur", "get_dimensions", "get_image_num_channels", "get_image_size", "hflip", "invert",
     "normalize", "pad", "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop", "rgb_to_grayscale",
-    "rotate", "solarize", "ten_crop", "to_grayscale", "to_tensor", "vflip",
+    "rotate", "solarize", "ten_crop", "to_grayscale", "to_pil_image", "to_tensor", "vflip",
 ]  # fmt: skip
 
 
@@ -147,6 +147,47 @@ def to_tensor(pic: Any) -> Tensor:
     if tensor.dim() == 2:
         tensor = tensor.unsqueeze(0)
     return _C._image_scale(tensor, 255.0, [0.0], [1.0]) if tensor.dtype == rustorch.uint8 else tensor
+
+
+def to_pil_image(pic: Any, mode: Optional[str] = None) -> Any:
+    """A tensor (C, H, W) or (H, W), or an array (H, W, C) or (H, W), as a PIL image; floats from 0 to 1 become bytes.
+
+    Parameters
+    ----------
+    pic : Tensor or numpy array
+        With one to four channels.
+    mode : str, optional
+        PIL's name of the format; by default "L", "LA", "RGB" or "RGBA" for bytes, by the number of channels.
+
+    Raises
+    ------
+    PluginError
+        PIL is not installed.
+    ArgumentTypeError, ShapeError
+        It is no image.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise rustorch.PluginError(
+            "to_pil_image: PIL is not installed: pip install pillow (on Debian: apt install python3-pil); rustorch's own transforms, "
+            "io.write_png and vision.utils.save_image work on tensors without it"
+        ) from None
+    if isinstance(pic, Tensor):
+        tensor = pic.unsqueeze(0) if pic.dim() == 2 else pic
+        if tensor.dim() != 3:
+            raise rustorch.ShapeError(f"to_pil_image: 2 or 3 dimensions are expected, not {pic.dim()}")
+        if tensor.is_floating_point() and mode != "F":
+            tensor = tensor.mul(255).to(rustorch.uint8)
+        array = tensor.detach().permute(1, 2, 0).contiguous().numpy()
+    elif isinstance(pic, np.ndarray) and pic.ndim in (2, 3):
+        array = pic[:, :, None] if pic.ndim == 2 else pic
+    else:
+        raise rustorch.ArgumentTypeError(f"to_pil_image: a tensor or an array of 2 or 3 dimensions is expected, not {type(pic).__name__}")
+    if not 1 <= array.shape[2] <= 4:
+        raise rustorch.ShapeError(f"to_pil_image: 1 to 4 channels are expected, not {array.shape[2]}")
+    image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+    return image if mode is None or image.mode == mode else image.convert(mode)
 
 
 def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:

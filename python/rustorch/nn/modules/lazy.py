@@ -32,6 +32,10 @@ class LazyModuleMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Wait for the first call, and let uninitialised parameters pass into a state."""
         self.register_forward_pre_hook(_initialize, with_kwargs=True)  # type: ignore[attr-defined]
         self.register_state_dict_post_hook(_keep_uninitialized)  # type: ignore[attr-defined]
 

@@ -504,6 +504,10 @@ class Module:
         where = "cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device
         return self._apply(lambda tensor: tensor.to(where))
 
+    def share_memory(self: T) -> T:
+        """Move parameters and buffers to memory that processes share: see :meth:`Tensor.share_memory_`; returns the module."""
+        return self._apply(lambda tensor: tensor.share_memory_())
+
     # ------------------------------------------------------------------------------------------ state
 
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Dict[str, Any]:

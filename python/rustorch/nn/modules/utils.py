@@ -31,6 +31,7 @@ _quadruple = _ntuple(4, "_quadruple")
 
 
 def _reverse_repeat_tuple(t: Sequence[Any], n: int) -> Tuple[Any, ...]:
+    """(a, b) → (b, …, b, a, …, a), each n times: padding of the last dimension comes first."""
     return tuple(x for x in reversed(t) for _ in range(n))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -12,10 +13,18 @@ from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, Un
 from rustorch.distributed._groups import ProcessGroup, _group
 from rustorch.distributed._objects import all_gather_object, broadcast_object_list
 from rustorch.nn.modules.module import Module
+from rustorch.nn.parameter import is_lazy
 
 __all__ = ["DistributedDataParallel"]
 
 _MIB = 1 << 20
+_wrapped: "weakref.WeakKeyDictionary[Module, weakref.ref]" = weakref.WeakKeyDictionary()
+
+
+def wrapper_of(module: Module) -> Optional["DistributedDataParallel"]:
+    """The wrapper that averages the gradients of a module already; None without one."""
+    found = _wrapped.get(module)
+    return None if found is None else found()
 
 
 class DistributedDataParallel(Module):
@@ -108,6 +117,11 @@ class DistributedDataParallel(Module):
             raise UnsupportedError(f"DistributedDataParallel: the batch dimension must be 0, not {dim}")
         if bucket_cap_mb is not None and not bucket_cap_mb > 0:
             raise ArgumentValueError(f"DistributedDataParallel: bucket_cap_mb must be more than 0, not {bucket_cap_mb}")
+        if any(is_lazy(each) for each in [*module.parameters(), *module.buffers()]):
+            raise RusTorchError(
+                "Modules with uninitialized parameters can't be used with `DistributedDataParallel`. Run a dummy forward pass to correctly "
+                "initialize the modules (a Model: model.build(input_shape), or fit, which needs no wrapper)"
+            )
         named = [(name, each) for name, each in module.named_parameters() if each.requires_grad]
         if not named:
             raise RusTorchError("DistributedDataParallel is not needed: no parameter of the module requires a gradient")
@@ -131,6 +145,7 @@ class DistributedDataParallel(Module):
             int(cap * _MIB),
             static_graph,
         )
+        _wrapped[module] = weakref.ref(self)
 
     # ------------------------------------------------------------------------------------------ at the start
 

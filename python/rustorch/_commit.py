@@ -1,0 +1,46 @@
+"""Files that appear whole or not at all, for the formats that are written in Python."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import _C
+
+__all__ = ["WholeFile"]
+
+
+class WholeFile:
+    """A file to write to that gets its name when the ``with`` block ends without an error.
+
+    Until then it has another name in the same folder; an error leaves the earlier file of that name as it was, and so does
+    the end of the process. The file is synced to the disk before it is renamed.
+
+    Parameters
+    ----------
+    path : str, bytes or path
+    """
+
+    def __init__(self, path: Any) -> None:
+        self._file = _C._commit_open(os.fspath(path))
+        self._at = 0
+
+    def write(self, data: Any) -> int:
+        """Add bytes, or any contiguous buffer."""
+        _C._commit_write(self._file, data)
+        n = memoryview(data).nbytes
+        self._at += n
+        return n
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self._at
+
+    def flush(self) -> None:
+        """Nothing to do: the end of the block is what counts."""
+
+    def __enter__(self) -> "WholeFile":
+        return self
+
+    def __exit__(self, kind: Any, *rest: Any) -> None:
+        _C._commit_end(self._file, kind is None)

@@ -1,0 +1,28 @@
+"""Callbacks of ``fit``: Keras 3's, called in Keras's order.
+
+Examples
+--------
+>>> from rustorch.training import callbacks
+>>> given = [callbacks.EarlyStopping(patience=3), callbacks.CSVLogger("training.csv"), callbacks.TerminateOnNaN()]
+"""
+
+from typing import Any
+
+from rustorch.training.callbacks._base import Callback, CallbackList, History, LambdaCallback
+from rustorch.training.callbacks._files import CSVLogger, TensorBoard
+from rustorch.training.callbacks._monitor import EarlyStopping, ModelCheckpoint, MonitorCallback, ReduceLROnPlateau
+from rustorch.training.callbacks._progress import ProgbarLogger, ProgressBar
+from rustorch.training.callbacks._rates import LearningRateScheduler, TerminateOnNaN
+
+__all__ = [
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
+    "MonitorCallback", "ProgbarLogger", "ProgressBar", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "BackupAndRestore":  # it is a Callback, so it comes after this module
+        from rustorch.training.backup import BackupAndRestore
+
+        return BackupAndRestore
+    raise AttributeError(f"module 'rustorch.training.callbacks' has no attribute '{name}'")

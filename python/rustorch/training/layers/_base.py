@@ -1,0 +1,349 @@
+"""What all layers of a :class:`rustorch.Model` share: sizes learnt from the first batch, weights by Keras's rules, a text."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+
+import numpy as np
+
+import rustorch
+from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError, ShapeError
+from rustorch.nn.modules.lazy import LazyModuleMixin
+from rustorch.nn.modules.module import Module
+from rustorch.nn.parameter import UninitializedParameter
+from rustorch.training import activations, initializers, parser, regularizers
+
+__all__ = ["Layer"]
+
+_COMMON = ("name", "input_shape", "trainable")
+
+
+def wrong(layer: Any, argument: str, message: str, kind: type = ArgumentValueError) -> NoReturn:
+    """Raise an error about one argument; whoever knows the layer's text can mark its place there."""
+    error = kind(f"{type(layer).__name__}: {message}")
+    error.argument = argument
+    raise error
+
+
+class Layer(LazyModuleMixin, Module):
+    """Base class of the layers that are known by text.
+
+    A layer is a module whose parameters get their sizes from its first input; until then they are uninitialised
+    parameters, which an optimiser accepts. A subclass calls ``super().__init__(**common)``, defines ``build(shape)`` where it
+    has parameters, and ``compute(x)``, which :meth:`forward` follows by the activation.
+
+    Parameters
+    ----------
+    name : str, optional
+        By default the model numbers its layers: ``dense``, ``dense_1``, …
+    input_shape : tuple of int, optional
+        Shape of one sample, for the first layer of a model that is to be built at once.
+    trainable : bool, default True
+        False keeps the parameters as they are; batch normalisation then uses its running statistics.
+
+    :meth:`get_weights` and :meth:`set_weights` speak Keras's layout (kernels as (inputs, outputs) and (height, width, inputs,
+    outputs)); ``state_dict`` and the parameters themselves have PyTorch's.
+    """
+
+    _floats = True  # whole numbers are taken as floats
+    _ndim: Optional[int] = None  # dimensions of the input, with the batch
+    _min_ndim = 1
+    _also: Dict[str, str] = {}  # other spellings of arguments
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        if args or kwargs:
+            try:
+                bound = inspect.signature(cls.__init__).bind(None, *args, **kwargs).arguments
+            except TypeError:
+                return self  # __init__ says what is wrong
+            bound.pop("self", None)
+            bound.update(bound.pop("common", {}))
+            object.__setattr__(self, "_given", dict(bound))
+        return self
+
+    def __init__(
+        self, name: Optional[str] = None, input_shape: Optional[Sequence[int]] = None, trainable: bool = True, **unknown: Any
+    ) -> None:
+        if unknown:
+            raise ArgumentTypeError(unknown_argument(type(self), next(iter(unknown))))
+        super().__init__()
+        if name is not None and (not isinstance(name, str) or not name):
+            wrong(self, "name", f"name must be a text, not {name!r}", ArgumentTypeError)
+        self.name = name
+        self.activation: Any = None
+        self._input_shape = None if input_shape is None else self._as_shape("input_shape", input_shape)
+        self._frozen = not trainable
+        self._regularized: Dict[str, Any] = {}
+
+    # ------------------------------------------------------------------------------------------ arguments
+
+    def _as_shape(self, argument: str, value: Any) -> Tuple[Any, ...]:
+        value = (value,) if isinstance(value, int) else value
+        if not isinstance(value, (tuple, list)) or not all(n is None or (isinstance(n, int) and n >= -1) for n in value):
+            wrong(self, argument, f"{argument} must be a tuple of whole numbers, not {value!r}", ArgumentTypeError)
+        return tuple(value)
+
+    def _count(self, argument: str, value: Any, least: int = 1) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            wrong(self, argument, f"{argument} must be a whole number, not {value!r}", ArgumentTypeError)
+        value = value.__index__()
+        if value < least:
+            wrong(self, argument, f"{argument} must be {least} or more, not {value}")
+        return value
+
+    def _counts(self, argument: str, value: Any, n: int, least: int = 1) -> Tuple[int, ...]:
+        """n whole numbers, from one or n."""
+        if isinstance(value, (tuple, list)):
+            if len(value) != n:
+                wrong(self, argument, f"{argument} must be a whole number or {n} of them, not {value!r}")
+            return tuple(self._count(argument, each, least) for each in value)
+        return (self._count(argument, value, least),) * n
+
+    def _number(self, argument: str, value: Any, low: float = -float("inf"), high: float = float("inf")) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            wrong(self, argument, f"{argument} must be a number, not {value!r}", ArgumentTypeError)
+        if not low <= value <= high:
+            limits = f"{low:g} or more" if high == float("inf") else f"from {low:g} to {high:g}"
+            wrong(self, argument, f"{argument} must be {limits}, not {value:g}")
+        return float(value)
+
+    def _flag(self, argument: str, value: Any) -> bool:
+        if not isinstance(value, bool):
+            wrong(self, argument, f"{argument} must be True or False, not {value!r}", ArgumentTypeError)
+        return value
+
+    def _choice(self, argument: str, value: Any, choices: Sequence[str]) -> str:
+        found = value.casefold() if isinstance(value, str) else value
+        if found not in choices:
+            wrong(self, argument, f"{argument} must be {' or '.join(map(repr, choices))}, not {value!r}")
+        return found
+
+    def _made(self, argument: str, get: Any, value: Any) -> Any:
+        """An activation, initialiser or regulariser."""
+        try:
+            return get(value)
+        except (ArgumentValueError, ArgumentTypeError) as error:
+            wrong(self, argument, str(error), type(error))
+
+    def _use_activation(self, activation: Any) -> None:
+        object.__setattr__(self, "activation", None)
+        if isinstance(activation, Module):
+            self.activation = activation
+            return
+        self.activation = self._made("activation", activations.get, activation)
+
+    def _weight(self, name: str, initializer: str, value: Any, regularizer: Any = None) -> None:
+        """A parameter to come: its initialiser, and its penalty if any."""
+        object.__setattr__(self, initializer, self._made(initializer, initializers.get, value))
+        setattr(self, name, UninitializedParameter(requires_grad=not self._frozen))
+        if regularizer is not None:
+            argument, given = regularizer
+            made = self._made(argument, regularizers.get, given)
+            if made is not None:
+                self._regularized[name] = made
+
+    def _materialize(self, name: str, shape: Sequence[int], initializer: Any, fans: Tuple[float, float]) -> None:
+        parameter = getattr(self, name)
+        parameter.materialize(tuple(shape))
+        initializers.fill(initializer, parameter, fans)
+
+    # ------------------------------------------------------------------------------------------ computing
+
+    def build(self, shape: Sequence[Any]) -> None:
+        """Give the parameters their sizes; ``shape`` is that of the input, with the batch (which may be None)."""
+
+    @property
+    def built(self) -> bool:
+        """Have all parameters their sizes?"""
+        return not self.has_uninitialized_params()
+
+    def initialize_parameters(self, x: Any) -> None:
+        self.build(tuple(self._checked(x).shape))
+
+    def _checked(self, x: Any) -> Tensor:
+        """The input, of a dtype and with dimensions that the layer takes."""
+        if not isinstance(x, Tensor):
+            raise ArgumentTypeError(f"{self._words()}: the input must be a tensor, not {type(x).__name__}")
+        if self._ndim is not None and x.dim() != self._ndim:
+            raise ShapeError(
+                f"{self._words()} takes inputs of {self._ndim} dimensions, {self._shape_words()}, but got shape {tuple(x.shape)}"
+            )
+        if x.dim() < self._min_ndim:
+            raise ShapeError(
+                f"{self._words()} takes inputs of {self._min_ndim} or more dimensions (the first counts samples), but got shape "
+                f"{tuple(x.shape)}"
+            )
+        if self._floats and not x.is_floating_point():
+            x = x.to(self._float_dtype())
+        return x
+
+    def _float_dtype(self) -> Any:
+        for parameter in self._parameters.values():
+            if parameter is not None:
+                return parameter.dtype
+        return rustorch.get_default_dtype()
+
+    def _shape_words(self) -> str:
+        return "(batch, …)"
+
+    def _words(self) -> str:
+        """How messages call the layer."""
+        kind = type(self).__name__
+        return f"layer '{self.name}' ({kind})" if self.name else kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.pre_activation(x)
+        return y if self.activation is None else self.activation(y)
+
+    def pre_activation(self, x: Tensor) -> Tensor:
+        """What :meth:`forward` gives, without the activation."""
+        return self.compute(self._checked(x))
+
+    def compute(self, x: Tensor) -> Tensor:
+        """What the layer computes from a checked input, before the activation."""
+        return x
+
+    def penalty(self) -> Optional[Tensor]:
+        """What the regularisers add to the loss; None without any."""
+        total: Optional[Tensor] = None
+        for name, regularizer in self._regularized.items():
+            value = regularizer(getattr(self, name))
+            total = value if total is None else total + value
+        return total
+
+    # ------------------------------------------------------------------------------------------ weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the layer; setting it False freezes it."""
+        return not self._frozen
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._frozen = not value
+        self.requires_grad_(bool(value))
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def _tensors(self) -> List[Tuple[str, Tensor]]:
+        """Own parameters and buffers, as Keras counts weights."""
+        return [
+            (name, value)
+            for table in (self._parameters, self._buffers)
+            for name, value in table.items()
+            if value is not None
+        ]
+
+    def _to_keras(self, name: str, value: np.ndarray) -> np.ndarray:
+        return value
+
+    def _from_keras(self, name: str, value: np.ndarray) -> np.ndarray:
+        return value
+
+    def get_weights(self) -> List[np.ndarray]:
+        """Copies of the weights as arrays, in Keras's order and layout."""
+        if not self.built:
+            return []
+        return [np.array(self._to_keras(name, value.detach().numpy())) for name, value in self._tensors()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Take over what :meth:`get_weights` gave, of this layer or of Keras's."""
+        own = self._tensors()
+        if not self.built or len(weights) != len(own):
+            problem = "has no sizes yet: build the model first" if not self.built else f"has {len(own)} weights"
+            raise ArgumentValueError(f"set_weights: {len(weights)} arrays are given, but {self._words()} {problem}")
+        arrays = []
+        for (name, value), given in zip(own, weights):
+            array = np.asarray(given.detach().numpy() if isinstance(given, Tensor) else given)
+            expected = self._to_keras(name, value.detach().numpy()).shape
+            if array.shape != expected:
+                raise ShapeError(f"set_weights: {self._words()} has '{name}' of shape {expected}, given is {array.shape}")
+            arrays.append(self._from_keras(name, array))
+        with rustorch.no_grad():
+            for (_, value), array in zip(own, arrays):
+                value.copy_(rustorch.tensor(np.ascontiguousarray(array)))
+
+    def count_params(self) -> int:
+        """The number of weights, running statistics included."""
+        return sum(value.numel() for _, value in self._tensors()) if self.built else 0
+
+    # ------------------------------------------------------------------------------------------ text
+
+    def text(self, name: bool = True) -> str:
+        """The layer as :func:`rustorch.training.layers.from_text` reads it; a name that the model chose is no part of it."""
+        given = {**getattr(self, "_given", {})}
+        if not name:
+            given.pop("name", None)
+        names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
+        args: List[Any] = []
+        for expected in names:  # leading arguments without their names, as people write them
+            if expected not in given or not self._positional(expected):
+                break
+            args.append(_writable(given.pop(expected)))
+        kwargs = {key: _writable(value) for key, value in given.items()}
+        try:
+            return parser.write(parser.Call(type(self).__name__, tuple(args), kwargs))
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"{self._words()} has no text: {error}") from None
+
+    def get_config(self) -> Dict[str, Any]:
+        """The layer as JSON can hold it, without weights: its name and its text."""
+        return {"name": self.name, "text": self.text(name=False)}
+
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> "Layer":
+        """The layer that :meth:`get_config` described, with new weights."""
+        from rustorch.training import layers
+
+        if cls.__module__.startswith("rustorch."):
+            layer: Any = layers.from_text(config["text"])
+        else:
+            call = parser.parse(config["text"])
+            layer = cls(*call.args, **call.kwargs)
+        layer.name = config["name"]
+        return layer
+
+    def _positional(self, argument: str) -> bool:
+        return argument in ("units", "filters", "kernel_size", "rate", "input_dim", "output_dim", "pool_size", "target_shape", "layer")
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        try:
+            return self.text()
+        except ArgumentTypeError:
+            return super().__repr__()
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, Layer):
+        return parser.parse(value.text())
+    return value
+
+
+def arguments(kind: type) -> List[str]:
+    """The names of the arguments that a layer's class takes."""
+    names: List[str] = []
+    for name, parameter in inspect.signature(kind.__init__).parameters.items():  # type: ignore[misc]
+        if name == "self":
+            continue
+        names += _COMMON if parameter.kind is parameter.VAR_KEYWORD else [name]
+    return list(dict.fromkeys(names))
+
+
+def unknown_argument(kind: type, argument: str) -> str:
+    """The message about an argument that a layer has not."""
+    from rustorch.training._names import did_you_mean
+
+    known = arguments(kind)
+    also = getattr(kind, "_also", {})
+    return f"{kind.__name__} has no argument '{argument}'{did_you_mean(argument, [*known, *also])}\nIts arguments: {', '.join(known)}"

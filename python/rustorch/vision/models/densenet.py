@@ -1,0 +1,141 @@
+"""DenseNet. Source: Huang et al., "Densely connected convolutional networks", arXiv 1608.06993."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, Callable, Optional, Tuple
+
+from rustorch import Tensor, cat, flatten, nn
+from rustorch.nn import functional as F
+from rustorch.vision.models._weights import refuse_weights
+
+__all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
+
+
+class _DenseLayer(nn.Module):
+    def __init__(self, inputs: int, growth_rate: int, bn_size: int, drop_rate: float) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(inputs, bn_size * growth_rate, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(bn_size * growth_rate)
+        self.relu2 = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(bn_size * growth_rate, growth_rate, 3, padding=1, bias=False)
+        self.drop_rate = drop_rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv2(self.relu2(self.norm2(self.conv1(self.relu1(self.norm1(x))))))
+        return F.dropout(out, self.drop_rate, self.training) if self.drop_rate > 0 else out
+
+
+class _DenseBlock(nn.ModuleDict):
+    def __init__(self, layers: int, inputs: int, bn_size: int, growth_rate: int, drop_rate: float) -> None:
+        super().__init__()
+        for i in range(layers):
+            self.add_module(f"denselayer{i + 1}", _DenseLayer(inputs + i * growth_rate, growth_rate, bn_size, drop_rate))
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = [x]
+        for layer in self.values():
+            features.append(layer(cat(features, 1)))
+        return cat(features, 1)
+
+
+class _Transition(nn.Sequential):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(inputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.pool = nn.AvgPool2d(2, 2)
+
+
+class DenseNet(nn.Module):
+    """A network in which each layer sees all before it, for images (B, 3, H, W).
+
+    Parameters
+    ----------
+    growth_rate : int, default 32
+        Channels that a layer adds.
+    block_config : tuple of int, default (6, 12, 24, 16)
+        Layers in each block.
+    num_init_features : int, default 64
+    bn_size : int, default 4
+        The inner 1 × 1 convolution has ``bn_size × growth_rate`` channels.
+    drop_rate : float, default 0
+    num_classes : int, default 1000
+    memory_efficient : bool, default False
+        Must be False: use :func:`rustorch.utils.checkpoint.checkpoint`.
+
+    Raises
+    ------
+    UnsupportedError
+        ``memory_efficient`` is True.
+    """
+
+    def __init__(
+        self, growth_rate: int = 32, block_config: Tuple[int, ...] = (6, 12, 24, 16), num_init_features: int = 64, bn_size: int = 4,
+        drop_rate: float = 0, num_classes: int = 1000, memory_efficient: bool = False,
+    ) -> None:
+        super().__init__()
+        if memory_efficient:
+            from rustorch import UnsupportedError
+
+            raise UnsupportedError("DenseNet: memory_efficient=True is not supported: use rustorch.utils.checkpoint on the blocks")
+        first = [
+            ("conv0", nn.Conv2d(3, num_init_features, 7, 2, padding=3, bias=False)),
+            ("norm0", nn.BatchNorm2d(num_init_features)),
+            ("relu0", nn.ReLU(inplace=True)),
+            ("pool0", nn.MaxPool2d(3, 2, padding=1)),
+        ]
+        self.features = nn.Sequential(OrderedDict(first))
+        channels = num_init_features
+        for i, layers in enumerate(block_config):
+            self.features.add_module(f"denseblock{i + 1}", _DenseBlock(layers, channels, bn_size, growth_rate, drop_rate))
+            channels += layers * growth_rate
+            if i != len(block_config) - 1:
+                self.features.add_module(f"transition{i + 1}", _Transition(channels, channels // 2))
+                channels //= 2
+        self.features.add_module("norm5", nn.BatchNorm2d(channels))
+        self.classifier = nn.Linear(channels, num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.constant_(module.weight, 1)
+                nn.init.constant_(module.bias, 0)
+            elif isinstance(module, nn.Linear):
+                nn.init.constant_(module.bias, 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, num_classes) of images (B, 3, H, W)."""
+        x = F.relu(self.features(x), inplace=True)
+        return self.classifier(flatten(F.adaptive_avg_pool2d(x, (1, 1)), 1))
+
+
+def _builder(depth: int, growth_rate: int, block_config: Tuple[int, ...], features: int) -> Callable[..., DenseNet]:
+    name = f"densenet{depth}"
+
+    def build(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> DenseNet:
+        refuse_weights(name, weights, pretrained)
+        return DenseNet(growth_rate, block_config, features, **kwargs)
+
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = f"""DenseNet-{depth}, untrained.
+
+    Parameters
+    ----------
+    weights, pretrained : None, None
+        Nothing is downloaded: the error says how to load a file.
+    progress : bool
+        Of a download: without effect.
+    **kwargs
+        Those of :class:`DenseNet`, such as ``num_classes``.
+    """
+    return build
+
+
+densenet121 = _builder(121, 32, (6, 12, 24, 16), 64)
+densenet161 = _builder(161, 48, (6, 12, 36, 24), 96)
+densenet169 = _builder(169, 32, (6, 12, 32, 32), 64)
+densenet201 = _builder(201, 32, (6, 12, 48, 32), 64)

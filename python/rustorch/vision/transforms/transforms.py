@@ -1,0 +1,4 @@
+"""An old path to the transforms: see :mod:`rustorch.data.transforms`."""
+
+from rustorch.data.transforms import *  # noqa: F401,F403
+from rustorch.data.transforms import __all__  # noqa: F401
