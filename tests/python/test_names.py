@@ -50,7 +50,7 @@ def modules():
 def names(module):
     """What a module offers: its ``__all__``; the package itself offers what does not begin with an underscore."""
     if module is rustorch:
-        return [name for name in vars(rustorch) if not name.startswith("_")]
+        return [name for name in dir(rustorch) if not name.startswith(("_", "Py"))]  # also what is imported when asked for
     return [name for name in getattr(module, "__all__", ()) if not name.startswith("_")]  # PyTorch has some that do
 
 
