@@ -58,8 +58,10 @@ def test_fashion_mnist(launch_mpi):
     more = launch_mpi.run(*words, "--epochs", 3)
     assert more.code == 0 and "going on from checkpoints/checkpoint-00000040.h5: epoch 3, step 40" in more.out
     assert "epoch 3: test loss" in more.out and "epoch 2: test loss" not in more.out
-    wrong = launch_mpi.run("-n", 2, script, "--data", "/no/data")
-    assert wrong.code == 1 and wrong.err.count("Traceback") == 1 and "is in none of /no/data" in wrong.err
+    (launch_mpi.folder / "bad").mkdir()
+    (launch_mpi.folder / "bad" / "train-images-idx3-ubyte").write_bytes(b"something else")
+    wrong = launch_mpi.run("-n", 2, script, "--data", "bad", "--fresh")
+    assert wrong.code == 1 and wrong.err.count("Traceback") == 1 and "not an IDX file" in wrong.err
 
 
 def test_regression(launch):
@@ -113,10 +115,14 @@ def test_programs(launch_mpi, guide):
 
 
 def headings(text):
-    """The anchors of a document, as GitHub makes them of its headings."""
+    """The anchors of a document, as GitHub makes them of its headings: the second of a name ends with -1."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
-    titles = re.findall(r"^#+ +(.*)$", text, re.M)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    found = {}
+    for title in re.findall(r"^#+ +(.*)$", text, re.M):
+        plain = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        found.setdefault(plain, 0)
+        found[plain] += 1
+    return {plain + ("-%d" % k if k else "") for plain, n in found.items() for k in range(n)}
 
 
 def documents():
