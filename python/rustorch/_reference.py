@@ -65,7 +65,7 @@ PACKAGES = {
     "rustorch.compat": "scripts with `import torch`",
     "rustorch.testing": "comparing in tests",
 }
-_SECTIONS = ("Parameters", "Returns", "Yields", "Raises", "Warns", "Notes", "Note", "Attributes", "Methods", "References", "Source", "See Also", "Options")
+_LISTS = ("Parameters", "Returns", "Yields", "Raises", "Warns", "Attributes", "Options", "Methods")  # sections whose lines are entries
 _HIDDEN_METHODS = ("forward", "extra_repr", "reset_parameters")
 
 
@@ -192,30 +192,37 @@ def _body(lines: List[str]) -> List[str]:
     return out
 
 
+def _titles(lines: List[str]) -> List[int]:
+    """Where a line of hyphens underlines a title."""
+    plain = [i for i in range(1, len(lines)) if re.match(r"-{3,}$", lines[i])]
+    return [i for i in plain if lines[i - 1].strip() and not lines[i - 1].startswith(" ")]
+
+
 def _documented(text: Optional[str]) -> List[str]:
     """A NumPy-style docstring as Markdown."""
     lines = inspect.cleandoc(text or "").splitlines()
     out: List[str] = []
     title, begin = "", 0
-    marks = [i for i in range(1, len(lines)) if re.match(r"-{3,}$", lines[i]) and lines[i - 1].strip() and not lines[i - 1].startswith(" ")]
-    for mark in [*marks, len(lines) + 1]:
+    for mark in [*_titles(lines), len(lines) + 1]:
         part = lines[begin : mark - 1]
         if title:
-            plain = title not in ("Example", "Examples")
-            out += ["", f"**{title}**"] if plain else []
-            has_fields = title in _SECTIONS[:5] + ("Attributes", "Options", "Methods") and part and not part[0].startswith((" ", ">>>"))
-            out += ["", *_fields(part)] if has_fields else _body(part)
+            out += [] if title in ("Example", "Examples") else ["", f"**{title}**"]
+            listed = title in _LISTS and part and not part[0].startswith((" ", ">>>"))
+            out += ["", *_fields(part)] if listed else _body(part)
         else:
             out += _body(part)
         title, begin = (lines[mark - 1].strip() if mark <= len(lines) else ""), mark + 1
     return out
 
 
+def _words(thing: Any) -> str:
+    """The docstring, without the calls that one of the table of ops begins with; some functions in Python have taken theirs over."""
+    return re.sub(r"\A(?:\w+\(.*\) -> .+\n)+\n", "", inspect.cleandoc(thing.__doc__ or "") + "\n")
+
+
 def _sentence(thing: Any) -> str:
     """The first sentence of a docstring."""
-    text = inspect.cleandoc(thing.__doc__ or "")
-    if type(thing).__name__ in ("op_function", "op_method"):
-        text = text.split("\n\n", 1)[-1]
+    text = _words(thing)
     first = " ".join(text.split("\n\n")[0].split())
     return re.sub(r"(?<=[\w`)”\"]{2}[.?!]) [A-Z:`].*$", "", first)
 
@@ -297,7 +304,7 @@ class Page:
         if isinstance(entry.thing, type) and issubclass(entry.thing, BaseException):
             bases = ", ".join(f"`{base.__name__}`" for base in entry.thing.__bases__)
             return [*out, *_documented(entry.thing.__doc__), "", f"Is also: {bases}."]
-        out += _documented(entry.thing.__doc__)
+        out += _documented(_words(entry.thing))
         if isinstance(entry.thing, type):
             if issubclass(entry.thing, enum.Enum):
                 out += ["", "Members: " + ", ".join(f"`{member}`" for member in entry.thing.__members__) + "."]
@@ -330,7 +337,8 @@ def _described(thing: Any) -> bool:
     """Functions and classes of ours; not constants, and not what comes from Python itself."""
     if not (getattr(thing, "__module__", None) or "rustorch").startswith("rustorch"):
         return False
-    return inspect.isroutine(thing) or isinstance(thing, type) or _is_op(thing) or (callable(thing) and bool(getattr(thing, "__name__", None)))
+    named = callable(thing) and bool(getattr(thing, "__name__", None))
+    return inspect.isroutine(thing) or isinstance(thing, type) or _is_op(thing) or named
 
 
 def _table(ops: List[Entry]) -> List[str]:

@@ -36,7 +36,8 @@ def test_pages_do_not_depend_on_what_was_imported_before(pages, tmp_path):
     code = "import sys, rustorch.vision, rustorch.training.metrics, rustorch.distributions as d, rustorch.nn.utils.prune\n"
     code += "import rustorch; rustorch.compile, rustorch.PyTensor; from rustorch import _reference, _stubs\n"
     code += "for name, text in _reference.pages(_stubs.NOTE).items(): open(name, 'w', encoding='utf-8').write(text)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ, PYTHONHASHSEED="7"), capture_output=True, text=True)
+    environment = dict(os.environ, PYTHONHASHSEED="7")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert [name for name in pages if (tmp_path / name).read_text(encoding="utf-8") != pages[name]] == []
 
