@@ -23,6 +23,7 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
     "ImageReadMode", "decode_image", "decode_jpeg", "decode_png", "encode_jpeg", "encode_png", "read_file", "read_image",
@@ -46,7 +47,7 @@ class ImageReadMode(enum.Enum):
 def _mode(mode: Any) -> int:
     if isinstance(mode, str):
         if mode.upper() not in ImageReadMode.__members__:
-            raise ValueError(f"mode {mode!r} is none of {', '.join(ImageReadMode.__members__)}")
+            raise ArgumentValueError(f"mode {mode!r} is none of {', '.join(ImageReadMode.__members__)}")
         return int(ImageReadMode[mode.upper()].value)
     return int(ImageReadMode(mode).value)
 
@@ -82,7 +83,7 @@ def read_file(path: Path) -> Tensor:
 def write_file(filename: Path, data: Tensor) -> None:
     """A uint8 vector as a file. It appears whole or not at all."""
     if data.dtype != rustorch.uint8 or data.dim() != 1:
-        raise TypeError(f"write_file: a uint8 vector is expected, not {data.dtype} of shape {tuple(data.shape)}")
+        raise ArgumentTypeError(f"write_file: a uint8 vector is expected, not {data.dtype} of shape {tuple(data.shape)}")
     filename = os.fspath(filename)
     temporary = f"{filename}.{os.getpid()}.tmp"
     try:

@@ -8,6 +8,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.transforms import functional as F
 from rustorch.data.transforms.basic import Transform, integer, uniform
 from rustorch.data.transforms.functional import InterpolationMode
@@ -29,9 +30,9 @@ class Resize(Transform):
         antialias: Optional[bool] = True,
     ) -> None:
         if not isinstance(size, (int, list, tuple)):
-            raise TypeError(f"Size should be int or sequence. Got {type(size)}")
+            raise ArgumentTypeError(f"Size should be int or sequence. Got {type(size)}")
         if not isinstance(size, int) and len(size) not in (1, 2):
-            raise ValueError("If size is a sequence, it should have 1 or 2 values")
+            raise ArgumentValueError("If size is a sequence, it should have 1 or 2 values")
         self.size = size
         self.interpolation = interpolation
         self.max_size = max_size
@@ -60,7 +61,7 @@ class Pad(Transform):
         F._padding(padding)
         F._fill(fill)
         if padding_mode not in F._PAD_MODES:
-            raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
+            raise ArgumentValueError("Padding mode should be either constant, edge, reflect or symmetric")
         self.padding = padding
         self.fill = fill
         self.padding_mode = padding_mode
@@ -100,7 +101,7 @@ class RandomCrop(Transform):
         _, h, w = F.get_dimensions(img)
         height, width = output_size
         if h < height or w < width:
-            raise ValueError(f"Required crop size {(height, width)} is larger than input image size {(h, w)}")
+            raise ArgumentValueError(f"Required crop size {(height, width)} is larger than input image size {(h, w)}")
         if (w, h) == (width, height):
             return 0, 0, h, w
         return integer(0, h - height + 1), integer(0, w - width + 1), height, width
@@ -139,9 +140,9 @@ class RandomResizedCrop(Transform):
     ) -> None:
         self.size = F._pair(size, _TWO)
         if not isinstance(scale, Sequence):
-            raise TypeError("Scale should be a sequence")
+            raise ArgumentTypeError("Scale should be a sequence")
         if not isinstance(ratio, Sequence):
-            raise TypeError("Ratio should be a sequence")
+            raise ArgumentTypeError("Ratio should be a sequence")
         if scale[0] > scale[1] or ratio[0] > ratio[1]:
             warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=2)
         self.scale = scale
@@ -201,12 +202,12 @@ def _range(value: Any, name: str, sizes: Sequence[int]) -> List[float]:
     """A number n as (−n, n); a sequence of one of the sizes as it is."""
     if isinstance(value, (int, float)):
         if value < 0:
-            raise ValueError(f"If {name} is a single number, it must be positive.")
+            raise ArgumentValueError(f"If {name} is a single number, it must be positive.")
         return [-float(value), float(value)]
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
+        raise ArgumentTypeError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
     if len(value) not in sizes:
-        raise ValueError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
+        raise ArgumentValueError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
     return [float(v) for v in value]
 
 
@@ -264,11 +265,11 @@ class RandomAffine(Transform):
         if translate is not None:
             _range(list(translate), "translate", (2,))
             if not all(0.0 <= t <= 1.0 for t in translate):
-                raise ValueError("translation values should be between 0 and 1")
+                raise ArgumentValueError("translation values should be between 0 and 1")
         if scale is not None:
             _range(list(scale), "scale", (2,))
             if any(s <= 0 for s in scale):
-                raise ValueError("scale values should be positive")
+                raise ArgumentValueError("scale values should be positive")
         self.translate = translate
         self.scale = scale
         self.shear = None if shear is None else _range(shear, "shear", (2, 4))
@@ -373,17 +374,17 @@ class RandomErasing(Transform):
         inplace: bool = False,
     ) -> None:
         if not isinstance(value, (int, float, str, tuple, list)):
-            raise TypeError("Argument value should be either a number or str or a sequence")
+            raise ArgumentTypeError("Argument value should be either a number or str or a sequence")
         if isinstance(value, str) and value != "random":
-            raise ValueError("If value is str, it should be 'random'")
+            raise ArgumentValueError("If value is str, it should be 'random'")
         if not isinstance(scale, Sequence) or not isinstance(ratio, Sequence):
-            raise TypeError("Scale and ratio should be sequences")
+            raise ArgumentTypeError("Scale and ratio should be sequences")
         if scale[0] > scale[1] or ratio[0] > ratio[1]:
             warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=2)
         if scale[0] < 0 or scale[1] > 1:
-            raise ValueError("Scale should be between 0 and 1")
+            raise ArgumentValueError("Scale should be between 0 and 1")
         if p < 0 or p > 1:
-            raise ValueError("Random erasing probability should be between 0 and 1")
+            raise ArgumentValueError("Random erasing probability should be between 0 and 1")
         self.p = p
         self.scale = scale
         self.ratio = ratio
@@ -415,6 +416,6 @@ class RandomErasing(Transform):
             return img
         value = None if self.value == "random" else self.value if isinstance(self.value, (list, tuple)) else [self.value]
         if value is not None and len(value) not in (1, F.get_dimensions(img)[0]):
-            raise ValueError("If value is a sequence, it should have either a single value or "
+            raise ArgumentValueError("If value is a sequence, it should have either a single value or "
                              f"{F.get_dimensions(img)[0]} (number of input channels)")  # fmt: skip
         return F.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
