@@ -20,7 +20,7 @@ from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
-    "adjust_sharpness", "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "equalize", "erase",
+    "adjust_sharpness", "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "elastic_transform", "equalize", "erase",
     "five_crop", "gaussian_blur", "get_dimensions", "get_image_num_channels", "get_image_size", "hflip", "invert",
     "normalize", "pad", "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop", "rgb_to_grayscale",
     "rotate", "solarize", "ten_crop", "to_grayscale", "to_pil_image", "to_tensor", "vflip",
@@ -610,6 +610,48 @@ def perspective(
     matrix = np.linalg.lstsq(np.array(rows, np.float64), np.array(values, np.float64), rcond=None)[0].tolist()
     _, h, w = get_dimensions(img)
     return _C._image_warp(img, h, w, [*matrix, 1.0], mode, _fill(fill))
+
+
+def elastic_transform(
+    img: Any, displacement: Tensor, interpolation: Any = InterpolationMode.BILINEAR, fill: Fill = None
+) -> Tensor:
+    """Every pixel taken from another place.
+
+    Parameters
+    ----------
+    displacement : Tensor of shape (1, height, width, 2)
+        How far to the right and down the place lies from the pixel; 2 is the width or height of the image.
+    interpolation : InterpolationMode, default BILINEAR
+        NEAREST or BILINEAR.
+    fill : number, or one a channel, optional
+        What there is outside the image; by default 0.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> shift = rustorch.zeros(1, 2, 2, 2)
+    >>> shift[..., 0] = 1.0  # half the width
+    >>> TF.elastic_transform(rustorch.arange(4.0).reshape(1, 2, 2), shift)
+    tensor([[[1., 0.],
+             [3., 0.]]])
+    """
+    mode = "nearest" if _mode(interpolation, _WARP_MODES) == _RESAMPLE["nearest"] else "bilinear"
+    img, colours = _image(img), _fill(fill)
+    channels, h, w = get_dimensions(img)
+    if not isinstance(displacement, Tensor):
+        raise ArgumentTypeError(f"Argument displacement should be a Tensor, not {type(displacement).__name__}")
+    if tuple(displacement.shape) != (1, h, w, 2):
+        raise rustorch.ShapeError(f"Argument displacement shape should be (1, {h}, {w}, 2), but given {tuple(displacement.shape)}")
+    if colours is not None and len(colours) not in (1, channels):
+        raise ArgumentValueError(f"elastic_transform: {len(colours)} fill values were given for {channels} channels")
+    places = [rustorch.linspace((1 - size) / size, (size - 1) / size, size) for size in (h, w)]
+    y, x = rustorch.meshgrid(places, indexing="ij")
+    grid = rustorch.stack([x, y], -1).unsqueeze(0) + displacement.detach().to(rustorch.float32)
+    pixels = img.detach().reshape(-1, channels, h, w)
+    pixels = rustorch.cat([pixels.to(rustorch.float32), rustorch.ones(pixels.shape[0], 1, h, w)], 1)  # and how much is inside
+    pixels = rustorch.nn.functional.grid_sample(pixels, grid.expand(pixels.shape[0], h, w, 2), mode=mode, align_corners=False)
+    found, inside = pixels[:, :-1], pixels[:, -1:]
+    if colours is not None:
+        found = found + (1 - inside) * rustorch.tensor(colours).reshape(-1, 1, 1)
+    return (found if img.dtype.is_floating_point else found.round()).to(img.dtype).reshape(img.shape)
 
 
 # ------------------------------------------------------------------------------------------------ colours

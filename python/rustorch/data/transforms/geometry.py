@@ -14,7 +14,7 @@ from rustorch.data.transforms.basic import Transform, integer, uniform
 from rustorch.data.transforms.functional import InterpolationMode
 
 __all__ = [
-    "CenterCrop", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomErasing", "RandomHorizontalFlip",
+    "CenterCrop", "ElasticTransform", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomErasing", "RandomHorizontalFlip",
     "RandomPerspective", "RandomResizedCrop", "RandomRotation", "RandomVerticalFlip", "Resize", "TenCrop",
 ]  # fmt: skip
 
@@ -341,6 +341,62 @@ class RandomAffine(Transform):
         img = F._image(img)
         found = self.get_params(self.degrees, self.translate, self.scale, self.shear, F.get_image_size(img))
         return F.affine(img, *found, interpolation=self.interpolation, fill=self.fill, center=self.center)
+
+
+class ElasticTransform(Transform):
+    """Bent at random, as if the image were printed on rubber.
+
+    Parameters
+    ----------
+    alpha : float or (x, y), default 50
+        How far pixels move, in pixels.
+    sigma : float or (x, y), default 5
+        How smooth the bending is: the standard deviation of the Gaussian that blurs it, in pixels.
+    interpolation, fill
+        See :func:`functional.elastic_transform`.
+
+    Source: Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual document
+    analysis", ICDAR 2003.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.ElasticTransform(10.0, 2.0)(rustorch.rand(1, 32, 32)).shape
+    rustorch.Size([1, 32, 32])
+    """
+
+    def __init__(
+        self, alpha: Union[float, Sequence[float]] = 50.0, sigma: Union[float, Sequence[float]] = 5.0,
+        interpolation: Any = InterpolationMode.BILINEAR, fill: F.Fill = 0,
+    ) -> None:
+        self.alpha = self._pair("alpha", alpha)
+        self.sigma = self._pair("sigma", sigma)
+        self.interpolation = interpolation
+        self.fill = fill
+
+    @staticmethod
+    def _pair(name: str, value: Union[float, Sequence[float]]) -> List[float]:
+        numbers = [value] * 2 if isinstance(value, (int, float)) else list(value) * (2 if len(value) == 1 else 1)
+        if len(numbers) != 2 or not all(isinstance(number, (int, float)) and number >= 0 for number in numbers):
+            raise ArgumentValueError(f"ElasticTransform: {name} should be one or two numbers of 0 or more, not {value!r}")
+        return [float(number) for number in numbers]
+
+    @staticmethod
+    def get_params(alpha: Sequence[float], sigma: Sequence[float], size: Sequence[int]) -> Tensor:
+        """Random displacements for an image of the given height and width, as (1, height, width, 2)."""
+        along = []
+        for k in range(2):
+            moved = rustorch.rand(1, 1, *size) * 2 - 1
+            if sigma[k] > 0:
+                kernel = int(8 * sigma[k] + 1) | 1
+                moved = F.gaussian_blur(moved, [kernel, kernel], list(sigma))
+            along.append(moved * alpha[k] / size[1 - k])
+        return rustorch.cat(along, 1).permute(0, 2, 3, 1)
+
+    def forward(self, img: Any) -> Tensor:
+        """Compute."""
+        img = F._image(img)
+        _, height, width = F.get_dimensions(img)
+        displacement = self.get_params(self.alpha, self.sigma, [height, width])
+        return F.elastic_transform(img, displacement, self.interpolation, self.fill)
 
 
 class RandomPerspective(Transform):
