@@ -136,7 +136,7 @@ def gather_object(
     found = _member(group)
     if found is None:
         return
-    root = 0 if dst is None and group_dst is None else _root(found, dst, group_dst, "dst")
+    root = _root(found, dst, group_dst, "dst", 0)
     receives = found.rank() == root
     if receives and (object_gather_list is None or len(object_gather_list) != found.size()):
         raise ArgumentValueError(f"gather_object: rank {dst or 0} needs a list with {found.size()} places, one a rank")
@@ -170,7 +170,7 @@ def broadcast_object_list(
         return
     if device is not None and str(device).split(":")[0] != "cpu":
         raise rustorch.DeviceError(f"broadcast_object_list: device is {device}, and there is no GPU here")
-    root = 0 if src is None and group_src is None else _root(found, src, group_src, "src")
+    root = _root(found, src, group_src, "src", 0)
     sends = found.rank() == root
     data = _encode(list(object_list)) if sends else b""
     size = rustorch.tensor([len(data)], dtype=rustorch.int64)
@@ -207,7 +207,7 @@ def scatter_object_list(
         return
     if not scatter_object_output_list:
         raise ArgumentValueError("scatter_object_list: the output list needs a place for the object")
-    root = 0 if src is None and group_src is None else _root(found, src, group_src, "src")
+    root = _root(found, src, group_src, "src", 0)
     sends = found.rank() == root
     if sends and (scatter_object_input_list is None or len(scatter_object_input_list) != found.size()):
         raise ArgumentValueError(f"scatter_object_list: rank {src or 0} needs a list with {found.size()} objects, one a rank")
