@@ -31,7 +31,8 @@ def small(name=None):
 
 def test_names_and_layers():
     model = rustorch.Model("이름")
-    for layer in ("Dense(3)", "Dense(3)", "Conv2DTranspose(3, 2)", "MaxPooling2D()", nn.ReLU(), "Dense(3, name='끝')", "LSTM(2)", "ReLU()"):
+    texts = ["Dense(3)", "Dense(3)", "Conv2DTranspose(3, 2)", "MaxPooling2D()", nn.ReLU(), "Dense(3, name='끝')", "LSTM(2)", "ReLU()"]
+    for layer in texts:
         model.add(layer)
     assert model.name == "이름" and rustorch.Model().name == "Model"
     names = [name for name, _ in model._named_layers()]
@@ -49,6 +50,8 @@ def test_ways_to_make_one():
         assert len(model.layers) == 2
         texts = ["Dense(3)", nn.ReLU()]
     assert len(rustorch.Model(nn.Linear(2, 3)).layers) == 1
+    keras = rustorch.Model(["Dense(3)"], name="as Keras has it")
+    assert keras.name == "as Keras has it" and len(keras.layers) == 1
     assert rustorch.Model is rustorch.training.Model
 
 
@@ -86,8 +89,8 @@ def test_parameters_before_the_first_batch():
 
 
 def test_inputs():
-    for first in (["Input(shape=(4,))", "Dense(3)"], ["Input(4)", "Dense(3)"], ["Dense(3, input_shape=(4,))"], [layers.Input((4,)), "Dense(3)"]):
-        model = rustorch.Model(first)
+    for first in ("Input(shape=(4,))", "Input(4)", layers.Input((4,)), None):
+        model = rustorch.Model([first, "Dense(3)"] if first else ["Dense(3, input_shape=(4,))"])
         assert model.built and model.count_params() == 15 and len(model.layers) == 1
         assert model.input_shape == (None, 4) and model.output_shape == (None, 3)
     model = rustorch.Model(["Embedding(9, 4, input_shape=(7,))", "LSTM(5)", "Dense(2)"])
@@ -100,7 +103,8 @@ def test_inputs():
 
 def test_whole_numbers_and_wide_floats_go_in():
     model = rustorch.Model(["Dense(2)"])
-    for x in (np.ones((3, 4), "uint8"), np.ones((3, 4)), [[1, 2, 3, 4]], rustorch.ones(3, 4, dtype=rustorch.float64), np.ones((3, 4), bool)):
+    wide = rustorch.ones(3, 4, dtype=rustorch.float64)
+    for x in (np.ones((3, 4), "uint8"), np.ones((3, 4)), [[1, 2, 3, 4]], wide, np.ones((3, 4), bool)):
         assert model(x).dtype == rustorch.float32
 
 
@@ -187,11 +191,13 @@ def test_counts_of_statistics_and_frozen_layers():
 @pytest.mark.parametrize("texts", [
     ["Dense(8, activation=relu)", "Dropout(0.1)", "Dense(2, activation=softmax, name='끝 층')"],
     ["Conv2D(3, (2, 2), padding=same, data_format=channels_last, input_shape=(5, 5, 2))", "BatchNorm()", "Flatten()", "Dense(1)"],
-    ["Embedding(5, 3)", "Bidirectional(LSTM(2, return_sequences=True), merge_mode=sum)", "GlobalAvgPool1D()", "Dense(1, kernel_regularizer=l1_l2(l1=0.1, l2=0.2))"],
+    ["Embedding(5, 3)", "Bidirectional(LSTM(2, return_sequences=True), merge_mode=sum)", "GlobalAvgPool1D()",
+     "Dense(1, kernel_regularizer=l1_l2(l1=0.1, l2=0.2))"],
 ])  # fmt: skip
 def test_configurations(texts):
     model = rustorch.Model("모델 1", texts)
-    x = rustorch.randint(0, 5, (2, 4)) if "Embedding" in texts[0] else rustorch.randn(2, 5, 5, 2) if "Conv" in texts[0] else rustorch.tensor(X)
+    kinds = {"D": rustorch.tensor(X), "C": rustorch.randn(2, 5, 5, 2), "E": rustorch.randint(0, 5, (2, 4))}
+    x = kinds[texts[0][0]]
     model(x)
     config = json.loads(json.dumps(model.get_config()))
     again = rustorch.Model.from_config(config)
@@ -214,6 +220,34 @@ def test_weights_in_a_file(tmp_path):
         other.load_weights(tmp_path / "no.h5")
 
 
+def test_copies_of_a_trained_model():
+    """With their optimiser: they train on as the original does."""
+    model = small()
+    model.fit(X, Y, epochs=2, verbose=0)
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    found = []
+    for each in (model, *copies):
+        rustorch.manual_seed(1)
+        found.append(each.fit(X, Y, epochs=2, verbose=0).history)
+    assert found[0] == found[1] == found[2] and model._feed is None
+
+
+def test_hooks_on_the_last_layer_are_called():
+    model = small()
+    model.build((None, 4))
+    seen = []
+    model.layers[-1].register_forward_hook(lambda module, args, output: seen.append(output.sum(1)))
+    found = model.evaluate(X, Y)
+    assert len(seen) == 1 and model._fused is None
+    np.testing.assert_allclose(seen[0], 1, rtol=1e-5)
+    assert found == pytest.approx(small_evaluation(model), rel=1e-4)
+
+
+def small_evaluation(model):
+    p = model.predict(X).numpy()
+    return {"loss": float(-np.log(p[np.arange(30), Y]).mean()), "accuracy": float((p.argmax(1) == Y).mean())}
+
+
 # ---- history
 
 
@@ -222,7 +256,7 @@ def test_history():
     assert history.summary() == "no epochs yet" and history.best_epoch() is None and history.best_val_loss() is None
     for i, (loss, val) in enumerate([(0.9, None), (0.5, 0.7), (0.6, None), (0.4, 0.8)]):
         history.add_epoch(loss, val, {"정확도": i / 10})
-    assert history.train_loss() == [0.9, 0.5, 0.6, 0.4] and history.val_loss() == [0.7, 0.8] and history.val_epochs() == [1, 3]
+    assert history.train_loss() == [0.9, 0.5, 0.6, 0.4] and history.val_loss() == [0.7, 0.8] and history.val_epochs() == [2, 4]
     assert history.metrics() == {"정확도": [0.0, 0.1, 0.2, 0.3]} and history.best_epoch() == 1 and history.best_val_loss() == 0.7
     ticks, losses, validated = history.plot_data()
     assert ticks == [1, 2, 3, 4] and losses == history.train_loss() and [math.isnan(v) for v in validated] == [True, False, True, False]
@@ -233,7 +267,7 @@ def test_history():
     assert re.split(r"\s+", lines[4]) == ["val_loss", "0.7000", "0.8000", "0.7000", "2"]
     again = TrainingHistory()
     again.load_state_dict(json.loads(json.dumps(history.state_dict())))
-    assert again.history == history.history and again.val_epochs() == [1, 3]
+    assert again.history == history.history and again.val_epochs() == [2, 4]
     assert "정확도=0.3000" in repr(history)
 
 
@@ -256,9 +290,8 @@ def test_what_callbacks_add_is_in_the_history():
 
 
 def test_builder():
-    model = (
-        ModelBuilder().conv2d(4, 3).max_pool2d(2).batch_norm().flatten().add("Dense(5, activation=tanh)").dropout(0.5).dense(3, "softmax").build("b")
-    )
+    builder = ModelBuilder().conv2d(4, 3).max_pool2d(2).batch_norm().flatten()
+    model = builder.add("Dense(5, activation=tanh)").dropout(0.5).dense(3, "softmax").build("b")
     assert model.name == "b" and [type(layer).__name__ for layer in model.layers] == [
         "Conv2D", "MaxPooling2D", "BatchNormalization", "Flatten", "Dense", "Dropout", "Dense",
     ]  # fmt: skip
@@ -342,12 +375,13 @@ def test_what_is_said_without_a_terminal(capsys):
     model.predict(X)
     assert capsys.readouterr().out == ""
     model.evaluate(X, Y, verbose=2)
-    assert re.fullmatch(r"1 steps - 0\.\ds - loss: \S+ - accuracy: \S+\n", capsys.readouterr().out)
+    assert re.fullmatch(r"1 step - 0\.\ds - loss: \S+ - accuracy: \S+\n", capsys.readouterr().out)
     model.fit(X, Y, epochs=2, callbacks=[callbacks.ProgressBar()])
     assert capsys.readouterr().out.count("Epoch 1/2") == 1  # the user's own bar is the only one
 
 
 def test_numbers_and_times():
-    assert [_progress.number(v) for v in (0.5, 0, 12.34567, 1e-4, np.float64(2), float("nan"))] == ["0.5000", "0.0000", "12.3457", "1.0000e-04", "2.0000", "nan"]
+    written = {0.5: "0.5000", 0: "0.0000", 12.34567: "12.3457", 1e-4: "1.0000e-04", np.float64(2): "2.0000", float("nan"): "nan"}
+    assert [_progress.number(v) for v in written] == list(written.values())
     assert [_progress.duration(s) for s in (0.4, 59, 61, 3661)] == ["0s", "59s", "1:01", "1:01:01"]
     assert [_progress.pace(s) for s in (2, 0.0123, 0.00004)] == ["2.0s/step", "12ms/step", "40us/step"]

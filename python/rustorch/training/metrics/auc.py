@@ -116,8 +116,7 @@ class AUC(Metric):
         tp, positives = np.asarray(self.tp), np.asarray(self.tp + self.fp)
         slope = divide(tp[:-1] - tp[1:], np.maximum(positives[:-1] - positives[1:], 0))
         intercept = tp[1:] - slope * positives[1:]
-        both = (positives[:-1] > 0) & (positives[1:] > 0)
-        ratio = np.where(both, divide(positives[:-1], positives[1:]), 1.0)
+        ratio = np.where(positives[1:] > 0, divide(positives[:-1], positives[1:]), 1.0)
         return divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), np.maximum(self.tp[1:] + self.fn[1:], 0))
 
     def _curve(self) -> Tuple[np.ndarray, np.ndarray]:
