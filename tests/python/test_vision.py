@@ -200,6 +200,8 @@ def test_fashion_mnist_of_debian(tmp_path):
     else:
         with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
             datasets.FashionMNIST(str(tmp_path), download=True)
+    with pytest.raises(FileNotFoundError, match="where download=True finds them"):
+        datasets.FashionMNIST(str(tmp_path))  # a wrong folder stays a mistake
 
 
 def test_own_data_set():
