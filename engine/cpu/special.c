@@ -74,7 +74,7 @@ static double log_normal_below(double x) {
     return log1p(-erfc(x * M_SQRT1_2) / 2);
 }
 
-// Acklam's rational approximation (1e-9), and two of Halley's steps to full precision.
+// Acklam's rational approximation (1e-9), and one of Halley's steps, which cubes the error.
 static double normal_quantile(double p) {
     static const double a[] = {-3.969683028665376e+01, 2.209460984245205e+02,
                                -2.759285104469687e+02, 1.383577518672690e+02,
@@ -95,11 +95,8 @@ static double normal_quantile(double p) {
     for (int i = 0; i < 6; i++) above = above * r + (tail ? c[i] : a[i]);
     for (int i = 0; i < (tail ? 5 : 6); i++) below = below * r + (tail ? d[i] : b[i]);
     double x = above / below * (tail ? 1 : q);
-    for (int i = 0; i < 2; i++) {
-        double error = (erfc(-x * M_SQRT1_2) / 2 - p) * sqrt(2 * M_PI) * exp(x * x / 2);
-        x -= error / (1 + x * error / 2);
-    }
-    return x;
+    double error = (erfc(-x * M_SQRT1_2) / 2 - p) * sqrt(2 * M_PI) * exp(x * x / 2);
+    return x - error / (1 + x * error / 2);
 }
 
 // -------------------------------------------------------------------------------------- kernels
