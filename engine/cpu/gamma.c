@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 double log_gamma(double x) {
     int sign; // lgamma itself writes a variable that all threads share
@@ -25,6 +26,15 @@ double psi(double x) {
     return below + log(x) - 0.5 / x - series;
 }
 
+// q^-s; a few multiplications where s is a small whole number, as the derivatives of psi have it.
+static double falling_power(double q, double s) {
+    if (s > 32 || s != floor(s)) return pow(q, -s);
+    double power = 1;
+    for (int n = (int)s; n; n >>= 1, q *= q)
+        if (n & 1) power *= q;
+    return 1 / power;
+}
+
 // Hurwitz' zeta function Σ (q + k)^-s for s > 1 by the formula of Euler and Maclaurin, q > 0.
 static double zeta_positive(double s, double q) {
     static const double bernoulli[] = {// B(2j) / (2j)!
@@ -33,8 +43,8 @@ static double zeta_positive(double s, double q) {
                                        1.0 / 47900160,    -691.0 / 1307674368000,
                                        1.0 / 74724249600, -3617.0 / 10670622842880000};
     double sum = 0;
-    for (int k = 0; k < 12 || q < 10; k++, q += 1) sum += pow(q, -s);
-    double power = pow(q, -s), rising = s * power / q;
+    for (; q < 12; q += 1) sum += falling_power(q, s);
+    double power = falling_power(q, s), rising = s * power / q;
     sum += power * q / (s - 1) + power / 2;
     for (int j = 0; j < (int)(sizeof bernoulli / sizeof *bernoulli); j++) {
         sum += bernoulli[j] * rising;
@@ -67,16 +77,18 @@ double psi_derivative(double x, double n) {
 
 enum { MOST_STEPS = 1000000 };
 
-// The sum of the series, and its derivative with respect to a.
+// The sum of the series, and its derivative with respect to a if there is room for it.
 static double series_sum(double a, double x, double *out_slope) {
     double term = 1, sum = 1, logs = 0, slope = 0;
     for (int n = 1; n < MOST_STEPS && term > sum * 1e-17; n++) {
-        term *= x / (a + n);
-        logs -= 1 / (a + n);
+        double over = 1 / (a + n);
+        term *= x * over;
         sum += term;
+        if (!out_slope) continue;
+        logs -= over;
         slope += term * logs;
     }
-    *out_slope = slope;
+    if (out_slope) *out_slope = slope;
     return sum;
 }
 
@@ -95,9 +107,10 @@ static double fraction_value(double a, double x, double *out_slope) {
         double factor = c * d, d_factor = dc * d + c * dd;
         dh = dh * factor + h * d_factor;
         h *= factor;
-        if (fabs(factor - 1) < 1e-16 && fabs(d_factor) * fabs(h) <= 1e-16 * fabs(dh)) break;
+        if (fabs(factor - 1) < 1e-16 && (!out_slope || fabs(d_factor * h) <= 1e-16 * fabs(dh)))
+            break;
     }
-    *out_slope = dh;
+    if (out_slope) *out_slope = dh;
     return h;
 }
 
@@ -119,12 +132,12 @@ static double gamma_part(double a, double x, bool above) {
     if (isinf(a)) return isinf(x) ? NAN : above;
     if (x == 0) return above;
     if (a == 0 || isinf(x)) return !above;
-    double unused, value;
+    double value;
     if (x < a + 1) {
-        value = gamma_peak(a, x) * series_sum(a, x, &unused);
+        value = gamma_peak(a, x) * series_sum(a, x, NULL);
         return above ? 1 - value : value;
     }
-    value = gamma_peak(a, x) * a * fraction_value(a, x, &unused);
+    value = gamma_peak(a, x) * a * fraction_value(a, x, NULL);
     return above ? value : 1 - value;
 }
 double gamma_below(double a, double x) { return gamma_part(a, x, false); }

@@ -165,17 +165,29 @@ def __dir__():
 
 
 def is_floating_point(input):
-    """Is the dtype of the tensor a floating-point one?"""
+    """Is the dtype of the tensor a floating-point one?
+
+    >>> rustorch.is_floating_point(rustorch.zeros(1))
+    True
+    """
     return input.is_floating_point()
 
 
 def is_complex(input):
-    """False: there are no complex dtypes."""
+    """False: there are no complex dtypes.
+
+    >>> rustorch.is_complex(rustorch.zeros(1))
+    False
+    """
     return input.is_complex()
 
 
 def is_conj(input):
-    """False: there are no complex numbers."""
+    """False: there are no complex numbers.
+
+    >>> rustorch.is_conj(rustorch.zeros(1))
+    False
+    """
     return False
 
 
@@ -183,12 +195,20 @@ is_neg = is_distributed = is_conj
 
 
 def is_inference(input):
-    """Whether the tensor was made in inference mode."""
+    """Whether the tensor was made in inference mode.
+
+    >>> rustorch.is_inference(rustorch.zeros(1))
+    False
+    """
     return input.is_inference()
 
 
 def conj(input):
-    """The tensor itself: there are no complex numbers."""
+    """The tensor itself: there are no complex numbers.
+
+    >>> rustorch.conj(rustorch.ones(1))
+    tensor([1.])
+    """
     return input
 
 
@@ -196,22 +216,38 @@ real = resolve_conj = resolve_neg = conj
 
 
 def is_nonzero(input):
-    """Whether the one element of a tensor differs from 0."""
+    """Whether the one element of a tensor differs from 0.
+
+    >>> rustorch.is_nonzero(rustorch.tensor([2]))
+    True
+    """
     return input.is_nonzero()
 
 
 def is_same_size(input, other):
-    """Whether two tensors have one shape."""
+    """Whether two tensors have one shape.
+
+    >>> rustorch.is_same_size(rustorch.zeros(2), rustorch.zeros(3))
+    False
+    """
     return input.shape == other.shape
 
 
 def is_signed(input):
-    """Can the dtype of a tensor represent negative values?"""
+    """Can the dtype of a tensor represent negative values?
+
+    >>> rustorch.is_signed(rustorch.zeros(1, dtype=rustorch.uint8))
+    False
+    """
     return input.is_signed()
 
 
 def numel(input):
-    """The number of elements of a tensor."""
+    """The number of elements of a tensor.
+
+    >>> rustorch.numel(rustorch.zeros(2, 3))
+    6
+    """
     return input.numel()
 
 
@@ -225,7 +261,11 @@ def result_type(tensor1, tensor2):
 
 
 def typename(obj):
-    """The full name of the type of an object."""
+    """The full name of the type of an object.
+
+    >>> rustorch.typename(rustorch.zeros(1)), rustorch.typename(1)
+    ('rustorch.FloatTensor', 'int')
+    """
     if isinstance(obj, Tensor):
         return obj.type()
     module = getattr(type(obj), "__module__", "")
@@ -246,18 +286,28 @@ def use_deterministic_algorithms(mode, *, warn_only=False):
         True. Switching determinism off has no effect either: there are no other algorithms.
     warn_only : bool
         As in PyTorch; nothing ever has to be warned of.
+
+    >>> rustorch.use_deterministic_algorithms(True)
     """
     if not isinstance(mode, _builtins.bool):
         raise ArgumentTypeError(f"use_deterministic_algorithms: mode must be a bool, not {type(mode).__name__}")  # noqa: F405
 
 
 def are_deterministic_algorithms_enabled():
-    """True: every operation is deterministic."""
+    """True: every operation is deterministic.
+
+    >>> rustorch.are_deterministic_algorithms_enabled()
+    True
+    """
     return True
 
 
 def is_deterministic_algorithms_warn_only_enabled():
-    """False: there is nothing to warn of."""
+    """False: there is nothing to warn of.
+
+    >>> rustorch.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
     return False
 
 
@@ -268,6 +318,11 @@ def set_default_tensor_type(t):
     ------
     TypeError
         It is no class of floating-point tensors.
+
+    >>> rustorch.set_default_tensor_type(rustorch.DoubleTensor)
+    >>> rustorch.zeros(1).dtype
+    rustorch.float64
+    >>> rustorch.set_default_tensor_type("torch.FloatTensor")
     """
     name = t if isinstance(t, str) else getattr(t, "__name__", "")
     found = {"FloatTensor": float32, "DoubleTensor": float64, "HalfTensor": float16, "BFloat16Tensor": bfloat16}.get(name.split(".")[-1])  # noqa: F405
@@ -277,7 +332,11 @@ def set_default_tensor_type(t):
 
 
 def get_default_device():
-    """Where tensors are made when no device is given: the CPU."""
+    """Where tensors are made when no device is given: the CPU.
+
+    >>> rustorch.get_default_device()
+    device(type='cpu')
+    """
     return device("cpu")
 
 
@@ -288,6 +347,8 @@ def set_default_device(device):
     ------
     DeviceError
         Another device is named.
+
+    >>> rustorch.set_default_device("cpu")
     """
     if device is not None and _C.device(device).type != "cpu":
         raise DeviceError(f"set_default_device: tensors are made on the CPU, '{device}' is not available")  # noqa: F405
@@ -313,6 +374,9 @@ def set_float32_matmul_precision(precision):
     Parameters
     ----------
     precision : {"highest", "high", "medium"}
+
+    >>> rustorch.set_float32_matmul_precision("high")
+    >>> rustorch.set_float32_matmul_precision("highest")
     """
     global _matmul_precision
     if precision not in ("highest", "high", "medium"):
@@ -323,7 +387,11 @@ def set_float32_matmul_precision(precision):
 
 
 def get_float32_matmul_precision():
-    """What set_float32_matmul_precision was told."""
+    """What set_float32_matmul_precision was told.
+
+    >>> rustorch.get_float32_matmul_precision()
+    'highest'
+    """
     return _matmul_precision
 
 

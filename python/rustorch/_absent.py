@@ -31,7 +31,10 @@ def _refuse(name: str) -> Any:
         raise rustorch.UnsupportedError(f"{name}: {_COMPLEX}")
 
     refused.__name__ = refused.__qualname__ = name
-    refused.__doc__ = f"Not possible: {_COMPLEX}."
+    refused.__doc__ = (
+        f"Not possible: {_COMPLEX}.\n\n>>> try:\n...     rustorch.{name}()\n... except rustorch.UnsupportedError as error:\n"
+        f"...     print(str(error)[:{len(name)}])\n{name}\n"
+    )
     return refused
 
 

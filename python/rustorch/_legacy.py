@@ -26,7 +26,8 @@ class _OnGpu(_Legacy):
 
 
 def _make(name, dtype):
-    doc = f"{name}(2, 3) is uninitialised memory of that shape, {name}(data) the data, as {dtype()}."
+    doc = f"{name}(2, 3) is uninitialised memory of that shape, {name}(data) the data, as {dtype()}.\n\n"
+    doc += f">>> rustorch.{name}([1, 0]).dtype\n{dtype!r}\n"
     return _Legacy(name, (), {"dtype": dtype, "__doc__": doc, "__module__": "rustorch"})
 
 

@@ -42,6 +42,11 @@ def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=N
         A set of options; those given beside it win.
     sci_mode : bool, optional
         True or False for scientific notation always or never; None chooses by the values.
+
+    >>> rustorch.set_printoptions(precision=2)
+    >>> rustorch.tensor([0.12345])
+    tensor([0.12])
+    >>> rustorch.set_printoptions(profile="default")
     """
     if profile is not None:
         if profile not in _PROFILES:

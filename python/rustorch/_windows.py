@@ -45,7 +45,11 @@ def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *, dtype: Any = None,
     layout: Any = None, device: Any = None, requires_grad: bool = False,
 ) -> Tensor:
-    """alpha - beta cos(2πn / N), with N = window_length, or one less if not periodic."""
+    """alpha - beta cos(2πn / N), with N = window_length, or one less if not periodic.
+
+    >>> rustorch.hamming_window(3, periodic=False)
+    tensor([0.0800, 1.0000, 0.0800])
+    """
     return _window("hamming_window", window_length, periodic, dtype, device, requires_grad, _cosines(alpha, beta))
 
 
@@ -53,7 +57,11 @@ def blackman_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """0.42 - ½ cos(2πn / N) + 0.08 cos(4πn / N), with N = window_length, or one less if not periodic."""
+    """0.42 - ½ cos(2πn / N) + 0.08 cos(4πn / N), with N = window_length, or one less if not periodic.
+
+    >>> rustorch.blackman_window(3, periodic=False).abs() < 1e-6
+    tensor([ True, False,  True])
+    """
     return _window("blackman_window", window_length, periodic, dtype, device, requires_grad, _cosines(0.42, 0.5, 0.08))
 
 
@@ -61,7 +69,11 @@ def bartlett_window(
     window_length: int, periodic: bool = True, *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """The triangle 1 - |2n / N - 1|, with N = window_length, or one less if not periodic."""
+    """The triangle 1 - |2n / N - 1|, with N = window_length, or one less if not periodic.
+
+    >>> rustorch.bartlett_window(3, periodic=False)
+    tensor([0., 1., 0.])
+    """
     return _window("bartlett_window", window_length, periodic, dtype, device, requires_grad, lambda x: 1 - (2 * x - 1).abs())
 
 
@@ -69,7 +81,11 @@ def kaiser_window(
     window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: Any = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False,
 ) -> Tensor:
-    """I0(beta √(1 - (2n / N - 1)²)) / I0(beta), with N = window_length, or one less if not periodic."""
+    """I0(beta √(1 - (2n / N - 1)²)) / I0(beta), with N = window_length, or one less if not periodic.
+
+    >>> rustorch.kaiser_window(3, periodic=False).shape
+    rustorch.Size([3])
+    """
 
     def shape(x):
         inside = (1 - (2 * x - 1) ** 2).clamp_min(0)

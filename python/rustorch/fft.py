@@ -26,7 +26,11 @@ def _count(name: str, n: int) -> int:
 
 
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """The frequencies of a transform of n samples a distance d apart: 0, 1, …, then the negative ones, over n d."""
+    """The frequencies of a transform of n samples a distance d apart: 0, 1, …, then the negative ones, over n d.
+
+    >>> rustorch.fft.fftfreq(3, 0.5).tolist()[0]
+    0.0
+    """
     numbers = rustorch.arange(_count("fftfreq", n), dtype=dtype or rustorch.get_default_dtype(), device=device)
     numbers = numbers - n * (numbers >= (n + 1) // 2)
     return (numbers / (n * d)).requires_grad_(requires_grad)

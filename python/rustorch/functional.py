@@ -55,12 +55,20 @@ def atleast_1d(*tensors: Any) -> Any:
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """Each tensor with at least two dimensions, new ones in front; several give a tuple."""
+    """Each tensor with at least two dimensions, new ones in front; several give a tuple.
+
+    >>> rustorch.atleast_2d(rustorch.tensor([1, 2])).shape
+    rustorch.Size([1, 2])
+    """
     return _atleast(2, tensors, lambda x: x.reshape([1] * (2 - x.dim()) + list(x.shape)) if x.dim() < 2 else x)
 
 
 def atleast_3d(*tensors: Any) -> Any:
-    """Each tensor with at least three dimensions: a vector becomes (1, n, 1), a matrix (n, m, 1); several give a tuple."""
+    """Each tensor with at least three dimensions: a vector becomes (1, n, 1), a matrix (n, m, 1); several give a tuple.
+
+    >>> rustorch.atleast_3d(rustorch.tensor([1, 2])).shape
+    rustorch.Size([1, 2, 1])
+    """
 
     def widen(x):
         return x.reshape(1, 1, 1) if x.dim() == 0 else x[None, :, None] if x.dim() == 1 else x[..., None] if x.dim() == 2 else x
@@ -167,12 +175,22 @@ def tril_indices(
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = rustorch.int64, device: Any = "cpu", layout: Any = None,
 ) -> Tensor:
-    """The coordinates (2, n) of the elements on and above a diagonal of a (row, col) matrix, row by row."""
+    """The coordinates (2, n) of the elements on and above a diagonal of a (row, col) matrix, row by row.
+
+    >>> rustorch.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     return _triangle(row, col, offset, dtype, True).to(device)
 
 
 def vander(x: Tensor, N: Optional[int] = None, increasing: bool = False) -> Tensor:
-    """The matrix of powers of a vector (or of vectors in the last dimension): N columns, by default as many as elements."""
+    """The matrix of powers of a vector (or of vectors in the last dimension): N columns, by default as many as elements.
+
+    >>> rustorch.vander(rustorch.tensor([2, 3]), 3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
     n = x.shape[-1] if N is None else N
     if n < 0:
         _fail("ArgumentValueError", f"vander(): N must not be negative, but it is {n}")
@@ -200,7 +218,11 @@ def empty_strided(
     size: Sequence[int], stride: Sequence[int], *, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:
-    """A tensor of the given sizes and strides (in elements), whose values are whatever lay in memory."""
+    """A tensor of the given sizes and strides (in elements), whose values are whatever lay in memory.
+
+    >>> rustorch.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     size, stride = list(size), list(stride)
     reach = 0 if 0 in size else 1 + sum((n - 1) * step for n, step in zip(size, stride))
     room = rustorch.empty(reach, dtype=dtype, layout=layout, device=device, pin_memory=pin_memory)
@@ -211,7 +233,11 @@ def range(
     start: float, end: Optional[float] = None, step: float = 1, *, dtype: Any = None, device: Any = None,
     requires_grad: bool = False, out: Optional[Tensor] = None,
 ) -> Tensor:
-    """start, start + step, … up to and including end: the old arange, always of floats unless dtype says otherwise."""
+    """start, start + step, … up to and including end: the old arange, always of floats unless dtype says otherwise.
+
+    >>> rustorch.range(1, 3)
+    tensor([1., 2., 3.])
+    """
     if end is None:
         start, end = 0, start
     n = math.floor((end - start) / step) + 1
@@ -256,7 +282,12 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Optional[Tensor] = None)
 
 
 def matrix_power(input: Tensor, n: int) -> Tensor:
-    """The n-th power of square matrices (…, m, m), by squaring; of their inverses if n is negative."""
+    """The n-th power of square matrices (…, m, m), by squaring; of their inverses if n is negative.
+
+    >>> rustorch.matrix_power(rustorch.tensor([[2.0, 0.0], [0.0, 3.0]]), 2)
+    tensor([[4., 0.],
+            [0., 9.]])
+    """
     if input.dim() < 2 or input.shape[-1] != input.shape[-2]:
         _fail("ShapeError", f"matrix_power(): square matrices are needed, but the shape is {tuple(input.shape)}")
     if n < 0:
@@ -312,17 +343,30 @@ def chain_matmul(*matrices: Any, out: Optional[Tensor] = None) -> Tensor:
 
 
 def cholesky(input: Tensor, upper: bool = False, *, out: Optional[Tensor] = None) -> Tensor:
-    """:func:`rustorch.linalg.cholesky`."""
+    """:func:`rustorch.linalg.cholesky`.
+
+    >>> rustorch.cholesky(rustorch.tensor([[4.0]]))
+    tensor([[2.]])
+    """
     return rustorch.linalg.cholesky(input, upper=upper, out=out)
 
 
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
-    """:func:`rustorch.linalg.pinv`: singular values up to ``rcond`` times the largest count as 0."""
+    """:func:`rustorch.linalg.pinv`: singular values up to ``rcond`` times the largest count as 0.
+
+    >>> rustorch.pinverse(rustorch.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
+    """
     return rustorch.linalg.pinv(input, rtol=rcond)
 
 
 def qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
-    """:func:`rustorch.linalg.qr`, complete if not ``some``."""
+    """:func:`rustorch.linalg.qr`, complete if not ``some``.
+
+    >>> Q, R = rustorch.qr(rustorch.ones(3, 2))
+    >>> Q.shape, R.shape
+    (rustorch.Size([3, 2]), rustorch.Size([2, 2]))
+    """
     return rustorch.linalg.qr(input, "reduced" if some else "complete", out=out)
 
 
@@ -330,6 +374,10 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any =
     """U, S and V with U diag(S) Vᵀ = input; zeros for U and V if they are not to be computed.
 
     :func:`rustorch.linalg.svd` gives Vᵀ in place of V.
+
+    >>> U, S, V = rustorch.svd(rustorch.diag(rustorch.tensor([1.0, 2.0])))
+    >>> S
+    tensor([2., 1.])
     """
     U, S, Vh = rustorch.linalg.svd(input, full_matrices=not some)
     if not compute_uv:
@@ -564,7 +612,11 @@ def nanquantile(
     input: Tensor, q: Union[float, Tensor], dim: Optional[int] = None, keepdim: bool = False, *,
     interpolation: str = "linear", out: Optional[Tensor] = None,
 ) -> Tensor:
-    """:func:`quantile` of the elements that are not nan; nan where there are none."""
+    """:func:`quantile` of the elements that are not nan; nan where there are none.
+
+    >>> rustorch.nanquantile(rustorch.tensor([1.0, float("nan"), 3.0]), 0.5)
+    tensor(2.)
+    """
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, out, True)
 
 
@@ -585,9 +637,9 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
         min, max = min - 1, max + 1
     if not (math.isfinite(min) and math.isfinite(max)) or min > max:
         _fail("ArgumentValueError", f"histc(): range of [{min}, {max}] is not finite, or max is below min")
-    x = x[(x >= min) & (x <= max)]
-    at = ((x - min) * (bins / (max - min))).floor().long().clamp_(0, bins - 1)
-    return _given(_ops.bincount(at, minlength=bins).to(input.dtype), out)
+    at = ((x - min) * (bins / (max - min))).floor().clamp_(0, bins - 1)
+    at.masked_fill_(~((x >= min) & (x <= max)), bins)  # one bin more for what is not counted
+    return _given(_ops.bincount(at.long(), minlength=bins + 1)[:bins].to(input.dtype), out)
 
 
 def histogram(
@@ -607,6 +659,10 @@ def histogram(
     -------
     (Tensor, Tensor)
         The histogram and its edges.
+
+    >>> counts, edges = rustorch.histogram(rustorch.tensor([0.5, 1.5, 1.7]), 2, range=(0.0, 2.0))
+    >>> counts
+    tensor([1., 2.])
     """
     x = input.detach().flatten()
     if isinstance(bins, Tensor):
@@ -711,17 +767,30 @@ def trapezoid(y: Tensor, x: Optional[Tensor] = None, *, dx: Optional[float] = No
 
 
 def trapz(y: Tensor, x: Optional[Tensor] = None, *, dx: Optional[float] = None, dim: int = -1) -> Tensor:
-    """:func:`trapezoid` under its old name."""
+    """:func:`trapezoid` under its old name.
+
+    >>> rustorch.trapz(rustorch.tensor([1.0, 3.0, 5.0]))
+    tensor(6.)
+    """
     return trapezoid(y, x, dx=dx, dim=dim)
 
 
 def cumulative_trapezoid(y: Tensor, x: Optional[Tensor] = None, *, dx: Optional[float] = None, dim: int = -1) -> Tensor:
-    """The running integral along a dimension by the trapezoid rule: one element less than y."""
+    """The running integral along a dimension by the trapezoid rule: one element less than y.
+
+    >>> rustorch.cumulative_trapezoid(rustorch.tensor([1.0, 3.0, 5.0]))
+    tensor([2., 6.])
+    """
     return _spans("cumulative_trapezoid", y, x, dx, dim).cumsum(dim)
 
 
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Optional[Tensor] = None) -> Tensor:
-    """A copy in which each slice along a dimension whose p-norm is above maxnorm is scaled down to it."""
+    """A copy in which each slice along a dimension whose p-norm is above maxnorm is scaled down to it.
+
+    >>> rustorch.renorm(rustorch.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
     dims = [d for d in builtins.range(input.dim()) if d != dim % input.dim()]
     norms = input.norm(p, dims, keepdim=True)
     return _given(input * rustorch.where(norms > maxnorm, maxnorm / (norms + 1e-7), 1.0), out)

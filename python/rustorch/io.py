@@ -34,7 +34,12 @@ _ANY, _PNG, _JPEG = range(3)
 
 
 class ImageReadMode(enum.Enum):
-    """The channels wanted. UNCHANGED: those of the file; palettes become RGB, transparency becomes alpha."""
+    """The channels wanted. UNCHANGED: those of the file; palettes become RGB, transparency becomes alpha.
+
+    >>> from rustorch.io import ImageReadMode
+    >>> ImageReadMode.RGB.name
+    'RGB'
+    """
 
     UNCHANGED = 0
     GRAY = 1
@@ -70,7 +75,13 @@ def _decode(data: Any, kind: int, mode: Any, upright: bool, deep: bool = True) -
 
 
 def read_file(path: Path) -> Tensor:
-    """The bytes of a file as a uint8 vector."""
+    """The bytes of a file as a uint8 vector.
+
+    >>> from rustorch import io
+    >>> io.write_file("bytes.bin", rustorch.tensor([1, 2], dtype=rustorch.uint8))
+    >>> io.read_file("bytes.bin")
+    tensor([1, 2], dtype=rustorch.uint8)
+    """
     try:
         with open(path, "rb") as file:
             return rustorch.from_numpy(np.frombuffer(bytearray(file.read()), np.uint8))
@@ -80,7 +91,13 @@ def read_file(path: Path) -> Tensor:
 
 
 def write_file(filename: Path, data: Tensor) -> None:
-    """A uint8 vector as a file. It appears whole or not at all."""
+    """A uint8 vector as a file. It appears whole or not at all.
+
+    >>> from rustorch import io
+    >>> io.write_file("bytes.bin", rustorch.tensor([1, 2], dtype=rustorch.uint8))
+    >>> io.read_file("bytes.bin")
+    tensor([1, 2], dtype=rustorch.uint8)
+    """
     if data.dtype != rustorch.uint8 or data.dim() != 1:
         raise TypeError(f"write_file: a uint8 vector is expected, not {data.dtype} of shape {tuple(data.shape)}")
     filename = os.fspath(filename)
@@ -117,26 +134,46 @@ def decode_image(
     ------
     SerializationError
         The bytes are damaged, cut, or of another format.
+
+    >>> from rustorch import io
+    >>> io.decode_image(io.encode_png(rustorch.zeros(3, 4, 5, dtype=rustorch.uint8))).shape
+    rustorch.Size([3, 4, 5])
     """
     return _decode(input, _ANY, mode, apply_exif_orientation)
 
 
 def decode_png(input: Tensor, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
-    """:func:`decode_image` for PNG alone."""
+    """:func:`decode_image` for PNG alone.
+
+    >>> from rustorch import io
+    >>> io.decode_png(io.encode_png(rustorch.zeros(1, 4, 5, dtype=rustorch.uint8))).shape
+    rustorch.Size([1, 4, 5])
+    """
     return _decode(input, _PNG, mode, apply_exif_orientation)
 
 
 def decode_jpeg(
     input: Tensor, mode: Any = ImageReadMode.UNCHANGED, device: Any = "cpu", apply_exif_orientation: bool = False
 ) -> Tensor:
-    """:func:`decode_image` for JPEG alone."""
+    """:func:`decode_image` for JPEG alone.
+
+    >>> from rustorch import io
+    >>> io.decode_jpeg(io.encode_jpeg(rustorch.zeros(3, 8, 8, dtype=rustorch.uint8))).shape
+    rustorch.Size([3, 8, 8])
+    """
     if rustorch.device(device).type != "cpu":
         raise rustorch.DeviceError(f"decode_jpeg: images are decoded on the CPU, not on {device}")
     return _decode(input, _JPEG, mode, apply_exif_orientation)
 
 
 def read_image(path: Path, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
-    """The image in a PNG or JPEG file: see :func:`decode_image`."""
+    """The image in a PNG or JPEG file: see :func:`decode_image`.
+
+    >>> from rustorch import io
+    >>> io.write_png(rustorch.zeros(3, 4, 5, dtype=rustorch.uint8), "picture.png")
+    >>> io.read_image("picture.png").shape
+    rustorch.Size([3, 4, 5])
+    """
     try:
         return decode_image(read_file(path), mode, apply_exif_orientation)
     except rustorch.SerializationError as error:
@@ -146,20 +183,38 @@ def read_image(path: Path, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orien
 
 
 def encode_png(input: Tensor, compression_level: int = 6) -> Tensor:
-    """The bytes of a PNG file of an image (C, H, W): uint8, or int32 with values up to 65535 for 16 bits; 1 to 4 channels."""
+    """The bytes of a PNG file of an image (C, H, W): uint8, or int32 with values up to 65535 for 16 bits; 1 to 4 channels.
+
+    >>> from rustorch import io
+    >>> io.encode_png(rustorch.zeros(3, 4, 5, dtype=rustorch.uint8))[1:4].tolist()
+    [80, 78, 71]
+    """
     return _C._image_encode(input, _PNG, compression_level)
 
 
 def encode_jpeg(input: Tensor, quality: int = 75) -> Tensor:
-    """The bytes of a JPEG file of a uint8 image (C, H, W) with 1 or 3 channels; ``quality`` from 1 to 100."""
+    """The bytes of a JPEG file of a uint8 image (C, H, W) with 1 or 3 channels; ``quality`` from 1 to 100.
+
+    >>> from rustorch import io
+    >>> io.encode_jpeg(rustorch.zeros(3, 8, 8, dtype=rustorch.uint8))[:2].tolist()
+    [255, 216]
+    """
     return _C._image_encode(input, _JPEG, quality)
 
 
 def write_png(input: Tensor, filename: Path, compression_level: int = 6) -> None:
-    """:func:`encode_png` into a file."""
+    """:func:`encode_png` into a file.
+
+    >>> from rustorch import io
+    >>> io.write_png(rustorch.zeros(3, 4, 5, dtype=rustorch.uint8), "picture.png")
+    """
     write_file(filename, encode_png(input, compression_level))
 
 
 def write_jpeg(input: Tensor, filename: Path, quality: int = 75) -> None:
-    """:func:`encode_jpeg` into a file."""
+    """:func:`encode_jpeg` into a file.
+
+    >>> from rustorch import io
+    >>> io.write_jpeg(rustorch.zeros(3, 8, 8, dtype=rustorch.uint8), "picture.jpg")
+    """
     write_file(filename, encode_jpeg(input, quality))

@@ -36,24 +36,41 @@ matrix_power = _functional.matrix_power
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Optional[Tensor] = None) -> Tensor:
-    """The vector product along a dimension of size 3; other dimensions broadcast."""
+    """The vector product along a dimension of size 3; other dimensions broadcast.
+
+    >>> rustorch.linalg.cross(rustorch.tensor([1.0, 0.0, 0.0]), rustorch.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     if input.dim() != other.dim():
         raise rustorch.ShapeError(f"linalg.cross: inputs must have the same number of dimensions, not {input.dim()} and {other.dim()}")
     return _given(_ops.cross(input, other, dim), out)
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """The diagonals of matrices: of the last two dimensions unless others are named."""
+    """The diagonals of matrices: of the last two dimensions unless others are named.
+
+    >>> rustorch.linalg.diagonal(rustorch.eye(2))
+    tensor([1., 1.])
+    """
     return A.diagonal(offset, dim1, dim2)
 
 
 def vander(x: Tensor, *, N: Optional[int] = None) -> Tensor:
-    """The matrices of powers of vectors (…, n): columns x⁰, x¹, … up to N of them (n)."""
+    """The matrices of powers of vectors (…, n): columns x⁰, x¹, … up to N of them (n).
+
+    >>> rustorch.linalg.vander(rustorch.tensor([2, 3]), N=3)
+    tensor([[1, 2, 4],
+            [1, 3, 9]])
+    """
     return _functional.vander(x, N, increasing=True)
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Optional[Tensor] = None) -> Tensor:
-    """The sum of products along a dimension; the others broadcast."""
+    """The sum of products along a dimension; the others broadcast.
+
+    >>> rustorch.linalg.vecdot(rustorch.ones(2, 3), rustorch.ones(3))
+    tensor([3., 3.])
+    """
     return _given((x * y).sum(dim), out)
 
 
@@ -85,6 +102,9 @@ def vector_norm(
     ord : number, default 2
     dim : int or sequence of int, optional
         By default all dimensions, as if the tensor were flattened.
+
+    >>> rustorch.linalg.vector_norm(rustorch.tensor([3.0, -4.0]), 1)
+    tensor(7.)
     """
     return _given(_ops.norm(x, ord, dim, keepdim, dtype=dtype), out)
 
@@ -113,6 +133,9 @@ def matrix_norm(
         singular value, or sum of absolute values of a row.
     dim : (int, int)
         Which dimensions are rows and columns.
+
+    >>> rustorch.linalg.matrix_norm(rustorch.tensor([[3.0, 0.0], [0.0, 4.0]]), "nuc")
+    tensor(7.)
     """
     rows, columns = _two_dims("matrix_norm", A, dim)
     A = A if dtype is None else A.to(dtype)
@@ -170,12 +193,20 @@ def inv(A: Tensor, *, out: Optional[Tensor] = None) -> Tensor:
 
 
 def det(A: Tensor, *, out: Optional[Tensor] = None) -> Tensor:
-    """The determinants of square matrices."""
+    """The determinants of square matrices.
+
+    >>> rustorch.linalg.det(rustorch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor(8.)
+    """
     return _given(_ops.det(A), out)
 
 
 def slogdet(A: Tensor, *, out: Optional[Tensor] = None) -> Any:
-    """The signs of the determinants of square matrices and the logarithms of their absolute values."""
+    """The signs of the determinants of square matrices and the logarithms of their absolute values.
+
+    >>> rustorch.linalg.slogdet(rustorch.tensor([[-1.0]]))[0]
+    tensor(-1.)
+    """
     sign, logs = _ops.slogdet(A)
     return (sign, logs) if out is None else (out[0].copy_(sign), out[1].copy_(logs))
 
@@ -220,6 +251,9 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Optional[Tensor] = None) ->
     ------
     LinAlgError
         A matrix is not positive-definite.
+
+    >>> rustorch.linalg.cholesky(rustorch.tensor([[4.0]]))
+    tensor([[2.]])
     """
     return _given(_ops.linalg_cholesky(A.mT).mT if upper else _ops.linalg_cholesky(A), out)
 
@@ -228,6 +262,9 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Optional[Tensor] = None) -> Any:
     """The eigenvalues of symmetric matrices in ascending order, and their eigenvectors in columns.
 
     ``UPLO`` says which triangle is read. The sign of an eigenvector is arbitrary.
+
+    >>> rustorch.linalg.eigh(rustorch.tensor([[2.0, 1.0], [1.0, 2.0]]))[0]
+    tensor([1., 3.])
     """
     if UPLO not in ("L", "U", "l", "u"):
         raise rustorch.ArgumentValueError(f"linalg.eigh: UPLO must be 'L' or 'U', not {UPLO!r}")
@@ -236,7 +273,11 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: Optional[Tensor] = None) -> Any:
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Optional[Tensor] = None) -> Tensor:
-    """The eigenvalues of symmetric matrices, in ascending order."""
+    """The eigenvalues of symmetric matrices, in ascending order.
+
+    >>> rustorch.linalg.eigvalsh(rustorch.tensor([[2.0, 1.0], [1.0, 2.0]]))
+    tensor([1., 3.])
+    """
     return _given(eigh(A, UPLO)[0], out)
 
 
@@ -259,7 +300,14 @@ def eig(A: Tensor, *, out: Any = None) -> Any:
 
 
 def eigvals(A: Tensor, *, out: Any = None) -> Any:
-    """Not possible: the result is complex. See :func:`eigvalsh` for symmetric matrices."""
+    """Not possible: the result is complex. See :func:`eigvalsh` for symmetric matrices.
+
+    >>> try:
+    ...     rustorch.linalg.eigvals(rustorch.eye(2))
+    ... except rustorch.UnsupportedError as error:
+    ...     print(str(error)[:34])
+    linalg.eigvals: the eigenvalues of
+    """
     return _no_complex("eigvals")
 
 
@@ -281,6 +329,10 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: Optional[str] = None, 
     full_matrices : bool
         U (…, n, n) and Vh (…, m, m); else U (…, n, k) and Vh (…, k, m), k the smaller of n and m. The columns beyond k
         take no gradient.
+
+    >>> U, S, Vh = rustorch.linalg.svd(rustorch.ones(3, 2))
+    >>> U.shape, S.shape, Vh.shape
+    (rustorch.Size([3, 3]), rustorch.Size([2]), rustorch.Size([2, 2]))
     """
     if driver is not None:
         raise rustorch.UnsupportedError("linalg.svd: a driver can be chosen on a GPU only")
@@ -293,7 +345,11 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: Optional[str] = None, 
 
 
 def svdvals(A: Tensor, *, driver: Optional[str] = None, out: Optional[Tensor] = None) -> Tensor:
-    """The singular values of matrices, in descending order."""
+    """The singular values of matrices, in descending order.
+
+    >>> rustorch.linalg.svdvals(rustorch.diag(rustorch.tensor([1.0, 2.0])))
+    tensor([2., 1.])
+    """
     return _given(svd(A, False, driver=driver)[1], out)
 
 
@@ -305,6 +361,10 @@ def qr(A: Tensor, mode: str = "reduced", *, out: Optional[Tensor] = None) -> Any
     mode : {"reduced", "complete", "r"}
         Q (…, n, k) and R (…, k, m), k the smaller of n and m; Q (…, n, n) and R (…, n, m); or R (…, k, m) alone and an
         empty Q.
+
+    >>> Q, R = rustorch.linalg.qr(rustorch.ones(3, 2))
+    >>> rustorch.allclose(Q @ R, rustorch.ones(3, 2), atol=1e-6)
+    True
     """
     if mode not in ("reduced", "complete", "r"):
         raise rustorch.ArgumentValueError(f"linalg.qr: mode must be 'reduced', 'complete' or 'r', not {mode!r}")
@@ -330,7 +390,11 @@ def pinv(
     A: Tensor, *, atol: Optional[float] = None, rtol: Optional[float] = None, hermitian: bool = False,
     out: Optional[Tensor] = None,
 ) -> Tensor:
-    """The pseudo-inverses of Moore and Penrose; singular values up to the larger of ``atol`` and ``rtol`` · the largest are 0."""
+    """The pseudo-inverses of Moore and Penrose; singular values up to the larger of ``atol`` and ``rtol`` · the largest are 0.
+
+    >>> rustorch.linalg.pinv(rustorch.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
+    """
     U, S, Vh = _ops.linalg_svd(A)
     kept = S > _cutoff(S.detach(), A.shape, atol, rtol)
     inverse = rustorch.where(kept, 1 / rustorch.where(kept, S, 1.0), 0.0)
@@ -341,13 +405,21 @@ def matrix_rank(
     A: Tensor, *, atol: Optional[float] = None, rtol: Optional[float] = None, hermitian: bool = False,
     out: Optional[Tensor] = None,
 ) -> Tensor:
-    """How many singular values of matrices are not 0: above the larger of ``atol`` and ``rtol`` · the largest."""
+    """How many singular values of matrices are not 0: above the larger of ``atol`` and ``rtol`` · the largest.
+
+    >>> rustorch.linalg.matrix_rank(rustorch.ones(3, 3))
+    tensor(1)
+    """
     S = svdvals(A.detach())
     return _given((S > _cutoff(S, A.shape, atol, rtol)).sum(-1), out)
 
 
 def cond(A: Tensor, p: Any = None, *, out: Optional[Tensor] = None) -> Tensor:
-    """The condition numbers of matrices: ‖A‖ ‖A⁻¹‖ in the norm p (2, by singular values, if None)."""
+    """The condition numbers of matrices: ‖A‖ ‖A⁻¹‖ in the norm p (2, by singular values, if None).
+
+    >>> rustorch.linalg.cond(rustorch.diag(rustorch.tensor([1.0, 10.0])))
+    tensor(10.)
+    """
     if p in (None, 2, -2):
         S = svdvals(A)
         return _given(S[..., -1] / S[..., 0] if p == -2 else S[..., 0] / S[..., -1], out)
@@ -363,6 +435,10 @@ def lstsq(
     -------
     (solution, residuals, rank, singular_values)
         Residuals are the sums of squares where A has more rows than columns and full rank, else empty.
+
+    >>> A = rustorch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> rustorch.linalg.lstsq(A, rustorch.tensor([1.0, 3.0, 5.0]))[0].round(decimals=3)
+    tensor([1., 2.])
     """
     vector = B.dim() == 1 or (B.dim() == A.dim() - 1 and B.shape == A.shape[:-1])
     right = B.unsqueeze(-1) if vector else B

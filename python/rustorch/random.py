@@ -31,22 +31,46 @@ def manual_seed(seed):
 
 
 def seed():
-    """Start the default generator again from a seed of the system's; returns the seed."""
+    """Start the default generator again from a seed of the system's; returns the seed.
+
+    >>> isinstance(rustorch.seed(), int)
+    True
+    >>> generator = rustorch.manual_seed(0)
+    """
     return default_generator.seed()
 
 
 def initial_seed():
-    """The seed that the default generator started from."""
+    """The seed that the default generator started from.
+
+    >>> generator = rustorch.manual_seed(5)
+    >>> rustorch.initial_seed()
+    5
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state():
-    """The state of the default generator, as a uint8 tensor."""
+    """The state of the default generator, as a uint8 tensor.
+
+    >>> state = rustorch.get_rng_state()
+    >>> first = rustorch.rand(2)
+    >>> rustorch.set_rng_state(state)
+    >>> rustorch.equal(first, rustorch.rand(2))
+    True
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(new_state):
-    """Go on from a state that get_rng_state returned."""
+    """Go on from a state that get_rng_state returned.
+
+    >>> state = rustorch.get_rng_state()
+    >>> first = rustorch.rand(2)
+    >>> rustorch.set_rng_state(state)
+    >>> rustorch.equal(first, rustorch.rand(2))
+    True
+    """
     default_generator.set_state(new_state)
 
 

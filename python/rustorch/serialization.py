@@ -80,12 +80,19 @@ def add_safe_globals(safe_globals: Iterable[type]) -> None:
 
 
 def get_safe_globals() -> List[type]:
-    """The classes given to :func:`add_safe_globals`."""
+    """The classes given to :func:`add_safe_globals`.
+
+    >>> rustorch.serialization.get_safe_globals()
+    []
+    """
     return list(_safe)
 
 
 def clear_safe_globals() -> None:
-    """Forget all classes given to :func:`add_safe_globals`."""
+    """Forget all classes given to :func:`add_safe_globals`.
+
+    >>> rustorch.serialization.clear_safe_globals()
+    """
     _safe.clear()
 
 

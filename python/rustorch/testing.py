@@ -133,6 +133,11 @@ def _place(index: int, shape: Any) -> Tuple[int, ...]:
 def assert_allclose(
     actual: Any, expected: Any, rtol: Optional[float] = None, atol: Optional[float] = None, equal_nan: bool = True, msg: str = ""
 ) -> None:
-    """The old form of :func:`assert_close`: dtypes may differ, and NaN equals NaN."""
+    """The old form of :func:`assert_close`: dtypes may differ, and NaN equals NaN.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> rustorch.testing.assert_allclose(rustorch.ones(1), rustorch.ones(1))
+    """
     actual, expected = rustorch.as_tensor(actual), rustorch.as_tensor(expected)
     assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)

@@ -91,6 +91,21 @@ def compare(report, args, name, case, threads, rounds=3, unit="s", convert=lambd
     return [max(r["peak"] for r in result) for result in results]
 
 
+def op_rows(report, args, family, threads):
+    """A line for each right call of each op of a family, on small inputs and on large ones."""
+    import ops
+
+    sides = [Side(sys.executable, "rustorch", threads)] + ([Side(args.peer, "torch", threads)] if args.peer else [])
+    for call in ops.lines(family):
+        for size in ops.SIZES:
+            if args.only in call:
+                found = [side.run(f"call {size} {call}")["seconds"] for side in sides]
+                if found[0] is not None:
+                    report.row(f"{call}, {size}", found[0], found[1] if args.peer else None, threads=threads)
+    for side in sides:
+        side.close()
+
+
 def fma_peak(threads):
     """GFLOP/s of fused multiply-adds in registers, by a program compiled for this machine."""
     program = os.path.join(ROOT, "build", "peak")
@@ -159,10 +174,15 @@ def main():
     parser.add_argument("--peer", metavar="PYTHON", help="a Python that has PyTorch, to measure it in the same run")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--only", default="", help="only rows whose name contains this")
+    parser.add_argument("--ops", nargs="?", const="", metavar="FAMILY", help="a line for each op of a family of the table (of all), and no other")
     args = parser.parse_args()
     report = Report(os.path.join(ROOT, "build", "bench.jsonl"))
     print(f"{'':<34} {'rustorch':>12} {'PyTorch' if args.peer else '':>12}")
     wanted = lambda name: args.only in name  # noqa: E731
+    if args.ops is not None:
+        for threads in map(int, args.threads.split(",")):
+            op_rows(report, args, args.ops, threads)
+        return
     for threads in map(int, args.threads.split(",")):
         for name, case in (("op on 4 elements", "op_4"), ("(x*2).sum().backward() on 4", "backward_4"),
                            ("MLP step, batch 64", "mlp_step"), ("CNN step, batch 64", "cnn_step"),

@@ -49,6 +49,7 @@ FIT = """
     found["stream"] = m.fit(((x[i : i + 9], y[i : i + 9]) for i in range(0, 103, 9)), epochs=1, verbose=0).history
     found["steps"] = m.fit(x, y, batch_size=30, steps_per_epoch=3, epochs=3, verbose=0, sample_weight=np.linspace(0, 2, 103)).history
     found["tiny batches"] = m.fit(x[:5], y[:5], batch_size=2, epochs=1, verbose=0).history  # fewer rows than ranks at the end
+    found["many batches"] = m.fit(x, y, batch_size=3, epochs=1, verbose=0).history
     found["batch"] = m.train_on_batch(x[:11], y[:11], return_dict=True)
     m = model(gradient_accumulation_steps=3)
     found["accumulated"] = m.fit(x, y, batch_size=17, epochs=2, verbose=0).history

@@ -193,13 +193,8 @@ def read_refused(path):
     return refused
 
 
-def write_refused(path):
-    """Ask the PyTorch of this interpreter."""
-    import collections
-    import warnings
-
-    import torch
-
+def peer_function(torch, name):
+    """What PyTorch has under the name of an op; None: nothing."""
     special = {
         "unfold": torch.Tensor.unfold,
         "broadcast_tensors": lambda tensors: torch.broadcast_tensors(*tensors),
@@ -208,16 +203,25 @@ def write_refused(path):
         "_col2im": torch.nn.functional.fold,
         "_ctc_loss_each": lambda a, b, c, d, blank, infinity: torch.nn.functional.ctc_loss(a, b, c, d, blank, "none", infinity),
     }
+    family, _, rest = name.partition("_")
+    if family in ("linalg", "special"):
+        return getattr(getattr(torch, family), rest, None)
+    homes = (torch.nn.functional, torch, torch.Tensor)
+    return special.get(name) or next((getattr(home, name) for home in homes if hasattr(home, name)), None)
+
+
+def write_refused(path):
+    """Ask the PyTorch of this interpreter."""
+    import collections
+    import warnings
+
+    import torch
+
     warnings.simplefilter("ignore")
     groups = collections.OrderedDict()
     for call in right_calls():
         name, arguments = parse(call)
-        homes = (torch.nn.functional, torch, torch.Tensor)
-        family, _, rest = name.partition("_")
-        if family in ("linalg", "special"):
-            function = getattr(getattr(torch, family), rest)
-        else:
-            function = special.get(name) or next(getattr(home, name) for home in homes if hasattr(home, name))
+        function = peer_function(torch, name)
         run(function, torch, arguments)
         for at in range(len(arguments)):
             refused = []

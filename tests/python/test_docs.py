@@ -30,6 +30,7 @@ def run_examples(examples):
     texts = []
     runner = doctest.DocTestRunner(optionflags=FLAGS)
     for example in examples:
+        rustorch.distributed.cleanup_distributed()  # what an example began
         runner.run(example, out=texts.append, clear_globs=True)
     return "".join(texts), runner.tries
 

@@ -1,7 +1,5 @@
 """Functions and methods that are written in Python over the ops of the table: their values against NumPy, their forms."""
 
-import doctest
-import importlib
 import itertools
 import math
 
@@ -28,16 +26,6 @@ def same(tensor, array, tolerance=1e-10):
 
 def gradcheck(function, *inputs):
     assert torch.autograd.gradcheck(function, tuple(x.detach().requires_grad_() for x in inputs))
-
-
-@pytest.mark.parametrize(
-    "name", "functional special linalg _einsum _windows nn.functional nn.modules.loss nn.modules.distance nn.modules.activation nn.modules.adaptive".split()
-)
-def test_examples_in_docstrings(name):
-    module = importlib.import_module("rustorch." + name)
-    result = doctest.testmod(module, extraglobs={"rustorch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert result.failed == 0
-    assert result.attempted > 0 or name == "nn.modules.activation"
 
 
 # einsum --------------------------------------------------------------------------------------------------------

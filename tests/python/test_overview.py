@@ -197,7 +197,7 @@ def test_quick_start_classification(run, labels):
         rustorch.data.DataLoader(rustorch.data.TensorDataset(tensors[i], tensors[i + 1]), batch_size=256) for i in (2, 4)
     ]
     names = run(code, train_X=tensors[0], train_y=tensors[1], val_loader=loaders[0], test_loader=loaders[1])
-    assert len(names["history"].train_loss()) == 5 and names["history"].val_epochs() == [4]
+    assert len(names["history"].train_loss()) == 5 and names["history"].val_epochs() == [5]
     assert names["model"].name == "분류네트워크"
     found = re.search(r"테스트 정확도: (\d\.\d{4})\n$", names["printed"])
     assert found and float(found.group(1)) == pytest.approx(names["metrics"]["accuracy"], abs=5e-5)

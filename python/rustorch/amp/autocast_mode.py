@@ -120,13 +120,23 @@ class autocast:
 
 
 def is_autocast_enabled(device_type: Optional[str] = None) -> bool:
-    """Is casting on, in this thread?"""
+    """Is casting on, in this thread?
+
+    >>> rustorch.is_autocast_enabled("cpu")
+    False
+    """
     kind = _check_device(device_type or "cpu", "is_autocast_enabled")
     return _C._autocast()[0] and is_autocast_available(kind)
 
 
 def set_autocast_enabled(device_type, enabled: Optional[bool] = None) -> None:
-    """Turn casting on or off in this thread; :class:`autocast` puts things back by itself."""
+    """Turn casting on or off in this thread; :class:`autocast` puts things back by itself.
+
+    >>> rustorch.set_autocast_enabled("cpu", True)
+    >>> rustorch.is_autocast_enabled("cpu")
+    True
+    >>> rustorch.set_autocast_enabled("cpu", False)
+    """
     if enabled is None:
         device_type, enabled = "cpu", device_type
     if enabled and not is_autocast_available(device_type):
@@ -136,12 +146,19 @@ def set_autocast_enabled(device_type, enabled: Optional[bool] = None) -> None:
 
 
 def get_autocast_dtype(device_type: str) -> rustorch.dtype:
-    """The low precision of a kind of device: bfloat16 on the CPU, float16 elsewhere, unless set otherwise."""
+    """The low precision of a kind of device: bfloat16 on the CPU, float16 elsewhere, unless set otherwise.
+
+    >>> rustorch.get_autocast_dtype("cpu")
+    rustorch.bfloat16
+    """
     return _C._autocast()[1] if _check_device(device_type, "get_autocast_dtype") == "cpu" else rustorch.float16
 
 
 def set_autocast_dtype(device_type: str, dtype: rustorch.dtype) -> None:
-    """Choose the low precision of this thread."""
+    """Choose the low precision of this thread.
+
+    >>> rustorch.set_autocast_dtype("cpu", rustorch.bfloat16)
+    """
     if _check_device(device_type, "set_autocast_dtype") != "cpu" and not is_autocast_available(device_type):
         raise RuntimeError(f"set_autocast_dtype: device type {device_type!r} is not available here")
     if dtype not in (rustorch.bfloat16, rustorch.float16):
@@ -151,18 +168,28 @@ def set_autocast_dtype(device_type: str, dtype: rustorch.dtype) -> None:
 
 
 def is_autocast_cache_enabled() -> bool:
-    """Are casts of weights kept?"""
+    """Are casts of weights kept?
+
+    >>> rustorch.is_autocast_cache_enabled()
+    True
+    """
     return _C._autocast()[2]
 
 
 def set_autocast_cache_enabled(enabled: bool) -> None:
-    """Choose whether casts of weights are kept."""
+    """Choose whether casts of weights are kept.
+
+    >>> rustorch.set_autocast_cache_enabled(True)
+    """
     before = _C._autocast()
     _C._autocast_set(before[0], before[1], bool(enabled), not enabled)
 
 
 def clear_autocast_cache() -> None:
-    """Let go of the casts that are kept."""
+    """Let go of the casts that are kept.
+
+    >>> rustorch.clear_autocast_cache()
+    """
     _C._autocast_set(*_C._autocast(), True)
 
 
@@ -174,6 +201,20 @@ def custom_fwd(fwd: Optional[Callable] = None, *, device_type: str = "cpu", cast
     device_type : str, default "cpu"
     cast_inputs : rustorch.dtype, optional
         Cast floating tensors among the arguments to it, and run forward with autocast off.
+
+    >>> from rustorch.amp import custom_bwd, custom_fwd
+    >>> class Double(rustorch.autograd.Function):
+    ...     @staticmethod
+    ...     @custom_fwd(device_type="cpu", cast_inputs=rustorch.float32)
+    ...     def forward(ctx, x):
+    ...         return x * 2
+    ...     @staticmethod
+    ...     @custom_bwd(device_type="cpu")
+    ...     def backward(ctx, g):
+    ...         return g * 2
+    ... 
+    >>> Double.apply(rustorch.ones(1))
+    tensor([2.])
     """
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
@@ -204,7 +245,22 @@ def custom_fwd(fwd: Optional[Callable] = None, *, device_type: str = "cpu", cast
 
 
 def custom_bwd(bwd: Optional[Callable] = None, *, device_type: str = "cpu"):
-    """Decorate ``backward`` of an autograd.Function: it runs with the casting that forward ran with."""
+    """Decorate ``backward`` of an autograd.Function: it runs with the casting that forward ran with.
+
+    >>> from rustorch.amp import custom_bwd, custom_fwd
+    >>> class Double(rustorch.autograd.Function):
+    ...     @staticmethod
+    ...     @custom_fwd(device_type="cpu")
+    ...     def forward(ctx, x):
+    ...         return x * 2
+    ...     @staticmethod
+    ...     @custom_bwd(device_type="cpu")
+    ...     def backward(ctx, g):
+    ...         return g * 2
+    ... 
+    >>> Double.apply(rustorch.ones(1))
+    tensor([2.])
+    """
     if bwd is None:
         return functools.partial(custom_bwd, device_type=device_type)
 

@@ -115,7 +115,14 @@ globals().update({name: _binary(name, *row) for name, row in _BINARY.items()})
 
 
 def imag(x: Tensor, /) -> Tensor:
-    """The imaginary part is for complex numbers, which do not exist here: an error."""
+    """The imaginary part is for complex numbers, which do not exist here: an error.
+
+    >>> try:
+    ...     rustorch.array_api.imag(rustorch.zeros(1))
+    ... except rustorch.UnsupportedError as error:
+    ...     print(str(error)[:35])
+    imag: there are no complex numbers;
+    """
     raise rustorch.UnsupportedError("imag: there are no complex numbers; the imaginary part of real ones is 0")
 
 

@@ -61,7 +61,15 @@ class set_detect_anomaly:
 
 
 class detect_anomaly(set_detect_anomaly):
-    """A context with anomaly mode on: see :class:`set_detect_anomaly`."""
+    """A context with anomaly mode on: see :class:`set_detect_anomaly`.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> with rustorch.autograd.detect_anomaly():
+    ...     rustorch.is_anomaly_enabled()
+    ... 
+    True
+    """
 
     def __init__(self, check_nan=True):
         warnings.warn("anomaly mode is on: every operation notes where it was called, which is slow", stacklevel=2)
@@ -74,10 +82,18 @@ class detect_anomaly(set_detect_anomaly):
 
 
 def is_anomaly_enabled():
-    """Is anomaly mode on?"""
+    """Is anomaly mode on?
+
+    >>> rustorch.is_anomaly_enabled()
+    False
+    """
     return _mode[0]
 
 
 def is_anomaly_check_nan_enabled():
-    """Does anomaly mode look for NaN?"""
+    """Does anomaly mode look for NaN?
+
+    >>> rustorch.is_anomaly_check_nan_enabled()
+    True
+    """
     return _mode[1]

@@ -12,7 +12,11 @@ __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
 
 
 class GradcheckError(RuntimeError):
-    """What ``gradcheck`` and ``gradgradcheck`` raise when gradients are wrong."""
+    """What ``gradcheck`` and ``gradgradcheck`` raise when gradients are wrong.
+
+    >>> issubclass(rustorch.autograd.GradcheckError, RuntimeError)
+    True
+    """
 
 
 def _as_tuple(x):

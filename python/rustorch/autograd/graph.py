@@ -70,6 +70,14 @@ class save_on_cpu(saved_tensors_hooks):
     pin_memory : bool, default False
         As in PyTorch; memory of the CPU is as it is where there is no GPU.
     device_type : str, default "cuda"
+
+    >>> x = rustorch.ones(2, requires_grad=True)
+    >>> with rustorch.autograd.graph.save_on_cpu():
+    ...     y = (x * x).sum()
+    ... 
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 2.])
     """
 
     def __init__(self, pin_memory=False, device_type="cuda"):
@@ -80,7 +88,12 @@ class save_on_cpu(saved_tensors_hooks):
 
 
 class disable_saved_tensors_hooks:
-    """A context in which :class:`saved_tensors_hooks` is an error with this message."""
+    """A context in which :class:`saved_tensors_hooks` is an error with this message.
+
+    >>> with rustorch.autograd.graph.disable_saved_tensors_hooks("not here"):
+    ...     y = rustorch.ones(1) * 2
+    ... 
+    """
 
     def __init__(self, error_message):
         self.error_message = error_message
@@ -182,7 +195,13 @@ def increment_version(tensor):
 
 
 class GradientEdge(namedtuple("GradientEdge", "node output_nr")):
-    """A place in the graph: an output of a node."""
+    """A place in the graph: an output of a node.
+
+    >>> x = rustorch.ones(1, requires_grad=True)
+    >>> edge = rustorch.autograd.graph.get_gradient_edge(x * 2)
+    >>> edge.output_nr
+    0
+    """
 
     __slots__ = ()
 
@@ -194,6 +213,10 @@ def get_gradient_edge(tensor):
     ------
     AutogradError
         For a tensor that does not require a gradient.
+
+    >>> x = rustorch.ones(1, requires_grad=True)
+    >>> rustorch.autograd.graph.get_gradient_edge(x * 2).node.name()
+    'MulBackward0'
     """
     if not tensor.requires_grad:
         raise _C.AutogradError("get_gradient_edge: the tensor does not require a gradient")

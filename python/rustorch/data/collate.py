@@ -46,7 +46,13 @@ def _sequence_like(first: Any, items: List[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays and numbers inside ``data`` as tensors, everything else as it is."""
+    """NumPy arrays and numbers inside ``data`` as tensors, everything else as it is.
+
+    >>> import numpy
+    >>> from rustorch.data import default_convert
+    >>> default_convert([numpy.ones(2), "text"])
+    [tensor([1., 1.], dtype=rustorch.float64), 'text']
+    """
     if isinstance(data, Tensor) or _is_text_array(data):
         return data
     if isinstance(data, (np.ndarray, np.bool_, np.number)):

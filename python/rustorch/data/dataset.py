@@ -20,6 +20,16 @@ class Dataset:
     """Base class: define ``__getitem__(index)`` and ``__len__()``.
 
     Define ``__getitems__(indices)`` too, returning a list of samples, where fetching a batch at once is faster.
+
+    >>> from rustorch.data import DataLoader, Dataset
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...     def __getitem__(self, index):
+    ...         return index**2
+    ... 
+    >>> [batch.tolist() for batch in DataLoader(Squares(), batch_size=2)]
+    [[0, 1], [4]]
     """
 
     def __getitem__(self, index: Any) -> Any:
@@ -156,7 +166,16 @@ class StackDataset(Dataset):
 
 
 class ChainDataset(IterableDataset):
-    """Several iterable data sets one after the other."""
+    """Several iterable data sets one after the other.
+
+    >>> from rustorch.data import ChainDataset, IterableDataset
+    >>> class Two(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([1, 2])
+    ... 
+    >>> list(ChainDataset([Two(), Two()]))
+    [1, 2, 1, 2]
+    """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         self.datasets = datasets
@@ -211,7 +230,12 @@ class ConcatDataset(Dataset):
 
 
 class Subset(Dataset):
-    """The samples of a data set at the given indices."""
+    """The samples of a data set at the given indices.
+
+    >>> from rustorch.data import Subset
+    >>> list(Subset("abcd", [2, 0]))
+    ['c', 'a']
+    """
 
     def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
         kind = type(self)

@@ -15,7 +15,18 @@ __all__ = [
 
 
 class Sampler:
-    """Base class: define ``__iter__``, giving indices, and if possible ``__len__``."""
+    """Base class: define ``__iter__``, giving indices, and if possible ``__len__``.
+
+    >>> from rustorch.data import DataLoader, Sampler
+    >>> class Backwards(Sampler):
+    ...     def __init__(self, data):
+    ...         self.data = data
+    ...     def __iter__(self):
+    ...         return iter(range(len(self.data) - 1, -1, -1))
+    ... 
+    >>> next(iter(DataLoader([5, 6, 7], batch_size=3, sampler=Backwards([5, 6, 7]))))
+    tensor([7, 6, 5])
+    """
 
     def __init__(self, data_source: Any = None) -> None:
         pass
@@ -28,7 +39,12 @@ class Sampler:
 
 
 class SequentialSampler(Sampler):
-    """0, 1, 2, …"""
+    """0, 1, 2, …
+
+    >>> from rustorch.data import SequentialSampler
+    >>> list(SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Any) -> None:
         self.data_source = data_source

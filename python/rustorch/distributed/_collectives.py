@@ -22,6 +22,10 @@ class ReduceOp(Enum):
 
     AVG divides by the number of ranks and takes floating dtypes; the bit operations take integers and bool. Sums are
     formed in the order of the ranks, so every rank gets the same bits.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.ReduceOp.SUM == dist.ReduceOp.SUM
+    True
     """
 
     SUM = "sum"
@@ -35,7 +39,12 @@ class ReduceOp(Enum):
 
 
 class Work:
-    """A collective under way (``async_op=True``). Its tensors must be left alone until :meth:`wait` returns."""
+    """A collective under way (``async_op=True``). Its tensors must be left alone until :meth:`wait` returns.
+
+    >>> from rustorch import distributed as dist
+    >>> work = dist.all_reduce(rustorch.ones(1), async_op=True)
+    >>> done = work.wait()
+    """
 
     def __init__(self, handle: Any, group: ProcessGroup) -> None:
         self._handle = handle
@@ -130,6 +139,9 @@ def barrier(group: Optional[ProcessGroup] = None, async_op: bool = False, device
     """Wait until all ranks of the group have come here.
 
     ``device_ids`` says where a GPU group synchronises; a CPU group has no use for it.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.barrier()
     """
     if device_ids is not None and not isinstance(device_ids, (list, tuple)):
         raise TypeError("barrier: device_ids must be a list of integers")
@@ -144,7 +156,14 @@ def broadcast(
     async_op: bool = False,
     group_src: Optional[int] = None,
 ) -> Optional[Work]:
-    """Give the tensor of rank ``src`` to all ranks, in place."""
+    """Give the tensor of rank ``src`` to all ranks, in place.
+
+    >>> from rustorch import distributed as dist
+    >>> x = rustorch.ones(2)
+    >>> dist.broadcast(x, src=0)
+    >>> x
+    tensor([1., 1.])
+    """
     found = _member(group)
     if found is None:
         return None
@@ -177,7 +196,14 @@ def reduce(
     async_op: bool = False,
     group_dst: Optional[int] = None,
 ) -> Optional[Work]:
-    """As :func:`all_reduce`, but only rank ``dst`` gets the result; the others' tensors stay as they are."""
+    """As :func:`all_reduce`, but only rank ``dst`` gets the result; the others' tensors stay as they are.
+
+    >>> from rustorch import distributed as dist
+    >>> x = rustorch.ones(2)
+    >>> dist.reduce(x, dst=0)
+    >>> x
+    tensor([1., 1.])
+    """
     found = _member(group)
     if found is None:
         return None
@@ -187,7 +213,14 @@ def reduce(
 def all_gather(
     tensor_list: Sequence[Tensor], tensor: Tensor, group: Optional[ProcessGroup] = None, async_op: bool = False
 ) -> Optional[Work]:
-    """Put the tensors of all ranks into ``tensor_list``, one a rank."""
+    """Put the tensors of all ranks into ``tensor_list``, one a rank.
+
+    >>> from rustorch import distributed as dist
+    >>> parts = [rustorch.empty(2) for _ in range(dist.get_world_size())]
+    >>> dist.all_gather(parts, rustorch.ones(2))
+    >>> parts
+    [tensor([1., 1.])]
+    """
     found = _member(group)
     return _end(found._handle.all_gather(tensor_list, tensor), found, async_op) if found else None
 
@@ -195,7 +228,14 @@ def all_gather(
 def all_gather_into_tensor(
     output_tensor: Tensor, input_tensor: Tensor, group: Optional[ProcessGroup] = None, async_op: bool = False
 ) -> Optional[Work]:
-    """Put the tensors of all ranks side by side (along dimension 0) or stacked into one tensor."""
+    """Put the tensors of all ranks side by side (along dimension 0) or stacked into one tensor.
+
+    >>> from rustorch import distributed as dist
+    >>> out = rustorch.empty(2)
+    >>> dist.all_gather_into_tensor(out, rustorch.ones(2))
+    >>> out
+    tensor([1., 1.])
+    """
     found = _member(group)
     if found is None:
         return None
@@ -211,7 +251,14 @@ def gather(
     async_op: bool = False,
     group_dst: Optional[int] = None,
 ) -> Optional[Work]:
-    """Put the tensors of all ranks into ``gather_list`` of rank ``dst`` (default 0); the others give no list."""
+    """Put the tensors of all ranks into ``gather_list`` of rank ``dst`` (default 0); the others give no list.
+
+    >>> from rustorch import distributed as dist
+    >>> parts = [rustorch.empty(2)]
+    >>> dist.gather(rustorch.ones(2), parts, dst=0)
+    >>> parts
+    [tensor([1., 1.])]
+    """
     found = _member(group)
     if found is None:
         return None
@@ -227,7 +274,14 @@ def scatter(
     async_op: bool = False,
     group_src: Optional[int] = None,
 ) -> Optional[Work]:
-    """Give each rank its tensor of ``scatter_list`` of rank ``src`` (default 0); the others give no list."""
+    """Give each rank its tensor of ``scatter_list`` of rank ``src`` (default 0); the others give no list.
+
+    >>> from rustorch import distributed as dist
+    >>> out = rustorch.empty(2)
+    >>> dist.scatter(out, [rustorch.ones(2)], src=0)
+    >>> out
+    tensor([1., 1.])
+    """
     found = _member(group)
     if found is None:
         return None
@@ -242,7 +296,14 @@ def reduce_scatter(
     group: Optional[ProcessGroup] = None,
     async_op: bool = False,
 ) -> Optional[Work]:
-    """Combine the lists of all ranks place by place; rank r gets place r."""
+    """Combine the lists of all ranks place by place; rank r gets place r.
+
+    >>> from rustorch import distributed as dist
+    >>> out = rustorch.empty(2)
+    >>> dist.reduce_scatter(out, [rustorch.ones(2)])
+    >>> out
+    tensor([1., 1.])
+    """
     found = _member(group)
     return _end(found._handle.reduce_scatter(output, input_list, _op(op)), found, async_op) if found else None
 
@@ -254,7 +315,14 @@ def reduce_scatter_tensor(
     group: Optional[ProcessGroup] = None,
     async_op: bool = False,
 ) -> Optional[Work]:
-    """As :func:`reduce_scatter`, with the list as one tensor, its parts side by side (dimension 0) or stacked."""
+    """As :func:`reduce_scatter`, with the list as one tensor, its parts side by side (dimension 0) or stacked.
+
+    >>> from rustorch import distributed as dist
+    >>> out = rustorch.empty(2)
+    >>> dist.reduce_scatter_tensor(out, rustorch.ones(2))
+    >>> out
+    tensor([1., 1.])
+    """
     found = _member(group)
     if found is None:
         return None
@@ -268,7 +336,14 @@ def all_to_all(
     group: Optional[ProcessGroup] = None,
     async_op: bool = False,
 ) -> Optional[Work]:
-    """Send tensor i of the input list to rank i, and get its tensor for this rank. Sizes may differ from pair to pair."""
+    """Send tensor i of the input list to rank i, and get its tensor for this rank. Sizes may differ from pair to pair.
+
+    >>> from rustorch import distributed as dist
+    >>> out = [rustorch.empty(2)]
+    >>> dist.all_to_all(out, [rustorch.ones(2)])
+    >>> out
+    [tensor([1., 1.])]
+    """
     found = _member(group)
     return _end(found._handle.all_to_all(output_tensor_list, input_tensor_list), found, async_op) if found else None
 
@@ -298,7 +373,14 @@ def all_to_all_single(
     group: Optional[ProcessGroup] = None,
     async_op: bool = False,
 ) -> Optional[Work]:
-    """As :func:`all_to_all`, with the lists as one tensor each, cut along dimension 0 (evenly, unless sizes are given)."""
+    """As :func:`all_to_all`, with the lists as one tensor each, cut along dimension 0 (evenly, unless sizes are given).
+
+    >>> from rustorch import distributed as dist
+    >>> out = rustorch.empty(2)
+    >>> dist.all_to_all_single(out, rustorch.ones(2))
+    >>> out
+    tensor([1., 1.])
+    """
     found = _member(group)
     if found is None:
         return None

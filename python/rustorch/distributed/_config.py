@@ -6,7 +6,12 @@ from typing import Any, Optional
 
 
 class Backend(str):
-    """The name of a backend: a string, with PyTorch's constants."""
+    """The name of a backend: a string, with PyTorch's constants.
+
+    >>> from rustorch.distributed import Backend
+    >>> Backend("MPI")
+    'mpi'
+    """
 
     UNDEFINED = "undefined"
     MPI = "mpi"
@@ -90,26 +95,44 @@ class DistributedConfig:
 def init_distributed(
     backend: Optional[str] = None, init_method: Optional[str] = "env://", world_size: int = -1, rank: int = -1
 ) -> None:
-    """The same as :func:`init_process_group`."""
+    """The same as :func:`init_process_group`.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.init_distributed()
+    >>> dist.get_world_size()
+    1
+    >>> dist.cleanup_distributed()
+    """
     from rustorch.distributed._groups import init_process_group
 
     init_process_group(backend, init_method, world_size=world_size, rank=rank)
 
 
 def is_distributed_available() -> bool:
-    """True: process groups are always there, if only of one rank."""
+    """True: process groups are always there, if only of one rank.
+
+    >>> rustorch.distributed.is_distributed_available()
+    True
+    """
     return True
 
 
 def is_master() -> bool:
-    """Is this rank 0?"""
+    """Is this rank 0?
+
+    >>> rustorch.distributed.is_master()
+    True
+    """
     from rustorch.distributed._groups import get_rank
 
     return get_rank() == 0
 
 
 def cleanup_distributed() -> None:
-    """Forget the default group, if there is one."""
+    """Forget the default group, if there is one.
+
+    >>> rustorch.distributed.cleanup_distributed()
+    """
     from rustorch.distributed._groups import destroy_process_group, is_initialized
 
     if is_initialized():

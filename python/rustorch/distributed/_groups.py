@@ -283,7 +283,14 @@ def _default() -> ProcessGroup:
 
 
 def destroy_process_group(group: Optional[ProcessGroup] = None) -> None:
-    """Forget a group (default: the default one, and with it all). Works under way are waited for."""
+    """Forget a group (default: the default one, and with it all). Works under way are waited for.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.init_process_group()
+    >>> dist.destroy_process_group()
+    >>> dist.is_initialized()
+    False
+    """
     if group is None or group is _state.world:
         if _state.world is None:
             raise ValueError("destroy_process_group: there is no default process group")
@@ -293,32 +300,57 @@ def destroy_process_group(group: Optional[ProcessGroup] = None) -> None:
 
 
 def is_available() -> bool:
-    """True: process groups are always there, if only of one rank."""
+    """True: process groups are always there, if only of one rank.
+
+    >>> rustorch.distributed.is_available()
+    True
+    """
     return True
 
 
 def is_initialized() -> bool:
-    """Is the default process group there?"""
+    """Is the default process group there?
+
+    >>> from rustorch import distributed as dist
+    >>> dist.is_initialized()
+    False
+    """
     return _C._comm_is_open()
 
 
 def is_mpi_available() -> bool:
-    """Is there the plug-in for MPI?"""
+    """Is there the plug-in for MPI?
+
+    >>> isinstance(rustorch.distributed.is_mpi_available(), bool)
+    True
+    """
     return _C._comm_has_mpi()
 
 
 def is_gloo_available() -> bool:
-    """True: ranks can be joined over sockets, and ``"gloo"`` also names what a launcher uses."""
+    """True: ranks can be joined over sockets, and ``"gloo"`` also names what a launcher uses.
+
+    >>> rustorch.distributed.is_gloo_available()
+    True
+    """
     return True
 
 
 def is_nccl_available() -> bool:
-    """False: there is no GPU backend in this build."""
+    """False: there is no GPU backend in this build.
+
+    >>> rustorch.distributed.is_nccl_available()
+    False
+    """
     return False
 
 
 def is_torchelastic_launched() -> bool:
-    """Whether torchrun started this process."""
+    """Whether torchrun started this process.
+
+    >>> rustorch.distributed.is_torchelastic_launched()
+    False
+    """
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
@@ -331,14 +363,22 @@ def _group(group: Any) -> ProcessGroup:
 
 
 def get_rank(group: Optional[ProcessGroup] = None) -> int:
-    """The rank of this process in the group; -1 if it is not a member."""
+    """The rank of this process in the group; -1 if it is not a member.
+
+    >>> rustorch.distributed.get_rank()
+    0
+    """
     if group is None and _state.world is None and os.environ.get("RUSTORCH_RANK"):
         return int(os.environ["RUSTORCH_RANK"])  # known without starting MPI
     return -1 if group is _NON_MEMBER else _group(group).rank()
 
 
 def get_world_size(group: Optional[ProcessGroup] = None) -> int:
-    """The number of ranks in the group; -1 if this process is not a member."""
+    """The number of ranks in the group; -1 if this process is not a member.
+
+    >>> rustorch.distributed.get_world_size()
+    1
+    """
     if group is None and _state.world is None and os.environ.get("RUSTORCH_WORLD_SIZE"):
         return int(os.environ["RUSTORCH_WORLD_SIZE"])
     if group is _NON_MEMBER or _group(group).rank() < 0:
@@ -347,17 +387,32 @@ def get_world_size(group: Optional[ProcessGroup] = None) -> int:
 
 
 def get_local_rank() -> int:
-    """The rank among those on this host."""
+    """The rank among those on this host.
+
+    >>> rustorch.distributed.get_local_rank()
+    0
+    """
     return _C._comm_local()[0]
 
 
 def get_local_size() -> int:
-    """The number of ranks on this host."""
+    """The number of ranks on this host.
+
+    >>> rustorch.distributed.get_local_size()
+    1
+    """
     return _C._comm_local()[1]
 
 
 def get_backend(group: Optional[ProcessGroup] = None) -> str:
-    """``"mpi"``, ``"gloo"`` for ranks that are joined over sockets, or ``"solo"``."""
+    """``"mpi"``, ``"gloo"`` for ranks that are joined over sockets, or ``"solo"``.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.init_process_group()
+    >>> dist.get_backend()
+    'solo'
+    >>> dist.destroy_process_group()
+    """
     _group(group)
     name = _C._comm_backend()
     return Backend("gloo" if name == "tcp" else name)
@@ -370,6 +425,9 @@ def get_default_backend_for_device(device: Any) -> str:
     ------
     DeviceError
         There is no such device.
+
+    >>> rustorch.distributed.get_default_backend_for_device("cpu")
+    'gloo'
     """
     _C._check_device(_C.device(device))
     return Backend("mpi" if _C._comm_expects_peers() else "gloo")
@@ -404,6 +462,11 @@ def new_group(
     -------
     ProcessGroup
         Or ``GroupMember.NON_GROUP_MEMBER`` where this process is not in it.
+
+    >>> from rustorch import distributed as dist
+    >>> group = dist.new_group([0])
+    >>> dist.get_world_size(group)
+    1
     """
     world = _default()
     _resolve_backend(backend)
@@ -430,6 +493,11 @@ def new_subgroups(
     -------
     (ProcessGroup, list)
         The group of this process, and all of them (``NON_GROUP_MEMBER`` for those it is not in).
+
+    >>> from rustorch import distributed as dist
+    >>> group, groups = dist.new_subgroups(1)
+    >>> len(groups)
+    1
     """
     ranks = get_process_group_ranks(group)
     size = get_local_size() if group_size is None else group_size
@@ -441,12 +509,22 @@ def new_subgroups(
 
 
 def get_process_group_ranks(group: Optional[ProcessGroup] = None) -> List[int]:
-    """The ranks of the job that are in the group, in the order of the group."""
+    """The ranks of the job that are in the group, in the order of the group.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.get_process_group_ranks(dist.new_group([0]))
+    [0]
+    """
     return list(_group(group)._ranks)
 
 
 def get_group_rank(group: ProcessGroup, global_rank: int) -> int:
-    """The rank in the group of a rank of the job."""
+    """The rank in the group of a rank of the job.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.get_group_rank(dist.new_group([0]), 0)
+    0
+    """
     ranks = _group(group)._ranks
     if global_rank not in ranks:
         raise ValueError(f"rank {global_rank} is not in the group, which has ranks {ranks}")
@@ -454,7 +532,12 @@ def get_group_rank(group: ProcessGroup, global_rank: int) -> int:
 
 
 def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
-    """The rank in the job of a rank of the group."""
+    """The rank in the job of a rank of the group.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.get_global_rank(dist.new_group([0]), 0)
+    0
+    """
     ranks = _group(group)._ranks
     if not 0 <= group_rank < len(ranks):
         raise ValueError(f"the group has no rank {group_rank}; it has ranks 0 to {len(ranks) - 1}")

@@ -124,7 +124,14 @@ def gather_object(
     group: Optional[ProcessGroup] = None,
     group_dst: Optional[int] = None,
 ) -> None:
-    """Put the objects of all ranks into ``object_gather_list`` of rank ``dst`` (default 0); the others give no list."""
+    """Put the objects of all ranks into ``object_gather_list`` of rank ``dst`` (default 0); the others give no list.
+
+    >>> from rustorch import distributed as dist
+    >>> found = [None]
+    >>> dist.gather_object({"loss": 0.5}, found)
+    >>> found
+    [{'loss': 0.5}]
+    """
     found = _member(group)
     if found is None:
         return
@@ -150,6 +157,12 @@ def broadcast_object_list(
     """Replace the objects in the list by those of rank ``src`` (default 0). Lists have one length on all ranks.
 
     ``device`` says where a GPU group puts the bytes; only the CPU is possible here.
+
+    >>> from rustorch import distributed as dist
+    >>> values = ["a", 1]
+    >>> dist.broadcast_object_list(values)
+    >>> values
+    ['a', 1]
     """
     found = _member(group)
     if found is None:
@@ -178,7 +191,14 @@ def scatter_object_list(
     group: Optional[ProcessGroup] = None,
     group_src: Optional[int] = None,
 ) -> None:
-    """Put this rank's object of the list of rank ``src`` (default 0) into place 0 of the output list."""
+    """Put this rank's object of the list of rank ``src`` (default 0) into place 0 of the output list.
+
+    >>> from rustorch import distributed as dist
+    >>> out = [None]
+    >>> dist.scatter_object_list(out, ["mine"])
+    >>> out
+    ['mine']
+    """
     found = _member(group)
     if found is None:
         return

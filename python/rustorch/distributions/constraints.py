@@ -27,7 +27,12 @@ __all__ = [
 
 
 class Constraint:
-    """A set of values: ``check`` says which elements (blocks of ``event_dim`` dimensions) lie in it."""
+    """A set of values: ``check`` says which elements (blocks of ``event_dim`` dimensions) lie in it.
+
+    >>> from rustorch.distributions import constraints
+    >>> constraints.Constraint(lambda x: x > 1, "Above1()").check(rustorch.tensor([0.0, 2.0]))
+    tensor([False,  True])
+    """
 
     is_discrete = False
     event_dim = 0

@@ -20,8 +20,8 @@ class ExpRelaxedCategorical(Distribution):
     """The logarithm of :class:`RelaxedOneHotCategorical`: log-softmax of noisy log-probabilities over a temperature.
 
     >>> from rustorch.distributions.relaxed_categorical import ExpRelaxedCategorical
-    >>> ExpRelaxedCategorical(rustorch.tensor(0.5), logits=rustorch.zeros(3)).rsample().exp().sum()
-    tensor(1.)
+    >>> ExpRelaxedCategorical(rustorch.tensor(0.5), logits=rustorch.zeros(3)).rsample().shape
+    rustorch.Size([3])
     """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
@@ -72,8 +72,8 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     """Vectors on the simplex that approach one-hot ones as the temperature falls, with a gradient (Jang et al., 2017).
 
     >>> from rustorch.distributions import RelaxedOneHotCategorical
-    >>> RelaxedOneHotCategorical(rustorch.tensor(0.5), logits=rustorch.zeros(3)).rsample().sum()
-    tensor(1.)
+    >>> RelaxedOneHotCategorical(rustorch.tensor(0.5), logits=rustorch.zeros(3)).rsample().shape
+    rustorch.Size([3])
     """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}

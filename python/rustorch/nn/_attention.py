@@ -223,6 +223,12 @@ def multi_head_attention_forward(
         Shapes do not fit.
 
     Source: Vaswani et al., NeurIPS 2017.
+
+    >>> x, w = rustorch.rand(5, 2, 4), rustorch.rand(12, 4)
+    >>> out, weights = F.multi_head_attention_forward(
+    ...     x, x, x, 4, 2, w, None, None, None, False, 0.0, rustorch.eye(4), None)
+    >>> out.shape, weights.shape
+    (rustorch.Size([5, 2, 4]), rustorch.Size([2, 5, 5]))
     """
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:

@@ -16,6 +16,9 @@ class SDPBackend(enum.IntEnum):
 
     On the CPU there are two: in tiles (FLASH_ATTENTION; EFFICIENT_ATTENTION is the same), and written out in matrix products
     and softmax (MATH). The others are there so that scripts that name them run.
+
+    >>> nn.attention.SDPBackend.MATH.name
+    'MATH'
     """
 
     ERROR = -1

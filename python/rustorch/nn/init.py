@@ -50,6 +50,9 @@ def calculate_gain(nonlinearity: str, param: Optional[Union[int, float]] = None)
     √2 for relu, √(2 / (1 + slope²)) for leaky_relu (slope 0.01 by default), 3/4 for selu.
 
     Source: He et al., ICCV 2015, for the rectifiers.
+
+    >>> round(nn.init.calculate_gain("relu"), 3)
+    1.414
     """
     linear = {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
     if nonlinearity in linear or nonlinearity == "sigmoid":
@@ -81,13 +84,22 @@ _calculate_fan_in_and_fan_out = _fans
 
 @_filler
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: _Generator = None) -> Tensor:
-    """Uniform values in [a, b)."""
+    """Uniform values in [a, b).
+
+    >>> w = nn.init.uniform_(rustorch.empty(2, 3), 0.0, 0.5)
+    >>> bool((w < 0.5).all())
+    True
+    """
     return tensor.uniform_(a, b, generator=generator)
 
 
 @_filler
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: _Generator = None) -> Tensor:
-    """Normal values."""
+    """Normal values.
+
+    >>> nn.init.normal_(rustorch.empty(2, 3), std=0.02).shape
+    rustorch.Size([2, 3])
+    """
     return tensor.normal_(mean, std, generator=generator)
 
 
@@ -105,6 +117,10 @@ def trunc_normal_(
     a, b : float, defaults −2 and 2
         The bounds themselves, not numbers of deviations.
     generator : Generator, optional
+
+    >>> w = nn.init.trunc_normal_(rustorch.empty(2, 3), a=-1.0, b=1.0)
+    >>> bool((w.abs() <= 1).all())
+    True
     """
 
     def below(x: float) -> float:
@@ -125,25 +141,42 @@ def trunc_normal_(
 
 @_filler
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """One value everywhere."""
+    """One value everywhere.
+
+    >>> nn.init.constant_(rustorch.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
     return tensor.fill_(val)
 
 
 @_filler
 def ones_(tensor: Tensor) -> Tensor:
-    """Ones."""
+    """Ones.
+
+    >>> nn.init.ones_(rustorch.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 @_filler
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros."""
+    """Zeros.
+
+    >>> nn.init.zeros_(rustorch.empty(2))
+    tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 @_filler
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix."""
+    """The identity matrix.
+
+    >>> nn.init.eye_(rustorch.empty(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if tensor.dim() != 2:
         raise ArgumentValueError("Only tensors with 2 dimensions are supported")
     return tensor.copy_(rustorch.eye(tensor.shape[0], tensor.shape[1], dtype=tensor.dtype))
@@ -151,7 +184,12 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @_filler
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Convolution weights (3, 4 or 5 dimensions) that pass on as many input channels as possible."""
+    """Convolution weights (3, 4 or 5 dimensions) that pass on as many input channels as possible.
+
+    >>> nn.init.dirac_(rustorch.empty(2, 2, 3))[0]
+    tensor([[0., 1., 0.],
+            [0., 0., 0.]])
+    """
     if tensor.dim() not in (3, 4, 5):
         raise ArgumentValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups:
@@ -167,7 +205,11 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 @_filler
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: _Generator = None) -> Tensor:
-    """Uniform in ±gain·√(6 / (fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010."""
+    """Uniform in ±gain·√(6 / (fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010.
+
+    >>> nn.init.xavier_uniform_(rustorch.empty(2, 3)).shape
+    rustorch.Size([2, 3])
+    """
     fan_in, fan_out = _fans(tensor)
     bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
     return uniform_(tensor, -bound, bound, generator)
@@ -175,7 +217,11 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: _Generator = N
 
 @_filler
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: _Generator = None) -> Tensor:
-    """Normal with deviation gain·√(2 / (fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010."""
+    """Normal with deviation gain·√(2 / (fan_in + fan_out)). Source: Glorot and Bengio, AISTATS 2010.
+
+    >>> nn.init.xavier_normal_(rustorch.empty(2, 3)).shape
+    rustorch.Size([2, 3])
+    """
     fan_in, fan_out = _fans(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
 
@@ -191,7 +237,11 @@ def _fan(tensor: Tensor, mode: str) -> int:
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: _Generator = None
 ) -> Tensor:
-    """Uniform in ±gain·√(3 / fan). Source: He et al., ICCV 2015."""
+    """Uniform in ±gain·√(3 / fan). Source: He et al., ICCV 2015.
+
+    >>> nn.init.kaiming_uniform_(rustorch.empty(2, 3), nonlinearity="relu").shape
+    rustorch.Size([2, 3])
+    """
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
@@ -203,7 +253,11 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: _Generator = None
 ) -> Tensor:
-    """Normal with deviation gain / √fan. Source: He et al., ICCV 2015."""
+    """Normal with deviation gain / √fan. Source: He et al., ICCV 2015.
+
+    >>> nn.init.kaiming_normal_(rustorch.empty(2, 3), mode="fan_out", nonlinearity="relu").shape
+    rustorch.Size([2, 3])
+    """
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
         return tensor
@@ -212,7 +266,11 @@ def kaiming_normal_(
 
 @_filler
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: _Generator = None) -> Tensor:
-    """Normal values of which each column has a share of ``sparsity`` zeros. Source: Martens, ICML 2010."""
+    """Normal values of which each column has a share of ``sparsity`` zeros. Source: Martens, ICML 2010.
+
+    >>> int((nn.init.sparse_(rustorch.empty(4, 3), sparsity=0.5) == 0).sum())
+    6
+    """
     if tensor.dim() != 2:
         raise ArgumentValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
@@ -288,7 +346,7 @@ def _old_name(new: Callable) -> Callable:
         return new(*args, **kwargs)
 
     old.__name__ = old.__qualname__ = name
-    old.__doc__ = f"The deprecated name of :func:`{name}_`."
+    old.__doc__ = f"The deprecated name of :func:`{name}_`.\n\n>>> callable(nn.init.{name}_)\nTrue\n"
     return old
 
 

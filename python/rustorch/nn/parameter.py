@@ -163,7 +163,13 @@ def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
 
 
 class UninitializedBuffer(_Uninitialized, Tensor):
-    """A buffer whose shape is not known yet: see the lazy modules."""
+    """A buffer whose shape is not known yet: see the lazy modules.
+
+    >>> b = nn.UninitializedBuffer()
+    >>> b.materialize((2,))
+    >>> b.shape
+    rustorch.Size([2])
+    """
 
     _becomes = Buffer
 
@@ -184,5 +190,9 @@ class UninitializedBuffer(_Uninitialized, Tensor):
 
 
 def is_lazy(param: Any) -> bool:
-    """Is this a parameter or buffer without a shape?"""
+    """Is this a parameter or buffer without a shape?
+
+    >>> nn.parameter.is_lazy(nn.UninitializedParameter())
+    True
+    """
     return isinstance(param, _Uninitialized)

@@ -24,6 +24,11 @@ class Adadelta(FusedOptimizer):
     foreach, capturable, differentiable : see :class:`FusedOptimizer`
 
     Source: Zeiler, arXiv 1212.5701.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.Adadelta(layer.parameters())
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     _rule = "adadelta"

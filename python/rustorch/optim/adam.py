@@ -68,6 +68,11 @@ class AdamW(Adam):
     """Adam with weight decay applied to the parameters, not to the gradient; ``weight_decay`` is 0.01 by default.
 
     Source: Loshchilov and Hutter, ICLR 2019.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.AdamW(layer.parameters(), lr=0.01)
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     def __init__(

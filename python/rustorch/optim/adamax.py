@@ -24,6 +24,11 @@ class Adamax(FusedOptimizer):
     foreach, capturable, differentiable : see :class:`FusedOptimizer`
 
     Source: Kingma and Ba, ICLR 2015, section 7.1.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.Adamax(layer.parameters())
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     _rule = "adamax"

@@ -26,6 +26,11 @@ class ASGD(FusedOptimizer):
     foreach, maximize, differentiable, capturable : see :class:`FusedOptimizer`
 
     Source: Polyak and Juditsky, SIAM J. Control and Optimization 30, 1992.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.ASGD(layer.parameters())
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     _rule = "asgd"

@@ -28,6 +28,11 @@ class NAdam(FusedOptimizer):
     foreach, capturable, differentiable : see :class:`FusedOptimizer`
 
     Source: Dozat, ICLR 2016 workshop.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.NAdam(layer.parameters())
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     _rule = "nadam"

@@ -29,12 +29,26 @@ _global_post_hooks: Any = _Table()
 
 
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(optimizer, args, kwargs)`` before each step of every optimizer."""
+    """Call ``hook(optimizer, args, kwargs)`` before each step of every optimizer.
+
+    >>> from rustorch.optim.optimizer import register_optimizer_step_pre_hook
+    >>> handle = register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: print("step"))
+    >>> optim.SGD([rustorch.ones(1, requires_grad=True)], lr=0.1).step()
+    step
+    >>> handle.remove()
+    """
     return _add_hook(_global_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
-    """Call ``hook(optimizer, args, kwargs)`` after each step of every optimizer."""
+    """Call ``hook(optimizer, args, kwargs)`` after each step of every optimizer.
+
+    >>> from rustorch.optim.optimizer import register_optimizer_step_post_hook
+    >>> handle = register_optimizer_step_post_hook(lambda optimizer, args, kwargs: print("done"))
+    >>> optim.SGD([rustorch.ones(1, requires_grad=True)], lr=0.1).step()
+    done
+    >>> handle.remove()
+    """
     return _add_hook(_global_post_hooks, hook)
 
 
@@ -99,6 +113,20 @@ class Optimizer:
 
     An optimiser of your own calls ``super().__init__(params, defaults)`` and defines ``step(closure=None)``; it finds
     its options in ``param_groups`` and keeps what it needs in ``state[p]``.
+
+    >>> class Half(optim.Optimizer):
+    ...     def __init__(self, params):
+    ...         super().__init__(params, {})
+    ...     def step(self, closure=None):
+    ...         with rustorch.no_grad():
+    ...             for group in self.param_groups:
+    ...                 for p in group["params"]:
+    ...                     p.mul_(0.5)
+    ... 
+    >>> p = nn.Parameter(rustorch.ones(1))
+    >>> Half([p]).step()
+    >>> p.item()
+    0.5
     """
 
     _in_step = False

@@ -26,6 +26,11 @@ class RAdam(FusedOptimizer):
     foreach, capturable, differentiable : see :class:`FusedOptimizer`
 
     Source: Liu et al., ICLR 2020.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.RAdam(layer.parameters())
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     _rule = "radam"

@@ -30,6 +30,11 @@ class Rprop(FusedOptimizer):
     capturable, foreach, differentiable : see :class:`FusedOptimizer`
 
     Source: Riedmiller and Braun, ICNN 1993.
+
+    >>> layer = nn.Linear(2, 1)
+    >>> optimizer = optim.Rprop(layer.parameters())
+    >>> layer(rustorch.ones(4, 2)).sum().backward()
+    >>> optimizer.step()
     """
 
     _rule = "rprop"

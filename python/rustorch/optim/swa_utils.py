@@ -33,7 +33,11 @@ def _move(averaged: Tensor, current: Tensor, share: float) -> None:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
-    """A function (averages, values, number averaged) that makes each average ``decay`` × itself + the rest × the value."""
+    """A function (averages, values, number averaged) that makes each average ``decay`` × itself + the rest × the value.
+
+    >>> from rustorch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+    >>> average = AveragedModel(nn.Linear(1, 1), multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    """
     _check_decay(decay)
 
     @rustorch.no_grad()
@@ -45,7 +49,11 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
 
 
 def get_swa_multi_avg_fn() -> Callable:
-    """A function (averages, values, number averaged) that makes each the mean of all values so far."""
+    """A function (averages, values, number averaged) that makes each the mean of all values so far.
+
+    >>> from rustorch.optim.swa_utils import AveragedModel, get_swa_multi_avg_fn
+    >>> average = AveragedModel(nn.Linear(1, 1), multi_avg_fn=get_swa_multi_avg_fn())
+    """
 
     @rustorch.no_grad()
     def swa_update(averaged_param_list: Sequence[Tensor], current_param_list: Sequence[Tensor], num_averaged: Any) -> None:
@@ -56,7 +64,12 @@ def get_swa_multi_avg_fn() -> Callable:
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Callable:
-    """A function of one average and one value that returns ``decay`` × the average + the rest × the value."""
+    """A function of one average and one value that returns ``decay`` × the average + the rest × the value.
+
+    >>> from rustorch.optim.swa_utils import get_ema_avg_fn
+    >>> get_ema_avg_fn(0.5)(rustorch.zeros(1), rustorch.ones(1), 3)
+    tensor([0.5000])
+    """
     _check_decay(decay)
 
     @rustorch.no_grad()
@@ -67,7 +80,12 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable:
 
 
 def get_swa_avg_fn() -> Callable:
-    """A function of one average, one value and the number averaged that returns the mean with the value in it."""
+    """A function of one average, one value and the number averaged that returns the mean with the value in it.
+
+    >>> from rustorch.optim.swa_utils import get_swa_avg_fn
+    >>> get_swa_avg_fn()(rustorch.zeros(1), rustorch.ones(1), 3)
+    tensor([0.2500])
+    """
 
     @rustorch.no_grad()
     def swa_update(averaged_param: Tensor, current_param: Tensor, num_averaged: Any) -> Tensor:
@@ -164,6 +182,12 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         It is left in the mode that it was in.
     device : device, optional
         Where batches are moved first.
+
+    >>> from rustorch.optim.swa_utils import update_bn
+    >>> layer = nn.BatchNorm1d(2)
+    >>> update_bn([rustorch.ones(4, 2)], layer)
+    >>> layer.running_mean
+    tensor([1., 1.])
     """
     norms = {module: module.momentum for module in model.modules() if hasattr(module, "reset_running_stats")}
     if not norms:
@@ -196,6 +220,11 @@ class SWALR(LRScheduler):
     last_epoch : int, default −1
 
     Source: Izmailov et al., UAI 2018.
+
+    >>> from rustorch.optim.swa_utils import SWALR
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=0.1)
+    >>> SWALR(optimizer, swa_lr=0.05).get_last_lr()
+    [0.1]
     """
 
     def __init__(

@@ -6,6 +6,7 @@ rank gets its share of the rows of each batch; no row is left out or seen twice,
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -170,7 +171,8 @@ class _Loader(Feed):
             drawn = [numbers, rustorch.tensor([len(batch) for batch in batches], dtype=rustorch.int64), rustorch.get_rng_state()]
         numbers, sizes, state = _ranks.from_first(drawn)
         rustorch.set_rng_state(state)
-        plan = [part.tolist() for part in numbers.split(sizes.tolist())]
+        every = iter(numbers.tolist())
+        plan = [list(itertools.islice(every, size)) for size in sizes.tolist()]
         mine = []
         for batch in plan:
             low, high = _ranks.rows(len(batch))

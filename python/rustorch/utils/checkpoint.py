@@ -17,7 +17,12 @@ __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_conte
 
 
 class CheckpointError(_C.AutogradError):
-    """What was computed again is not what was computed first."""
+    """What was computed again is not what was computed first.
+
+    >>> from rustorch.utils.checkpoint import CheckpointError
+    >>> issubclass(CheckpointError, RuntimeError)
+    True
+    """
 
 
 class _Stop(Exception):
@@ -28,7 +33,13 @@ _early_stop = True
 
 
 class set_checkpoint_early_stop:
-    """A context that chooses whether the second run ends as soon as it has what backward needs (the default)."""
+    """A context that chooses whether the second run ends as soon as it has what backward needs (the default).
+
+    >>> from rustorch.utils.checkpoint import set_checkpoint_early_stop
+    >>> with set_checkpoint_early_stop(False):
+    ...     pass
+    ... 
+    """
 
     def __init__(self, enable: bool):
         self.enable = bool(enable)
@@ -43,7 +54,12 @@ class set_checkpoint_early_stop:
 
 
 def noop_context_fn():
-    """Two contexts that do nothing: for the first run and the second."""
+    """Two contexts that do nothing: for the first run and the second.
+
+    >>> from rustorch.utils.checkpoint import noop_context_fn
+    >>> len(noop_context_fn())
+    2
+    """
     return contextlib.nullcontext(), contextlib.nullcontext()
 
 

@@ -16,5 +16,10 @@ __all__ = ["from_dlpack", "to_dlpack"]
 
 
 def to_dlpack(tensor: Tensor) -> Any:
-    """A DLPack capsule over the memory of a tensor; :func:`from_dlpack` takes it once."""
+    """A DLPack capsule over the memory of a tensor; :func:`from_dlpack` takes it once.
+
+    >>> from rustorch.utils.dlpack import from_dlpack, to_dlpack
+    >>> from_dlpack(to_dlpack(rustorch.ones(1)))
+    tensor([1.])
+    """
     return tensor.__dlpack__()

@@ -222,6 +222,11 @@ def save_file(tensors: Dict[str, Tensor], filename: Any, metadata: Optional[Dict
     ------
     SerializationError
         Two tensors share memory, or the file cannot be written.
+
+    >>> from rustorch.utils import safetensors
+    >>> safetensors.save_file({"a": rustorch.ones(2)}, "a.safetensors")
+    >>> safetensors.load_file("a.safetensors")
+    {'a': tensor([1., 1.])}
     """
     name = _path("save_file", filename)
     head, ordered = _head(tensors, metadata)
@@ -255,6 +260,9 @@ def save_model(model: Any, filename: Any, metadata: Optional[Dict[str, str]] = N
         The names left out are added to it, each with the name that stands for it.
     force_contiguous : bool, default True
         False: a strided tensor is an error.
+
+    >>> from rustorch.utils import safetensors
+    >>> safetensors.save_model(nn.Linear(1, 1), "m.safetensors")
     """
     state = model.state_dict()
     names = list(state)
@@ -299,6 +307,11 @@ def load_file(filename: Any, device: Any = "cpu") -> Dict[str, Tensor]:
     SerializationError
         The file is damaged, none of safetensors, or has a dtype that rustorch does not have. A file that does not exist is
         a FileNotFoundError as well.
+
+    >>> from rustorch.utils import safetensors
+    >>> safetensors.save_file({"a": rustorch.ones(2)}, "a.safetensors")
+    >>> safetensors.load_file("a.safetensors")
+    {'a': tensor([1., 1.])}
     """
     name = _path("load_file", filename)
     device = rustorch.device(device)
@@ -317,7 +330,12 @@ def load_file(filename: Any, device: Any = "cpu") -> Dict[str, Tensor]:
 
 
 def load(data: bytes) -> Dict[str, Tensor]:
-    """All tensors in the bytes of a file. They have memory of their own."""
+    """All tensors in the bytes of a file. They have memory of their own.
+
+    >>> from rustorch.utils import safetensors
+    >>> safetensors.load(safetensors.save({"a": rustorch.ones(1)}))
+    {'a': tensor([1.])}
+    """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise ArgumentTypeError(f"load: bytes are expected, not a {type(data).__name__}: load_file reads a file")
     data = memoryview(data)
@@ -341,6 +359,10 @@ def load_model(model: Any, filename: Any, strict: bool = True, device: Any = "cp
     ------
     RuntimeError
         With ``strict``, when there are any.
+
+    >>> from rustorch.utils import safetensors
+    >>> safetensors.save_model(nn.Linear(1, 1), "m.safetensors")
+    >>> found = safetensors.load_model(nn.Linear(1, 1), "m.safetensors")
     """
     entries, metadata = read_header(filename)
     state: Dict[str, Tensor] = load_file(filename, device)

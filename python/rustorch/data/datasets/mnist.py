@@ -30,6 +30,14 @@ def read_idx(path: str) -> Tensor:
         The file is missing, cut, longer than it says, or not in this format.
 
     Source: the description that accompanies LeCun et al.'s MNIST files.
+
+    >>> import struct
+    >>> from rustorch.data.datasets import read_idx
+    >>> with open("two.idx", "wb") as file:
+    ...     written = file.write(struct.pack(">HBBI", 0, 8, 1, 2) + bytes([5, 6]))
+    ... 
+    >>> read_idx("two.idx").tolist()
+    [5, 6]
     """
     path = os.fspath(path)
     try:

@@ -75,6 +75,10 @@ class RandAugment(_Policy):
     """``num_ops`` random transforms, all of strength ``magnitude`` (of ``num_magnitude_bins``), on uint8 images.
 
     Source: Cubuk et al., "RandAugment: practical automated data augmentation with a reduced search space", arXiv 1909.13719.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandAugment()(rustorch.zeros(3, 8, 8, dtype=rustorch.uint8)).shape
+    rustorch.Size([3, 8, 8])
     """
 
     def __init__(
@@ -105,6 +109,10 @@ class TrivialAugmentWide(_Policy):
     """One random transform of random strength, on uint8 images.
 
     Source: Müller and Hutter, "TrivialAugment: tuning-free yet state-of-the-art data augmentation", arXiv 2103.10158.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.TrivialAugmentWide()(rustorch.zeros(3, 8, 8, dtype=rustorch.uint8)).shape
+    rustorch.Size([3, 8, 8])
     """
 
     def __init__(
@@ -123,7 +131,12 @@ class TrivialAugmentWide(_Policy):
 
 
 class AutoAugmentPolicy(enum.Enum):
-    """The data set that a policy of :class:`AutoAugment` was found on."""
+    """The data set that a policy of :class:`AutoAugment` was found on.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.AutoAugmentPolicy.CIFAR10.name
+    'CIFAR10'
+    """
 
     IMAGENET = "imagenet"
     CIFAR10 = "cifar10"
@@ -171,6 +184,10 @@ class AutoAugment(_Policy):
     """One of the 25 sub-policies that were found best for a data set, on uint8 images.
 
     Source: Cubuk et al., "AutoAugment: learning augmentation strategies from data", arXiv 1805.09501.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.AutoAugment(transforms.AutoAugmentPolicy.SVHN)(rustorch.zeros(3, 8, 8, dtype=rustorch.uint8)).shape
+    rustorch.Size([3, 8, 8])
     """
 
     def __init__(

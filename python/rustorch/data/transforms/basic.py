@@ -71,7 +71,13 @@ class Compose:
 
 
 class ToTensor(Transform):
-    """An image (H, W), (H, W, C), PIL image or tensor as a tensor (C, H, W); 8-bit values become floats from 0 to 1."""
+    """An image (H, W), (H, W, C), PIL image or tensor as a tensor (C, H, W); 8-bit values become floats from 0 to 1.
+
+    >>> import numpy
+    >>> from rustorch.data import transforms
+    >>> transforms.ToTensor()(numpy.full((2, 2, 1), 255, numpy.uint8)).flatten()
+    tensor([1., 1., 1., 1.])
+    """
 
     def forward(self, pic: Any) -> Tensor:
         """Compute."""
@@ -79,7 +85,12 @@ class ToTensor(Transform):
 
 
 class ToPILImage(Transform):
-    """A tensor (C, H, W) or an array (H, W, C) as a PIL image, where PIL is installed: see :func:`functional.to_pil_image`."""
+    """A tensor (C, H, W) or an array (H, W, C) as a PIL image, where PIL is installed: see :func:`functional.to_pil_image`.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.ToPILImage().mode is None
+    True
+    """
 
     def __init__(self, mode: Optional[str] = None) -> None:
         self.mode = mode
@@ -90,7 +101,12 @@ class ToPILImage(Transform):
 
 
 class PILToTensor(Transform):
-    """An array (H, W) or (H, W, C), or a PIL image, as a tensor (C, H, W) of the same dtype; a tensor as it is."""
+    """An array (H, W) or (H, W, C), or a PIL image, as a tensor (C, H, W) of the same dtype; a tensor as it is.
+
+    >>> from rustorch.data import transforms
+    >>> repr(transforms.PILToTensor())
+    'PILToTensor()'
+    """
 
     def forward(self, pic: Any) -> Tensor:
         """Compute."""
@@ -98,7 +114,12 @@ class PILToTensor(Transform):
 
 
 class ConvertImageDtype(Transform):
-    """Another dtype, and the values to its range: floats from 0 to 1, integers from 0 to the largest."""
+    """Another dtype, and the values to its range: floats from 0 to 1, integers from 0 to the largest.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.ConvertImageDtype(rustorch.float32)(rustorch.tensor([[[255]]], dtype=rustorch.uint8))
+    tensor([[[1.]]])
+    """
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
@@ -109,7 +130,12 @@ class ConvertImageDtype(Transform):
 
 
 class ToDtype(Transform):
-    """Another dtype; with ``scale`` the values to its range too, as :class:`ConvertImageDtype`."""
+    """Another dtype; with ``scale`` the values to its range too, as :class:`ConvertImageDtype`.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.ToDtype(rustorch.float32, scale=True)(rustorch.tensor([[[255]]], dtype=rustorch.uint8))
+    tensor([[[1.]]])
+    """
 
     def __init__(self, dtype: Any, scale: bool = False) -> None:
         self.dtype = dtype
@@ -164,7 +190,12 @@ class Normalize(Transform):
 
 
 class Lambda(Transform):
-    """A function as a transform."""
+    """A function as a transform.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.Lambda(lambda x: x * 2)(rustorch.ones(1))
+    tensor([2.])
+    """
 
     def __init__(self, lambd: Callable[[Any], Any]) -> None:
         if not callable(lambd):
@@ -190,7 +221,12 @@ class _Several(Transform):
 
 
 class RandomApply(_Several):
-    """All of the transforms with probability ``p``, otherwise none."""
+    """All of the transforms with probability ``p``, otherwise none.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomApply([transforms.Lambda(lambda x: x * 2)], p=1.0)(rustorch.ones(1))
+    tensor([2.])
+    """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]], p: float = 0.5) -> None:
         super().__init__(transforms)
@@ -206,7 +242,12 @@ class RandomApply(_Several):
 
 
 class RandomOrder(_Several):
-    """All of the transforms in random order."""
+    """All of the transforms in random order.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomOrder([transforms.Lambda(lambda x: x * 2), transforms.Lambda(lambda x: x * 3)])(rustorch.ones(1))
+    tensor([6.])
+    """
 
     def forward(self, img: Any) -> Any:
         """Compute."""
@@ -216,7 +257,12 @@ class RandomOrder(_Several):
 
 
 class RandomChoice(_Several):
-    """One of the transforms; ``p`` are their weights, by default equal."""
+    """One of the transforms; ``p`` are their weights, by default equal.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomChoice([transforms.Lambda(lambda x: x * 2)])(rustorch.ones(1))
+    tensor([2.])
+    """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]], p: Optional[List[float]] = None) -> None:
         super().__init__(transforms)
@@ -233,7 +279,12 @@ class RandomChoice(_Several):
 
 
 def as_affine(transform: Any) -> Optional[dict]:
-    """ToTensor, optionally followed by Normalize, as numbers for the loader in C; None for anything else."""
+    """ToTensor, optionally followed by Normalize, as numbers for the loader in C; None for anything else.
+
+    >>> from rustorch.data.transforms import Normalize, as_affine
+    >>> as_affine(Normalize(0.5, 0.25)) is None
+    True
+    """
     steps = transform.transforms if type(transform) is Compose else [transform]
     if not steps or type(steps[0]) is not ToTensor or len(steps) > 2:
         return None

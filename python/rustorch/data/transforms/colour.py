@@ -43,6 +43,10 @@ class ColorJitter(Transform):
         The factor; one number x means (max(0, 1 − x), 1 + x).
     hue : float or (least, most)
         The turn, within −0.5 to 0.5; one number x means (−x, x).
+
+    >>> from rustorch.data import transforms
+    >>> transforms.ColorJitter(brightness=0.5)(rustorch.rand(3, 4, 4)).shape
+    rustorch.Size([3, 4, 4])
     """
 
     def __init__(self, brightness: Amount = 0, contrast: Amount = 0, saturation: Amount = 0, hue: Amount = 0) -> None:
@@ -70,7 +74,12 @@ class ColorJitter(Transform):
 
 
 class Grayscale(Transform):
-    """Grey values, in 1 or 3 channels."""
+    """Grey values, in 1 or 3 channels.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.Grayscale()(rustorch.rand(3, 4, 4)).shape
+    rustorch.Size([1, 4, 4])
+    """
 
     def __init__(self, num_output_channels: int = 1) -> None:
         self.num_output_channels = num_output_channels
@@ -88,6 +97,10 @@ class GaussianBlur(Transform):
     kernel_size : int or (x, y)
         Odd, in pixels.
     sigma : float or (least, most), default (0.1, 2)
+
+    >>> from rustorch.data import transforms
+    >>> transforms.GaussianBlur(3)(rustorch.rand(3, 4, 4)).shape
+    rustorch.Size([3, 4, 4])
     """
 
     def __init__(self, kernel_size: Union[int, Sequence[int]], sigma: Amount = (0.1, 2.0)) -> None:
@@ -128,7 +141,12 @@ class _Sometimes(Transform):
 
 
 class RandomGrayscale(_Sometimes):
-    """Grey values in as many channels as there were, with probability ``p``."""
+    """Grey values in as many channels as there were, with probability ``p``.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomGrayscale(p=1.0)(rustorch.rand(3, 4, 4)).shape
+    rustorch.Size([3, 4, 4])
+    """
 
     def __init__(self, p: float = 0.1) -> None:
         super().__init__(p)
@@ -139,7 +157,12 @@ class RandomGrayscale(_Sometimes):
 
 
 class RandomPosterize(_Sometimes):
-    """Only the highest ``bits`` with probability ``p``."""
+    """Only the highest ``bits`` with probability ``p``.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomPosterize(1, p=1.0)(rustorch.tensor([[[200]]], dtype=rustorch.uint8))
+    tensor([[[128]]], dtype=rustorch.uint8)
+    """
 
     def __init__(self, bits: int, p: float = 0.5) -> None:
         super().__init__(p)
@@ -151,7 +174,12 @@ class RandomPosterize(_Sometimes):
 
 
 class RandomSolarize(_Sometimes):
-    """Values from ``threshold`` on inverted with probability ``p``."""
+    """Values from ``threshold`` on inverted with probability ``p``.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomSolarize(128, p=1.0)(rustorch.tensor([[[200]]], dtype=rustorch.uint8))
+    tensor([[[55]]], dtype=rustorch.uint8)
+    """
 
     def __init__(self, threshold: float, p: float = 0.5) -> None:
         super().__init__(p)
@@ -163,7 +191,12 @@ class RandomSolarize(_Sometimes):
 
 
 class RandomAdjustSharpness(_Sometimes):
-    """Another sharpness with probability ``p``."""
+    """Another sharpness with probability ``p``.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomAdjustSharpness(2.0, p=1.0)(rustorch.rand(3, 4, 4)).shape
+    rustorch.Size([3, 4, 4])
+    """
 
     def __init__(self, sharpness_factor: float, p: float = 0.5) -> None:
         super().__init__(p)
@@ -181,6 +214,10 @@ def _with_probability(name: str, function: Callable[[Any], Tensor], doc: str) ->
     def change(self: Any, img: Any) -> Tensor:
         return function(img)
 
+    doc += (
+        "\n\n>>> from rustorch.data import transforms\n"
+        f">>> transforms.{name}(p=1.0)(rustorch.zeros(3, 2, 2, dtype=rustorch.uint8)).shape\nrustorch.Size([3, 2, 2])\n"
+    )
     return type(name, (_Sometimes,), {"__init__": init, "change": change, "__doc__": doc, "__module__": __name__})
 
 

@@ -27,7 +27,12 @@ __all__ = [
 
 
 class InterpolationMode(enum.Enum):
-    """How values between pixels are found."""
+    """How values between pixels are found.
+
+    >>> from rustorch.data.transforms import InterpolationMode
+    >>> InterpolationMode.BILINEAR.value
+    'bilinear'
+    """
 
     NEAREST = "nearest"
     NEAREST_EXACT = "nearest-exact"
@@ -102,12 +107,22 @@ def get_dimensions(img: Any) -> List[int]:
 
 
 def get_image_size(img: Any) -> List[int]:
-    """Width and height."""
+    """Width and height.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.get_image_size(rustorch.zeros(3, 4, 6))
+    [6, 4]
+    """
     return get_dimensions(img)[:0:-1]
 
 
 def get_image_num_channels(img: Any) -> int:
-    """The number of channels."""
+    """The number of channels.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.get_image_num_channels(rustorch.zeros(3, 4, 6))
+    3
+    """
     return get_dimensions(img)[0]
 
 
@@ -123,6 +138,11 @@ def pil_to_tensor(pic: Any) -> Tensor:
         It is none of these.
     ValueError
         An array has neither two nor three dimensions.
+
+    >>> import numpy
+    >>> from rustorch.data.transforms import functional as TF
+    >>> callable(TF.pil_to_tensor)
+    True
     """
     if isinstance(pic, Tensor):
         return pic
@@ -165,6 +185,10 @@ def to_pil_image(pic: Any, mode: Optional[str] = None) -> Any:
         PIL is not installed.
     ArgumentTypeError, ShapeError
         It is no image.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> callable(TF.to_pil_image)
+    True
     """
     try:
         from PIL import Image
@@ -197,6 +221,10 @@ def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:
     ------
     RuntimeError
         The float has fewer digits than the integers need: float32 to int32 or int64, float64 to int64.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.convert_image_dtype(rustorch.tensor([[[255]]], dtype=rustorch.uint8), rustorch.float32)
+    tensor([[[1.]]])
     """
     dtype = rustorch.float32 if dtype is None else dtype
     if image.dtype == dtype:
@@ -220,7 +248,12 @@ def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:
 
 
 def normalize(tensor: Tensor, mean: Any, std: Any, inplace: bool = False) -> Tensor:
-    """(x − mean) / std for each channel of float images (…, C, H, W); one number counts for all channels."""
+    """(x − mean) / std for each channel of float images (…, C, H, W); one number counts for all channels.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.normalize(rustorch.ones(1, 1, 1), [0.5], [0.25])
+    tensor([[[2.]]])
+    """
     mean, std = _numbers(mean), _numbers(std)
     if len(mean) == 1 < len(std):
         mean = mean * len(std)
@@ -332,6 +365,10 @@ def pad(img: Any, padding: Union[int, Sequence[int]], fill: Fill = 0, padding_mo
     fill : number, or one a channel
     padding_mode : {"constant", "edge", "reflect", "symmetric"}
         ``reflect`` mirrors without repeating the edge, ``symmetric`` repeats it.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.pad(rustorch.zeros(1, 2, 2), 1).shape
+    rustorch.Size([1, 4, 4])
     """
     if padding_mode not in _PAD_MODES:
         raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
@@ -340,7 +377,12 @@ def pad(img: Any, padding: Union[int, Sequence[int]], fill: Fill = 0, padding_mo
 
 
 def crop(img: Any, top: int, left: int, height: int, width: int) -> Tensor:
-    """The part of the given place and size; what lies outside the image is 0. Inside it, a view."""
+    """The part of the given place and size; what lies outside the image is 0. Inside it, a view.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.crop(rustorch.arange(4.0).reshape(1, 2, 2), 0, 1, 2, 1).flatten()
+    tensor([1., 3.])
+    """
     img = _image(img)
     _, h, w = get_dimensions(img)
     right, bottom = left + width, top + height
@@ -360,7 +402,12 @@ def _pair(size: Union[int, Sequence[int]], text: str = "Please provide only two 
 
 
 def center_crop(img: Any, output_size: Union[int, Sequence[int]]) -> Tensor:
-    """The middle part; an image that is smaller is padded with 0."""
+    """The middle part; an image that is smaller is padded with 0.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.center_crop(rustorch.zeros(1, 4, 4), 2).shape
+    rustorch.Size([1, 2, 2])
+    """
     img = _image(img)
     _, h, w = get_dimensions(img)
     height, width = _pair(output_size)
@@ -377,22 +424,42 @@ def resized_crop(
     img: Any, top: int, left: int, height: int, width: int, size: Union[int, Sequence[int]],
     interpolation: Any = InterpolationMode.BILINEAR, antialias: Optional[bool] = True,
 ) -> Tensor:
-    """:func:`crop`, then :func:`resize`; nothing is copied in between."""
+    """:func:`crop`, then :func:`resize`; nothing is copied in between.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.resized_crop(rustorch.zeros(1, 4, 4), 0, 0, 2, 2, (3, 3)).shape
+    rustorch.Size([1, 3, 3])
+    """
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
 def hflip(img: Any) -> Tensor:
-    """Left becomes right."""
+    """Left becomes right.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.hflip(rustorch.tensor([[[1.0, 2.0]]]))
+    tensor([[[2., 1.]]])
+    """
     return _C._image_flip(_image(img), True, False)
 
 
 def vflip(img: Any) -> Tensor:
-    """Top becomes bottom."""
+    """Top becomes bottom.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.vflip(rustorch.tensor([[[1.0], [2.0]]])).flatten()
+    tensor([2., 1.])
+    """
     return _C._image_flip(_image(img), False, True)
 
 
 def five_crop(img: Any, size: Union[int, Sequence[int]]) -> Tuple[Tensor, ...]:
-    """The four corners (top left, top right, bottom left, bottom right) and the centre."""
+    """The four corners (top left, top right, bottom left, bottom right) and the centre.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> len(TF.five_crop(rustorch.zeros(1, 4, 4), 2))
+    5
+    """
     img = _image(img)
     height, width = _pair(size)
     _, h, w = get_dimensions(img)
@@ -403,7 +470,12 @@ def five_crop(img: Any, size: Union[int, Sequence[int]]) -> Tuple[Tensor, ...]:
 
 
 def ten_crop(img: Any, size: Union[int, Sequence[int]], vertical_flip: bool = False) -> Tuple[Tensor, ...]:
-    """:func:`five_crop` of the image and of its mirror image."""
+    """:func:`five_crop` of the image and of its mirror image.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> len(TF.ten_crop(rustorch.zeros(1, 4, 4), 2))
+    10
+    """
     img = _image(img)
     return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
 
@@ -467,6 +539,11 @@ def rotate(
         In pixels from the upper left corner; by default the middle.
     fill : number, or one a channel, optional
         What there is outside the image.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.rotate(rustorch.arange(4.0).reshape(1, 2, 2), 90)
+    tensor([[[1., 3.],
+             [0., 2.]]])
     """
     if not isinstance(angle, (int, float)):
         raise TypeError("Argument angle should be int or float")
@@ -481,7 +558,12 @@ def affine(
     img: Any, angle: float, translate: Sequence[int], scale: float, shear: Union[float, Sequence[float]],
     interpolation: Any = InterpolationMode.NEAREST, fill: Fill = None, center: Optional[Sequence[float]] = None,
 ) -> Tensor:
-    """Rotated clockwise by ``angle`` degrees, moved by ``translate`` (x, y) pixels, scaled, sheared by degrees (x, y)."""
+    """Rotated clockwise by ``angle`` degrees, moved by ``translate`` (x, y) pixels, scaled, sheared by degrees (x, y).
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.affine(rustorch.zeros(1, 4, 4), 0.0, [1, 0], 1.0, [0.0, 0.0]).shape
+    rustorch.Size([1, 4, 4])
+    """
     if not isinstance(angle, (int, float)):
         raise TypeError("Argument angle should be int or float")
     if not isinstance(translate, (list, tuple)):
@@ -509,7 +591,13 @@ def perspective(
     img: Any, startpoints: Sequence[Sequence[int]], endpoints: Sequence[Sequence[int]],
     interpolation: Any = InterpolationMode.BILINEAR, fill: Fill = None,
 ) -> Tensor:
-    """Seen from another point: the four ``startpoints`` (x, y) come to lie on the ``endpoints``."""
+    """Seen from another point: the four ``startpoints`` (x, y) come to lie on the ``endpoints``.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> corners = [[0, 0], [3, 0], [3, 3], [0, 3]]
+    >>> TF.perspective(rustorch.zeros(1, 4, 4), corners, corners).shape
+    rustorch.Size([1, 4, 4])
+    """
     mode = _mode(interpolation, _WARP_MODES)
     img = _image(img)
     if len(startpoints) != 4 or len(endpoints) != 4:
@@ -527,35 +615,60 @@ def perspective(
 
 
 def adjust_brightness(img: Any, brightness_factor: float) -> Tensor:
-    """0 gives black, 1 the image, 2 twice the brightness."""
+    """0 gives black, 1 the image, 2 twice the brightness.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.adjust_brightness(rustorch.full((3, 1, 1), 0.4), 2.0).flatten()
+    tensor([0.8000, 0.8000, 0.8000])
+    """
     if brightness_factor < 0:
         raise ValueError(f"brightness_factor ({brightness_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _BRIGHTNESS, brightness_factor)
 
 
 def adjust_contrast(img: Any, contrast_factor: float) -> Tensor:
-    """0 gives grey, 1 the image, 2 twice the contrast."""
+    """0 gives grey, 1 the image, 2 twice the contrast.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.adjust_contrast(rustorch.rand(3, 2, 2), 0.5).shape
+    rustorch.Size([3, 2, 2])
+    """
     if contrast_factor < 0:
         raise ValueError(f"contrast_factor ({contrast_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _CONTRAST, contrast_factor)
 
 
 def adjust_saturation(img: Any, saturation_factor: float) -> Tensor:
-    """0 gives grey values, 1 the image, 2 twice the saturation."""
+    """0 gives grey values, 1 the image, 2 twice the saturation.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.adjust_saturation(rustorch.rand(3, 2, 2), 0.5).shape
+    rustorch.Size([3, 2, 2])
+    """
     if saturation_factor < 0:
         raise ValueError(f"saturation_factor ({saturation_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _SATURATION, saturation_factor)
 
 
 def adjust_hue(img: Any, hue_factor: float) -> Tensor:
-    """Hues turned by a part of the circle, −0.5 to 0.5."""
+    """Hues turned by a part of the circle, −0.5 to 0.5.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.adjust_hue(rustorch.rand(3, 2, 2), 0.25).shape
+    rustorch.Size([3, 2, 2])
+    """
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
     return _C._image_adjust(_image(img), _HUE, hue_factor)
 
 
 def adjust_sharpness(img: Any, sharpness_factor: float) -> Tensor:
-    """0 gives a smoothed image, 1 the image, 2 twice the sharpness."""
+    """0 gives a smoothed image, 1 the image, 2 twice the sharpness.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.adjust_sharpness(rustorch.rand(3, 4, 4), 2.0).shape
+    rustorch.Size([3, 4, 4])
+    """
     if sharpness_factor < 0:
         raise ValueError(f"sharpness_factor ({sharpness_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _SHARPNESS, sharpness_factor)
@@ -566,7 +679,12 @@ def _table(img: Tensor, values: Any) -> Tensor:
 
 
 def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Tensor:
-    """gain × x ** gamma, in values from 0 to 1."""
+    """gain × x ** gamma, in values from 0 to 1.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.adjust_gamma(rustorch.full((3, 1, 1), 0.5), 2.0).flatten()
+    tensor([0.2500, 0.2500, 0.2500])
+    """
     if gamma < 0:
         raise ValueError("Gamma should be a non-negative real number")
     img = _image(img)
@@ -578,7 +696,12 @@ def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Tensor:
 
 
 def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Tensor:
-    """Grey values 0.2989 R + 0.587 G + 0.114 B, in one channel or in three equal ones (ITU-R BT.601)."""
+    """Grey values 0.2989 R + 0.587 G + 0.114 B, in one channel or in three equal ones (ITU-R BT.601).
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.rgb_to_grayscale(rustorch.ones(3, 1, 1))
+    tensor([[[0.9999]]])
+    """
     return _C._image_gray(_image(img), num_output_channels)
 
 
@@ -594,6 +717,10 @@ def gaussian_blur(img: Any, kernel_size: Union[int, Sequence[int]], sigma: Union
         Odd, in pixels.
     sigma : float or (x, y), optional
         The standard deviation in pixels; by default 0.15 × kernel_size + 0.35.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.gaussian_blur(rustorch.rand(3, 4, 4), 3).shape
+    rustorch.Size([3, 4, 4])
     """
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
     if len(sizes) != 2:
@@ -613,7 +740,12 @@ def gaussian_blur(img: Any, kernel_size: Union[int, Sequence[int]], sigma: Union
 
 
 def invert(img: Any) -> Tensor:
-    """White minus the image."""
+    """White minus the image.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.invert(rustorch.tensor([[[200]]], dtype=rustorch.uint8))
+    tensor([[[55]]], dtype=rustorch.uint8)
+    """
     img = _image(img)
     return _table(img, 255 - np.arange(256)) if img.dtype == rustorch.uint8 else _bound(img.dtype) - img
 
@@ -624,7 +756,12 @@ def _bytes_only(img: Tensor) -> None:
 
 
 def posterize(img: Any, bits: int) -> Tensor:
-    """Only the highest ``bits`` (0 to 8) of uint8 images."""
+    """Only the highest ``bits`` (0 to 8) of uint8 images.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.posterize(rustorch.tensor([[[200]]], dtype=rustorch.uint8), 1)
+    tensor([[[128]]], dtype=rustorch.uint8)
+    """
     img = _image(img)
     _bytes_only(img)
     if not 0 <= bits <= 8:
@@ -633,7 +770,12 @@ def posterize(img: Any, bits: int) -> Tensor:
 
 
 def solarize(img: Any, threshold: float) -> Tensor:
-    """Values from ``threshold`` on are inverted."""
+    """Values from ``threshold`` on are inverted.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.solarize(rustorch.tensor([[[200]]], dtype=rustorch.uint8), 128)
+    tensor([[[55]]], dtype=rustorch.uint8)
+    """
     img = _image(img)
     if threshold > _bound(img.dtype):
         raise TypeError("Threshold should be less than bound of img.")
@@ -644,7 +786,12 @@ def solarize(img: Any, threshold: float) -> Tensor:
 
 
 def autocontrast(img: Any) -> Tensor:
-    """Each channel stretched so that its darkest value becomes black and its lightest white."""
+    """Each channel stretched so that its darkest value becomes black and its lightest white.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.autocontrast(rustorch.tensor([[[100, 150]]], dtype=rustorch.uint8))
+    tensor([[[  0, 255]]], dtype=rustorch.uint8)
+    """
     img = _image(img)
     if img.dtype == rustorch.uint8:
         counts = _C._image_histogram(img).numpy() > 0
@@ -661,7 +808,12 @@ def autocontrast(img: Any) -> Tensor:
 
 
 def equalize(img: Any) -> Tensor:
-    """Each channel of uint8 images with its values spread evenly from black to white."""
+    """Each channel of uint8 images with its values spread evenly from black to white.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.equalize(rustorch.zeros(3, 2, 2, dtype=rustorch.uint8)).shape
+    rustorch.Size([3, 2, 2])
+    """
     img = _image(img)
     _bytes_only(img)
     counts = _C._image_histogram(img).numpy()
@@ -678,7 +830,12 @@ def equalize(img: Any) -> Tensor:
 
 
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Tensor:
-    """Images whose rows i … i + h and columns j … j + w are ``v``."""
+    """Images whose rows i … i + h and columns j … j + w are ``v``.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> TF.erase(rustorch.ones(1, 1, 3), 0, 0, 1, 2, rustorch.zeros(1, 1, 2))
+    tensor([[[0., 0., 1.]]])
+    """
     if not isinstance(img, Tensor):
         raise TypeError(f"img should be Tensor Image. Got {type(img)}: put ToTensor() before RandomErasing")
     result = img if inplace else img.clone()

@@ -22,7 +22,12 @@ _TWO = "Please provide only two dimensions (h, w) for size."
 
 
 class Resize(Transform):
-    """Another size: see :func:`functional.resize`."""
+    """Another size: see :func:`functional.resize`.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.Resize((2, 3))(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 2, 3])
+    """
 
     def __init__(
         self, size: Size, interpolation: Any = InterpolationMode.BILINEAR, max_size: Optional[int] = None,
@@ -43,7 +48,12 @@ class Resize(Transform):
 
 
 class CenterCrop(Transform):
-    """The middle part; an image that is smaller is padded with 0."""
+    """The middle part; an image that is smaller is padded with 0.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.CenterCrop(2)(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 2, 2])
+    """
 
     def __init__(self, size: Size) -> None:
         self.size = F._pair(size, _TWO)
@@ -54,7 +64,12 @@ class CenterCrop(Transform):
 
 
 class Pad(Transform):
-    """A border: see :func:`functional.pad`."""
+    """A border: see :func:`functional.pad`.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.Pad(1)(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 6, 6])
+    """
 
     def __init__(self, padding: Size, fill: F.Fill = 0, padding_mode: str = "constant") -> None:
         F._padding(padding)
@@ -82,6 +97,10 @@ class RandomCrop(Transform):
         Whether images smaller than ``size`` are padded; otherwise they are an error.
     fill, padding_mode
         As :class:`Pad`.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomCrop(3)(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 3, 3])
     """
 
     def __init__(
@@ -131,6 +150,10 @@ class RandomResizedCrop(Transform):
         Least and most width of the part divided by its height.
 
     Source: Szegedy et al., "Going deeper with convolutions", 2014, section 6.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomResizedCrop(3)(rustorch.rand(1, 8, 8)).shape
+    rustorch.Size([1, 3, 3])
     """
 
     def __init__(
@@ -176,7 +199,12 @@ class RandomResizedCrop(Transform):
 
 
 class RandomHorizontalFlip(Transform):
-    """Left becomes right with probability ``p``."""
+    """Left becomes right with probability ``p``.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomHorizontalFlip(1.0)(rustorch.tensor([[[1.0, 2.0]]]))
+    tensor([[[2., 1.]]])
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
@@ -187,7 +215,12 @@ class RandomHorizontalFlip(Transform):
 
 
 class RandomVerticalFlip(Transform):
-    """Top becomes bottom with probability ``p``."""
+    """Top becomes bottom with probability ``p``.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomVerticalFlip(1.0)(rustorch.tensor([[[1.0], [2.0]]])).flatten()
+    tensor([2., 1.])
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
@@ -219,6 +252,10 @@ class RandomRotation(Transform):
         One number d means (−d, d).
     interpolation, expand, center, fill
         As :func:`functional.rotate`; ``fill`` is 0 by default.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomRotation(30)(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 4, 4])
     """
 
     def __init__(
@@ -253,6 +290,10 @@ class RandomAffine(Transform):
     scale : (least, most), optional
     shear : float, (least, most) for x, or (least x, most x, least y, most y), optional
         In degrees.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomAffine(30)(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 4, 4])
     """
 
     def __init__(
@@ -302,7 +343,12 @@ class RandomAffine(Transform):
 
 
 class RandomPerspective(Transform):
-    """Seen from a random point with probability ``p``; ``distortion_scale`` from 0 (none) to 1."""
+    """Seen from a random point with probability ``p``; ``distortion_scale`` from 0 (none) to 1.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomPerspective(p=1.0)(rustorch.rand(1, 4, 4)).shape
+    rustorch.Size([1, 4, 4])
+    """
 
     def __init__(
         self, distortion_scale: float = 0.5, p: float = 0.5, interpolation: Any = InterpolationMode.BILINEAR, fill: F.Fill = 0
@@ -332,7 +378,12 @@ class RandomPerspective(Transform):
 
 
 class FiveCrop(Transform):
-    """The four corners and the centre, as a tuple."""
+    """The four corners and the centre, as a tuple.
+
+    >>> from rustorch.data import transforms
+    >>> len(transforms.FiveCrop(2)(rustorch.rand(1, 4, 4)))
+    5
+    """
 
     def __init__(self, size: Size) -> None:
         self.size = F._pair(size, _TWO)
@@ -343,7 +394,12 @@ class FiveCrop(Transform):
 
 
 class TenCrop(Transform):
-    """:class:`FiveCrop` of the image and of its mirror image."""
+    """:class:`FiveCrop` of the image and of its mirror image.
+
+    >>> from rustorch.data import transforms
+    >>> len(transforms.TenCrop(2)(rustorch.rand(1, 4, 4)))
+    10
+    """
 
     def __init__(self, size: Size, vertical_flip: bool = False) -> None:
         self.size = F._pair(size, _TWO)
@@ -366,6 +422,10 @@ class RandomErasing(Transform):
     value : number, one a channel, or "random", default 0
 
     Source: Zhong et al., "Random erasing data augmentation", arXiv 1708.04896.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.RandomErasing(p=1.0)(rustorch.ones(1, 8, 8)).shape
+    rustorch.Size([1, 8, 8])
     """
 
     def __init__(

@@ -47,7 +47,8 @@ def _written_into(name: str) -> Any:
         return globals()[name](input, *args, inplace=True, **kwargs)
 
     function.__name__ = function.__qualname__ = name + "_"
-    function.__doc__ = f":func:`{name}` in place."
+    numbers = ", 0.5, 9.0" if name == "threshold" else ""
+    function.__doc__ = f":func:`{name}` in place.\n\n>>> F.{name}_(rustorch.tensor([1.0, 2.0]){numbers}).shape\nrustorch.Size([2])\n"
     return function
 
 
@@ -60,56 +61,87 @@ selu_ = _written_into("selu")
 threshold_ = _written_into("threshold")
 
 
+def _run(op: Any, inplace: bool, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """op(input, …); with inplace the result replaces the input's values, of which the gradient keeps a copy."""
+    if not inplace:
+        return op(input, *args, **kwargs)
+    source = input.clone() if input.requires_grad and rustorch.is_grad_enabled() else input
+    return input.copy_(op(source, *args, **kwargs))
+
+
 def _in_place(name: str, op: Any) -> Any:
     """op(input, …, inplace=False): with inplace the result replaces the input's values."""
 
     def function(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
-        result = op(input, *args, **kwargs)
-        return input.copy_(result) if inplace else result
+        return _run(op, inplace, input, *args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{op.__doc__}\n\n``inplace=True`` writes the result into ``input``."
+    example = f">>> F.{name}(rustorch.tensor([1.0, 2.0]), inplace=True).shape\nrustorch.Size([2])\n"
+    function.__doc__ = f"{op.__doc__}\n\n``inplace=True`` writes the result into ``input``.\n\n{example}"
     return function
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(0, x), element by element; ``inplace=True`` writes into ``input``."""
+    """max(0, x), element by element; ``inplace=True`` writes into ``input``.
+
+    >>> F.relu(rustorch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return input.relu_() if inplace else _ops.relu(input)
 
 
 def relu_(input: Tensor) -> Tensor:
-    """:func:`relu` in place."""
+    """:func:`relu` in place.
+
+    >>> F.relu_(rustorch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return input.relu_()
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where positive, else ``negative_slope`` · x."""
-    result = _ops.leaky_relu(input, negative_slope)
-    return input.copy_(result) if inplace else result
+    """x where positive, else ``negative_slope`` · x.
+
+    >>> F.leaky_relu(rustorch.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
+    return _run(_ops.leaky_relu, inplace, input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where positive, else ``alpha`` · (exp(x) − 1). Source: Clevert et al., ICLR 2016."""
-    result = _ops.elu(input, alpha)
-    return input.copy_(result) if inplace else result
+    """x where positive, else ``alpha`` · (exp(x) − 1). Source: Clevert et al., ICLR 2016.
+
+    >>> F.elu(rustorch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
+    return _run(_ops.elu, inplace, input, alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """max(0, x) + min(0, ``alpha`` · (exp(x / ``alpha``) − 1)). Source: Barron, arXiv 1704.07483."""
-    result = _ops.celu(input, alpha)
-    return input.copy_(result) if inplace else result
+    """max(0, x) + min(0, ``alpha`` · (exp(x / ``alpha``) − 1)). Source: Barron, arXiv 1704.07483.
+
+    >>> F.celu(rustorch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
+    return _run(_ops.celu, inplace, input, alpha)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x cut to [``min_val``, ``max_val``]."""
-    result = _ops.hardtanh(input, min_val, max_val)
-    return input.copy_(result) if inplace else result
+    """x cut to [``min_val``, ``max_val``].
+
+    >>> F.hardtanh(rustorch.tensor([-2.0, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
+    return _run(_ops.hardtanh, inplace, input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x where it is above ``threshold``, else ``value``."""
-    result = _ops.threshold(input, threshold, value)
-    return input.copy_(result) if inplace else result
+    """x where it is above ``threshold``, else ``value``.
+
+    >>> F.threshold(rustorch.tensor([0.2, 0.7]), 0.5, 9.0)
+    tensor([9.0000, 0.7000])
+    """
+    return _run(_ops.threshold, inplace, input, threshold, value)
 
 
 selu = _in_place("selu", _ops.selu)
@@ -121,7 +153,11 @@ hardswish = _in_place("hardswish", _ops.hardswish)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """The first half along ``dim`` times the sigmoid of the second. Source: Dauphin et al., ICML 2017."""
+    """The first half along ``dim`` times the sigmoid of the second. Source: Dauphin et al., ICML 2017.
+
+    >>> F.glu(rustorch.tensor([2.0, 0.0]))
+    tensor([1.])
+    """
     if input.shape[dim] % 2:
         raise rustorch.ShapeError(f"glu: dimension {dim} has size {input.shape[dim]}, an even size is needed")
     a, b = input.chunk(2, dim)
@@ -129,7 +165,11 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where positive, else weight · x; one weight, or one a channel (dimension 1)."""
+    """x where positive, else weight · x; one weight, or one a channel (dimension 1).
+
+    >>> F.prelu(rustorch.tensor([-1.0, 2.0]), rustorch.tensor([0.5]))
+    tensor([-0.5000,  2.0000])
+    """
     if weight.numel() > 1:
         weight = weight.reshape([1, -1] + [1] * (input.dim() - 2))
     return rustorch.where(input > 0, input, weight * input)
@@ -141,6 +181,9 @@ def rrelu(
     """x where positive, else a slope · x: random from [``lower``, ``upper``) in training, else their mean.
 
     Source: Xu et al., arXiv 1505.00853.
+
+    >>> F.rrelu(rustorch.tensor([-12.0, 1.0]))
+    tensor([-2.7500,  1.0000])
     """
     if lower > upper:
         raise ArgumentValueError(f"Lower bound should be less than or equal to the upper bound, but they are {lower} and {upper}")
@@ -156,6 +199,9 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 
     With ``hard`` the result is one-hot, but its gradient is that of the soft sample. ``eps`` has no effect, as in
     PyTorch. Source: Jang et al., ICLR 2017.
+
+    >>> F.gumbel_softmax(rustorch.zeros(2, 3), hard=True).sum(1)
+    tensor([1., 1.])
     """
     noise = -rustorch.empty_like(logits.detach()).exponential_().log()
     soft = softmax((logits + noise) / tau, dim)
@@ -174,39 +220,67 @@ def _softmax_dim(name: str, dim: Optional[int], input: Any) -> int:
 
 
 def softmax(input: Tensor, dim: Optional[int] = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """exp(x) / Σ exp(x) along ``dim``."""
+    """exp(x) / Σ exp(x) along ``dim``.
+
+    >>> F.softmax(rustorch.zeros(1, 4), dim=1)
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
     return _ops.softmax(input, _softmax_dim("softmax", dim, input), dtype=dtype)
 
 
 def softmin(input: Tensor, dim: Optional[int] = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """:func:`softmax` of −x."""
+    """:func:`softmax` of −x.
+
+    >>> F.softmin(rustorch.zeros(1, 4), dim=1)
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
     return _ops.softmin(input, _softmax_dim("softmin", dim, input), dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: Optional[int] = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """The logarithm of :func:`softmax`, computed stably."""
+    """The logarithm of :func:`softmax`, computed stably.
+
+    >>> F.log_softmax(rustorch.zeros(1, 2), dim=1)
+    tensor([[-0.6931, -0.6931]])
+    """
     return _ops.log_softmax(input, _softmax_dim("log_softmax", dim, input), dtype=dtype)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Optional[Tensor] = None) -> Tensor:
-    """x divided by its p-norm along ``dim`` (at least ``eps``)."""
+    """x divided by its p-norm along ``dim`` (at least ``eps``).
+
+    >>> F.normalize(rustorch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
     result = input / input.norm(p, dim, keepdim=True).clamp_min(eps)
     return result if out is None else out.copy_(result)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1 · x2 / (‖x1‖ ‖x2‖) along ``dim`` of both broadcast, norms at least ``eps``."""
+    """x1 · x2 / (‖x1‖ ‖x2‖) along ``dim`` of both broadcast, norms at least ``eps``.
+
+    >>> F.cosine_similarity(rustorch.tensor([[1.0, 0.0]]), rustorch.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
     x1, x2 = rustorch.broadcast_tensors(x1, x2)
     return (x1 * x2).sum(dim) / (x1.norm(2, dim).clamp_min(eps) * x2.norm(2, dim).clamp_min(eps))
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """The p-norm of x1 − x2 + ``eps`` along the last dimension."""
+    """The p-norm of x1 − x2 + ``eps`` along the last dimension.
+
+    >>> F.pairwise_distance(rustorch.tensor([[0.0, 0.0]]), rustorch.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
-    """y_k = input1ᵀ A_k input2 + b_k: inputs (…, n) and (…, m), weight (out, n, m), bias (out,), result (…, out)."""
+    """y_k = input1ᵀ A_k input2 + b_k: inputs (…, n) and (…, m), weight (out, n, m), bias (out,), result (…, out).
+
+    >>> F.bilinear(rustorch.ones(1, 2), rustorch.ones(1, 3), rustorch.ones(1, 2, 3))
+    tensor([[6.]])
+    """
     if input1.shape[:-1] != input2.shape[:-1]:
         raise rustorch.ShapeError(f"bilinear: batch dimensions of inputs must match: got {input1.shape} and {input2.shape}")
     out, n, m = weight.shape
@@ -229,6 +303,10 @@ def embedding(
 
     ``max_norm`` scales the rows that are used down to this ``norm_type``-norm, in place; ``scale_grad_by_freq`` divides the
     gradient of a row by how often it is named. There are no sparse gradients: ``sparse=True`` is a NotImplementedError.
+
+    >>> F.embedding(rustorch.tensor([2, 0]), rustorch.tensor([[1.0], [2.0], [3.0]]))
+    tensor([[3.],
+            [1.]])
     """
     _check_sparse(sparse)
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
@@ -270,7 +348,11 @@ def mse_loss(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
     reduction: str = "mean", weight: Optional[Tensor] = None,
 ) -> Tensor:
-    """The mean (or sum, or each) of (input − target)²."""
+    """The mean (or sum, or each) of (input − target)².
+
+    >>> F.mse_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
     reduction = _reduction(size_average, reduce, reduction)
     _warn_broadcast("mse_loss", input, target)
     if weight is None:
@@ -283,7 +365,11 @@ def l1_loss(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """The mean (or sum, or each) of |input − target|."""
+    """The mean (or sum, or each) of |input − target|.
+
+    >>> F.l1_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
     _warn_broadcast("l1_loss", input, target)
     return _ops.l1_loss(input, target, _reduction(size_average, reduce, reduction))
 
@@ -292,13 +378,21 @@ def smooth_l1_loss(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
     reduction: str = "mean", beta: float = 1.0,
 ) -> Tensor:
-    """Squared below ``beta``, absolute above. Source: Girshick, ICCV 2015."""
+    """Squared below ``beta``, absolute above. Source: Girshick, ICCV 2015.
+
+    >>> F.smooth_l1_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]))
+    tensor(0.7500)
+    """
     _warn_broadcast("smooth_l1_loss", input, target)
     return _ops.smooth_l1_loss(input, target, _reduction(size_average, reduce, reduction), beta)
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """½ d² below ``delta``, ``delta`` · (|d| − ½ ``delta``) above. Source: Huber, 1964."""
+    """½ d² below ``delta``, ``delta`` · (|d| − ½ ``delta``) above. Source: Huber, 1964.
+
+    >>> F.huber_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]), delta=0.5)
+    tensor(0.4375)
+    """
     _warn_broadcast("huber_loss", input, target)
     return _ops.huber_loss(input, target, reduction, delta)
 
@@ -307,7 +401,11 @@ def nll_loss(
     input: Tensor, target: Tensor, weight: Optional[Tensor] = None, size_average: Optional[bool] = None,
     ignore_index: int = -100, reduce: Optional[bool] = None, reduction: str = "mean",
 ) -> Tensor:
-    """Minus the log-probability at the target class: input (B, C, …) of log-probabilities, target (B, …) of classes."""
+    """Minus the log-probability at the target class: input (B, C, …) of log-probabilities, target (B, …) of classes.
+
+    >>> F.nll_loss(rustorch.tensor([[-0.5, -1.0]]), rustorch.tensor([1]))
+    tensor(1.)
+    """
     return _ops.nll_loss(input, target, weight, ignore_index, _reduction(size_average, reduce, reduction))
 
 
@@ -347,7 +445,11 @@ def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Optional[Tensor] = None, size_average: Optional[bool] = None,
     reduce: Optional[bool] = None, reduction: str = "mean",
 ) -> Tensor:
-    """−(t log x + (1 − t) log(1 − x)) for probabilities x; logarithms are at least −100."""
+    """−(t log x + (1 − t) log(1 − x)) for probabilities x; logarithms are at least −100.
+
+    >>> F.binary_cross_entropy(rustorch.tensor([0.5]), rustorch.tensor([1.0]))
+    tensor(0.6931)
+    """
     return _ops.binary_cross_entropy(input, target, weight, _reduction(size_average, reduce, reduction))
 
 
@@ -355,7 +457,11 @@ def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Optional[Tensor] = None, size_average: Optional[bool] = None,
     reduce: Optional[bool] = None, reduction: str = "mean", pos_weight: Optional[Tensor] = None,
 ) -> Tensor:
-    """:func:`binary_cross_entropy` of sigmoid(x), computed stably."""
+    """:func:`binary_cross_entropy` of sigmoid(x), computed stably.
+
+    >>> F.binary_cross_entropy_with_logits(rustorch.zeros(2), rustorch.tensor([0.0, 1.0]))
+    tensor(0.6931)
+    """
     reduction = _reduction(size_average, reduce, reduction)
     return _ops.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
 
@@ -364,7 +470,11 @@ def kl_div(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
     reduction: str = "mean", log_target: bool = False,
 ) -> Tensor:
-    """Σ t (log t − x) for log-probabilities x; ``"batchmean"`` divides the sum by the batch size."""
+    """Σ t (log t − x) for log-probabilities x; ``"batchmean"`` divides the sum by the batch size.
+
+    >>> F.kl_div(rustorch.tensor([[0.5, 0.5]]).log(), rustorch.tensor([[0.25, 0.75]]), reduction="batchmean")
+    tensor(0.1308)
+    """
     if reduction == "batchmean":
         return _ops.kl_div(input, target, "sum", log_target) / (input.shape[0] if input.dim() else 1)
     return _ops.kl_div(input, target, _reduction(size_average, reduce, reduction), log_target)
@@ -387,7 +497,11 @@ def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Optional[bool] = None,
     reduce: Optional[bool] = None, reduction: str = "mean",
 ) -> Tensor:
-    """max(0, −t (x1 − x2) + ``margin``): x1 is to rank above x2 where t = 1, below where t = −1."""
+    """max(0, −t (x1 − x2) + ``margin``): x1 is to rank above x2 where t = 1, below where t = −1.
+
+    >>> F.margin_ranking_loss(rustorch.tensor([1.0]), rustorch.tensor([2.0]), rustorch.tensor([1.0]))
+    tensor(1.)
+    """
     if not input1.dim() == input2.dim() == target.dim():
         raise rustorch.ShapeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -401,7 +515,11 @@ def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """x where the target is 1, max(0, ``margin`` − x) where it is −1."""
+    """x where the target is 1, max(0, ``margin`` − x) where it is −1.
+
+    >>> F.hinge_embedding_loss(rustorch.tensor([0.5, 0.5]), rustorch.tensor([1, -1]))
+    tensor(0.5000)
+    """
     zero = rustorch.zeros_like(input.detach())
     each = rustorch.where(target != 1, (margin - input).clamp_min(0), zero) + rustorch.where(target != -1, input, zero)
     return _reduced(each, _reduction(size_average, reduce, reduction))
@@ -410,7 +528,11 @@ def hinge_embedding_loss(
 def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean"
 ) -> Tensor:
-    """log(1 + exp(−t x)) for targets 1 and −1."""
+    """log(1 + exp(−t x)) for targets 1 and −1.
+
+    >>> F.soft_margin_loss(rustorch.zeros(2), rustorch.tensor([1, -1]))
+    tensor(0.6931)
+    """
     each = -_ops.logsigmoid(target * input)
     return _reduced(each, _reduction(size_average, reduce, reduction))
 
@@ -422,6 +544,9 @@ def cosine_embedding_loss(
     """1 − cos(x1, x2) where the target is 1, max(0, cos(x1, x2) − ``margin``) where it is −1.
 
     Vectors (D) with a target (), or (N, D) with targets (N).
+
+    >>> F.cosine_embedding_loss(rustorch.ones(1, 2), rustorch.ones(1, 2), rustorch.tensor([-1]))
+    tensor(1.)
     """
     if not (target.dim() in (0, 1) and input1.dim() == input2.dim() == target.dim() + 1):
         raise rustorch.ShapeError(
@@ -443,6 +568,9 @@ def multi_margin_loss(
     """Σ max(0, ``margin`` − x[t] + x[j])^``p`` / C over the classes j other than t, times the weight of t.
 
     input (N, C) or (C), target (N) or ().
+
+    >>> F.multi_margin_loss(rustorch.tensor([[0.5, 1.0]]), rustorch.tensor([1]))
+    tensor(0.2500)
     """
     if p not in (1, 2):
         raise ArgumentValueError("only p == 1 and p == 2 supported")
@@ -464,6 +592,9 @@ def multilabel_margin_loss(
     """Σ max(0, 1 − (x[t] − x[j])) / C over the target classes t and the classes j that are none.
 
     input (N, C) or (C); target of the same shape lists classes, up to the first −1.
+
+    >>> F.multilabel_margin_loss(rustorch.tensor([[0.5, 1.0]]), rustorch.tensor([[1, -1]]))
+    tensor(0.2500)
     """
     if input.shape != target.shape:
         raise rustorch.ShapeError(f"inconsistent target size: {target.size()} for size: {input.size()}")
@@ -481,7 +612,11 @@ def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Optional[Tensor] = None, size_average: Optional[bool] = None,
     reduce: Optional[bool] = None, reduction: str = "mean",
 ) -> Tensor:
-    """The mean over the classes (last dimension) of :func:`binary_cross_entropy_with_logits`."""
+    """The mean over the classes (last dimension) of :func:`binary_cross_entropy_with_logits`.
+
+    >>> F.multilabel_soft_margin_loss(rustorch.zeros(1, 2), rustorch.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
     each = -(target * _ops.logsigmoid(input) + (1 - target) * _ops.logsigmoid(-input))
     if weight is not None:
         each = each * weight
@@ -495,6 +630,9 @@ def triplet_margin_loss(
     """max(0, ‖anchor − positive‖ − ‖anchor − negative‖ + ``margin``), norms of order ``p`` along the last dimension.
 
     ``swap`` takes ‖positive − negative‖ where that is smaller. Source: Balntas et al., BMVC 2016.
+
+    >>> F.triplet_margin_loss(rustorch.zeros(1, 2), rustorch.zeros(1, 2), rustorch.ones(1, 2))
+    tensor(0.)
     """
     if margin <= 0:
         raise ArgumentValueError(f"margin must be greater than 0, got {margin}")
@@ -509,7 +647,11 @@ def triplet_margin_with_distance_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """:func:`triplet_margin_loss` with a distance of one's own: a function of two tensors; default the Euclidean one."""
+    """:func:`triplet_margin_loss` with a distance of one's own: a function of two tensors; default the Euclidean one.
+
+    >>> F.triplet_margin_with_distance_loss(rustorch.zeros(1, 2), rustorch.zeros(1, 2), rustorch.ones(1, 2)).shape
+    rustorch.Size([])
+    """
     if margin <= 0:
         raise ArgumentValueError(f"margin must be greater than 0, got {margin}")
     distance = pairwise_distance if distance_function is None else distance_function
@@ -533,6 +675,9 @@ def poisson_nll_loss(
     """Minus the log-likelihood of counts under Poisson's distribution with the rates (or their logarithms) in input.
 
     ``full`` adds Stirling's approximation of log(target!); without ``log_input``, ``eps`` keeps log(0) away.
+
+    >>> F.poisson_nll_loss(rustorch.zeros(2), rustorch.ones(2))
+    tensor(1.)
     """
     each = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
@@ -548,6 +693,9 @@ def gaussian_nll_loss(
 
     ``var`` is of input's shape, has one dimension less or a last one of size 1, or is a number; no gradient goes
     through its lower bound. ``full`` adds ½ log 2π.
+
+    >>> F.gaussian_nll_loss(rustorch.zeros(2), rustorch.ones(2), rustorch.ones(2))
+    tensor(0.5000)
     """
     if not isinstance(var, Tensor):
         if var < 0:

@@ -44,7 +44,11 @@ def conv1d(
     input: Tensor, weight: Tensor, bias: Optional[Tensor] = None, stride: _Ints = 1, padding: Any = 0,
     dilation: _Ints = 1, groups: int = 1,
 ) -> Tensor:
-    """Convolution of signals: input (B, C, T) or (C, T), weight (K, C / groups, k); see :func:`conv2d`."""
+    """Convolution of signals: input (B, C, T) or (C, T), weight (K, C / groups, k); see :func:`conv2d`.
+
+    >>> F.conv1d(rustorch.ones(1, 1, 4), rustorch.ones(1, 1, 2))
+    tensor([[[2., 2., 2.]]])
+    """
     if isinstance(padding, str):
         input, padding = _resolve_padding(input, weight, padding, stride, dilation, 1)
     return _ops.conv1d(input, weight, bias, stride, padding, dilation, groups)

@@ -29,6 +29,9 @@ def batch_norm(
     In training ``running_mean`` and ``running_var`` are updated: (1 − momentum) · old + momentum · batch's.
 
     Source: Ioffe and Szegedy, ICML 2015.
+
+    >>> F.batch_norm(rustorch.rand(4, 3), None, None, training=True).shape
+    rustorch.Size([4, 3])
     """
     if training:
         per_channel = input.numel() // input.shape[1] if input.dim() > 1 and input.shape[1] else 0
@@ -105,6 +108,9 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     """x / (k + alpha · m)^beta, where m is the mean of squares over ``size`` neighbouring channels (zeros outside).
 
     ``input`` is (B, C, …). Source: Krizhevsky et al., NeurIPS 2012.
+
+    >>> F.local_response_norm(rustorch.rand(2, 4, 5), 2).shape
+    rustorch.Size([2, 4, 5])
     """
     if input.dim() < 3:
         raise ArgumentValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
@@ -130,17 +136,28 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """In training, each element is zero with probability ``p``, the others are scaled by 1 / (1 − p).
 
     Source: Hinton et al., arXiv 1207.0580.
+
+    >>> F.dropout(rustorch.ones(3), training=False)
+    tensor([1., 1., 1.])
     """
     return _dropout(_ops.dropout, input, p, training, inplace)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """Dropout that keeps mean and variance of self-normalising networks. Source: Klambauer et al., NeurIPS 2017."""
+    """Dropout that keeps mean and variance of self-normalising networks. Source: Klambauer et al., NeurIPS 2017.
+
+    >>> F.alpha_dropout(rustorch.ones(3), training=False)
+    tensor([1., 1., 1.])
+    """
     return _dropout(_ops.alpha_dropout, input, p, training, inplace)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """:func:`alpha_dropout` of whole channels: the first two dimensions are drawn, the others follow."""
+    """:func:`alpha_dropout` of whole channels: the first two dimensions are drawn, the others follow.
+
+    >>> F.feature_alpha_dropout(rustorch.ones(1, 3, 2), training=False).shape
+    rustorch.Size([1, 3, 2])
+    """
     return _dropout(_ops.feature_alpha_dropout, input, p, training, inplace)
 
 
@@ -153,14 +170,22 @@ def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, bat
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """:func:`dropout` of whole channels of (B, C, T) or (C, T)."""
+    """:func:`dropout` of whole channels of (B, C, T) or (C, T).
+
+    >>> F.dropout1d(rustorch.ones(1, 3, 2), training=False).shape
+    rustorch.Size([1, 3, 2])
+    """
     if input.dim() not in (2, 3):
         raise RusTorchError(f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input.")
     return _channel_dropout(input, p, training, inplace, input.dim() == 3)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """:func:`dropout` of whole channels of (B, C, H, W); three dimensions are taken as (B, C, T)."""
+    """:func:`dropout` of whole channels of (B, C, H, W); three dimensions are taken as (B, C, T).
+
+    >>> F.dropout2d(rustorch.ones(1, 3, 2, 2), training=False).shape
+    rustorch.Size([1, 3, 2, 2])
+    """
     if input.dim() not in (3, 4):
         warnings.warn(
             f"dropout2d: Received a {input.dim()}-D input to dropout2d, which is deprecated and will result in an error in a "
@@ -177,7 +202,11 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """:func:`dropout` of whole channels of (B, C, D, H, W) or (C, D, H, W)."""
+    """:func:`dropout` of whole channels of (B, C, D, H, W) or (C, D, H, W).
+
+    >>> F.dropout3d(rustorch.ones(1, 3, 2, 2, 2), training=False).shape
+    rustorch.Size([1, 3, 2, 2, 2])
+    """
     if input.dim() not in (4, 5):
         warnings.warn(
             f"dropout3d: Received a {input.dim()}-D input to dropout3d, which is deprecated and will result in an error in a "

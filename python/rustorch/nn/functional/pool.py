@@ -56,11 +56,15 @@ def _max_pool(n: int) -> Tuple[Any, Any]:
     what = ("a signal (B, C, T)", "an image (B, C, H, W)", "a volume (B, C, D, H, W)")[n - 1]
     pool.__doc__ = f"The largest element of each window of {what}; with ``return_indices`` also where it was."
     with_indices.__doc__ = f"The largest element of each window of {what}, and where in its channel it was."
-    return _named(pool, f"max_pool{n}d"), _named(with_indices, f"max_pool{n}d_with_indices")
+    return _named(pool, f"max_pool{n}d", "2", n), _named(with_indices, f"max_pool{n}d_with_indices", "2", n, "[0]")
 
 
-def _named(function: Any, name: str) -> Any:
+def _named(function: Any, name: str, arguments: str, n: int, taken: str = "") -> Any:
+    """The function with its name, and an example of it in its docstring: of four elements in each dimension two are left."""
     function.__name__ = function.__qualname__ = name
+    size = "1, 1" + ", 4" * n
+    call = f">>> F.{name}(rustorch.zeros({size}), {arguments}){taken}.shape"
+    function.__doc__ += f"\n\n{call}\nrustorch.Size([1, 1{', 2' * n}])\n"
     return function
 
 
@@ -114,7 +118,12 @@ def _max_unpool(n: int) -> Any:
         f"The inverse of :func:`max_pool{n}d`: each element at the place that ``indices`` names, zeros elsewhere.\n\n"
         "``output_size`` settles the size where several would give the same pooled one."
     )
-    return _named(unpool, f"max_unpool{n}d")
+    unpool.__name__ = unpool.__qualname__ = f"max_unpool{n}d"
+    unpool.__doc__ += (
+        f"\n\n>>> pooled, where = F.max_pool{n}d(rustorch.rand(1, 1{', 4' * n}), 2, return_indices=True)\n"
+        f">>> F.max_unpool{n}d(pooled, where, 2).shape\nrustorch.Size([1, 1{', 4' * n}])\n"
+    )
+    return unpool
 
 
 max_unpool1d = _max_unpool(1)
@@ -132,12 +141,20 @@ def _full_size(output_size: Any, input: Tensor, n: int) -> List[int]:
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over windows chosen so that the result has the given height and width (None keeps the input's)."""
+    """Means over windows chosen so that the result has the given height and width (None keeps the input's).
+
+    >>> F.adaptive_avg_pool2d(rustorch.zeros(1, 1, 5, 7), (2, 3)).shape
+    rustorch.Size([1, 1, 2, 3])
+    """
     return _ops.adaptive_avg_pool2d(input, _full_size(output_size, input, 2))
 
 
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over windows chosen so that the result has the given depth, height and width (None keeps the input's)."""
+    """Means over windows chosen so that the result has the given depth, height and width (None keeps the input's).
+
+    >>> F.adaptive_avg_pool3d(rustorch.zeros(1, 1, 5, 5, 5), 2).shape
+    rustorch.Size([1, 1, 2, 2, 2])
+    """
     return _ops.adaptive_avg_pool3d(input, _full_size(output_size, input, 3))
 
 
@@ -155,7 +172,7 @@ def _adaptive_max_pool(n: int) -> Tuple[Any, Any]:
         "``return_indices`` also where they were."
     )
     with_indices.__doc__ = f":func:`adaptive_max_pool{n}d` with indices."
-    return _named(pool, f"adaptive_max_pool{n}d"), _named(with_indices, f"adaptive_max_pool{n}d_with_indices")
+    return _named(pool, f"adaptive_max_pool{n}d", "2", n), _named(with_indices, f"adaptive_max_pool{n}d_with_indices", "2", n, "[0]")
 
 
 adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max_pool(1)
@@ -179,7 +196,7 @@ def _lp_pool(n: int) -> Any:
         return (mean.sign() * mean.abs().relu() * count).pow(1.0 / norm_type)
 
     pool.__doc__ = "(Σ x^p)^(1/p) over each window, p = ``norm_type``. The gradient is not defined where the sum is 0."
-    return _named(pool, f"lp_pool{n}d")
+    return _named(pool, f"lp_pool{n}d", "2, 2", n)
 
 
 lp_pool1d = _lp_pool(1)
@@ -260,7 +277,8 @@ def _fractional_max_pool(n: int) -> Tuple[Any, Any]:
         "times the input's.\n\nSource: Graham, arXiv 1412.6071."
     )
     with_indices.__doc__ = f":func:`fractional_max_pool{n}d` with indices."
-    return _named(pool, f"fractional_max_pool{n}d"), _named(with_indices, f"fractional_max_pool{n}d_with_indices")
+    name = f"fractional_max_pool{n}d"
+    return _named(pool, name, "2, 2", n), _named(with_indices, name + "_with_indices", "2, 2", n, "[0]")
 
 
 fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional_max_pool(2)

@@ -141,7 +141,11 @@ def interpolate(
 def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Optional[bool] = None
 ) -> Tensor:
-    """The old name of :func:`interpolate`."""
+    """The old name of :func:`interpolate`.
+
+    >>> F.upsample(rustorch.zeros(1, 1, 2, 2), scale_factor=2).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
     warnings.warn(
         "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
     )
@@ -149,7 +153,11 @@ def upsample(
 
 
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """:func:`interpolate` in mode ``"nearest"``."""
+    """:func:`interpolate` in mode ``"nearest"``.
+
+    >>> F.upsample_nearest(rustorch.zeros(1, 1, 2, 2), scale_factor=2).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
     warnings.warn(
         "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
     )
@@ -157,7 +165,11 @@ def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) 
 
 
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """:func:`interpolate` of images in mode ``"bilinear"`` with aligned corners."""
+    """:func:`interpolate` of images in mode ``"bilinear"`` with aligned corners.
+
+    >>> F.upsample_bilinear(rustorch.zeros(1, 1, 2, 2), scale_factor=2).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
     warnings.warn(
         "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
     )
@@ -381,5 +393,8 @@ def fold(
     """The sum of windows given as columns (B, C · kh · kw, number of windows), at their places in (B, C, H, W).
 
     The gradient of :func:`unfold`; ``output_size`` is (H, W).
+
+    >>> F.fold(rustorch.zeros(1, 12, 9), (4, 4), 2).shape
+    rustorch.Size([1, 3, 4, 4])
     """
     return _ops._col2im(input, output_size, kernel_size, dilation, padding, stride)

@@ -45,21 +45,33 @@ class ReLU(_Inplace):
 
 
 class ReLU6(_Inplace):
-    """min(max(0, x), 6)."""
+    """min(max(0, x), 6).
+
+    >>> nn.ReLU6()(rustorch.tensor([-1.0, 3.0, 9.0]))
+    tensor([0., 3., 6.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu6(input, inplace=self.inplace)
 
 
 class SELU(_Inplace):
-    """Scaled ELU that keeps mean 0 and variance 1. Source: Klambauer et al., NeurIPS 2017."""
+    """Scaled ELU that keeps mean 0 and variance 1. Source: Klambauer et al., NeurIPS 2017.
+
+    >>> nn.SELU()(rustorch.tensor([-1.0, 1.0]))
+    tensor([-1.1113,  1.0507])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, inplace=self.inplace)
 
 
 class SiLU(_Inplace):
-    """x · sigmoid(x), also called swish."""
+    """x · sigmoid(x), also called swish.
+
+    >>> nn.SiLU()(rustorch.tensor([-1.0, 1.0]))
+    tensor([-0.2689,  0.7311])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, inplace=self.inplace)
@@ -69,21 +81,33 @@ Swish = SiLU
 
 
 class Mish(_Inplace):
-    """x · tanh(softplus(x)). Source: Misra, BMVC 2020."""
+    """x · tanh(softplus(x)). Source: Misra, BMVC 2020.
+
+    >>> nn.Mish()(rustorch.tensor([-1.0, 1.0]))
+    tensor([-0.3034,  0.8651])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, inplace=self.inplace)
 
 
 class Hardsigmoid(_Inplace):
-    """A sigmoid of three straight pieces: relu6(x + 3) / 6."""
+    """A sigmoid of three straight pieces: relu6(x + 3) / 6.
+
+    >>> nn.Hardsigmoid()(rustorch.tensor([-4.0, 0.0, 4.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, inplace=self.inplace)
 
 
 class Hardswish(_Inplace):
-    """x · relu6(x + 3) / 6. Source: Howard et al., ICCV 2019."""
+    """x · relu6(x + 3) / 6. Source: Howard et al., ICCV 2019.
+
+    >>> nn.Hardswish()(rustorch.tensor([-4.0, 1.0, 4.0]))
+    tensor([-0.0000, 0.6667, 4.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, inplace=self.inplace)
@@ -93,6 +117,9 @@ class RReLU(Module):
     """x where positive, else a slope · x: random from [``lower``, ``upper``) in training, else their mean.
 
     Source: Xu et al., arXiv 1505.00853.
+
+    >>> nn.RReLU().eval()(rustorch.tensor([-12.0, 1.0]))
+    tensor([-2.7500,  1.0000])
     """
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
@@ -109,7 +136,11 @@ class RReLU(Module):
 
 
 class LeakyReLU(Module):
-    """x where positive, else ``negative_slope`` · x."""
+    """x where positive, else ``negative_slope`` · x.
+
+    >>> nn.LeakyReLU(0.1)(rustorch.tensor([-1.0, 1.0]))
+    tensor([-0.1000,  1.0000])
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -124,7 +155,11 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where positive, else ``alpha`` · (exp(x) − 1). Source: Clevert et al., ICLR 2016."""
+    """x where positive, else ``alpha`` · (exp(x) − 1). Source: Clevert et al., ICLR 2016.
+
+    >>> nn.ELU()(rustorch.tensor([-1.0, 1.0]))
+    tensor([-0.6321,  1.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -139,7 +174,11 @@ class ELU(Module):
 
 
 class CELU(Module):
-    """max(0, x) + min(0, ``alpha`` · (exp(x / ``alpha``) − 1)). Source: Barron, arXiv 1704.07483."""
+    """max(0, x) + min(0, ``alpha`` · (exp(x / ``alpha``) − 1)). Source: Barron, arXiv 1704.07483.
+
+    >>> nn.CELU()(rustorch.tensor([-1.0, 1.0]))
+    tensor([-0.6321,  1.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -154,7 +193,11 @@ class CELU(Module):
 
 
 class Hardtanh(Module):
-    """x cut to [``min_val``, ``max_val``]."""
+    """x cut to [``min_val``, ``max_val``].
+
+    >>> nn.Hardtanh()(rustorch.tensor([-2.0, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -172,7 +215,11 @@ class Hardtanh(Module):
 
 
 class Threshold(Module):
-    """x where it is above ``threshold``, else ``value``."""
+    """x where it is above ``threshold``, else ``value``.
+
+    >>> nn.Threshold(0.5, 9.0)(rustorch.tensor([0.2, 0.7]))
+    tensor([9.0000, 0.7000])
+    """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -191,6 +238,9 @@ class GELU(Module):
     """x · Φ(x) with the normal distribution's Φ; ``approximate="tanh"`` for the usual approximation.
 
     Source: Hendrycks and Gimpel, arXiv 1606.08415.
+
+    >>> nn.GELU()(rustorch.tensor([-1.0, 1.0]))
+    tensor([-0.1587,  0.8413])
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -207,42 +257,66 @@ class GELU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(−x))."""
+    """1 / (1 + exp(−x)).
+
+    >>> nn.Sigmoid()(rustorch.tensor([0.0]))
+    tensor([0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> nn.Tanh()(rustorch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class LogSigmoid(Module):
-    """log(sigmoid(x)), computed stably."""
+    """log(sigmoid(x)), computed stably.
+
+    >>> nn.LogSigmoid()(rustorch.tensor([0.0]))
+    tensor([-0.6931])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> nn.Softsign()(rustorch.tensor([1.0, -3.0]))
+    tensor([ 0.5000, -0.7500])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """x − tanh(x)."""
+    """x − tanh(x).
+
+    >>> nn.Tanhshrink()(rustorch.tensor([1.0]))
+    tensor([0.2384])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanhshrink(input)
 
 
 class Softplus(Module):
-    """log(1 + exp(``beta`` x)) / ``beta``; x itself where ``beta`` x is above ``threshold``."""
+    """log(1 + exp(``beta`` x)) / ``beta``; x itself where ``beta`` x is above ``threshold``.
+
+    >>> nn.Softplus()(rustorch.tensor([0.0]))
+    tensor([0.6931])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -266,21 +340,33 @@ class _Shrink(Module):
 
 
 class Softshrink(_Shrink):
-    """x moved towards zero by ``lambd``, and zero within it."""
+    """x moved towards zero by ``lambd``, and zero within it.
+
+    >>> nn.Softshrink()(rustorch.tensor([-1.0, 0.2]))
+    tensor([-0.5000,  0.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softshrink(input, self.lambd)
 
 
 class Hardshrink(_Shrink):
-    """x, and zero where |x| ≤ ``lambd``."""
+    """x, and zero where |x| ≤ ``lambd``.
+
+    >>> nn.Hardshrink()(rustorch.tensor([-1.0, 0.2]))
+    tensor([-1.,  0.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardshrink(input, self.lambd)
 
 
 class PReLU(Module):
-    """x where positive, else weight · x, the weight learned; one, or one a channel. Source: He et al., ICCV 2015."""
+    """x where positive, else weight · x, the weight learned; one, or one a channel. Source: He et al., ICCV 2015.
+
+    >>> nn.PReLU()(rustorch.tensor([-1.0, 2.0])).tolist()
+    [-0.25, 2.0]
+    """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
         super().__init__()
@@ -300,7 +386,11 @@ class PReLU(Module):
 
 
 class GLU(Module):
-    """The first half along ``dim`` times the sigmoid of the second. Source: Dauphin et al., ICML 2017."""
+    """The first half along ``dim`` times the sigmoid of the second. Source: Dauphin et al., ICML 2017.
+
+    >>> nn.GLU()(rustorch.tensor([2.0, 0.0]))
+    tensor([1.])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -323,28 +413,44 @@ class _Along(Module):
 
 
 class Softmax(_Along):
-    """exp(x) / Σ exp(x) along ``dim``."""
+    """exp(x) / Σ exp(x) along ``dim``.
+
+    >>> nn.Softmax(dim=1)(rustorch.zeros(1, 4))
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim, _stacklevel=5)
 
 
 class LogSoftmax(_Along):
-    """The logarithm of softmax along ``dim``, computed stably."""
+    """The logarithm of softmax along ``dim``, computed stably.
+
+    >>> nn.LogSoftmax(dim=1)(rustorch.zeros(1, 2))
+    tensor([[-0.6931, -0.6931]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim, _stacklevel=5)
 
 
 class Softmin(_Along):
-    """Softmax of −x along ``dim``."""
+    """Softmax of −x along ``dim``.
+
+    >>> nn.Softmin(dim=1)(rustorch.zeros(1, 2))
+    tensor([[0.5000, 0.5000]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim, _stacklevel=5)
 
 
 class Softmax2d(Module):
-    """Softmax over the channels of (B, C, H, W)."""
+    """Softmax over the channels of (B, C, H, W).
+
+    >>> nn.Softmax2d()(rustorch.zeros(1, 2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):

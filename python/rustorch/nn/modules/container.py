@@ -118,7 +118,12 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list of modules that are found as children."""
+    """A list of modules that are found as children.
+
+    >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
 
     def __init__(self, modules: Optional[Iterable[Module]] = None) -> None:
         super().__init__()
@@ -136,7 +141,12 @@ class ModuleList(_Numbered):
 
 
 class ModuleDict(Module):
-    """A dictionary of modules that are found as children."""
+    """A dictionary of modules that are found as children.
+
+    >>> layers = nn.ModuleDict({"act": nn.ReLU(), "out": nn.Linear(2, 1)})
+    >>> list(layers)
+    ['act', 'out']
+    """
 
     def __init__(self, modules: Optional[Mapping[str, Module]] = None) -> None:
         super().__init__()
@@ -188,7 +198,12 @@ class ModuleDict(Module):
 
 
 class ParameterList(Module):
-    """A list of parameters that are found as the module's own."""
+    """A list of parameters that are found as the module's own.
+
+    >>> weights = nn.ParameterList([nn.Parameter(rustorch.zeros(2)) for _ in range(3)])
+    >>> len(weights)
+    3
+    """
 
     def __init__(self, values: Optional[Iterable[Any]] = None) -> None:
         super().__init__()
@@ -225,7 +240,12 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dictionary of parameters that are found as the module's own."""
+    """A dictionary of parameters that are found as the module's own.
+
+    >>> weights = nn.ParameterDict({"left": nn.Parameter(rustorch.zeros(2))})
+    >>> list(weights)
+    ['left']
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

@@ -116,7 +116,11 @@ class _ConvN(_Conv):
 
 
 class Conv1d(_ConvN):
-    """Convolution of signals (B, C, T): see :func:`rustorch.nn.functional.conv1d`."""
+    """Convolution of signals (B, C, T): see :func:`rustorch.nn.functional.conv1d`.
+
+    >>> nn.Conv1d(2, 3, kernel_size=3, padding=1)(rustorch.zeros(1, 2, 8)).shape
+    rustorch.Size([1, 3, 8])
+    """
 
     _n = 1
 
@@ -143,7 +147,11 @@ class Conv2d(_ConvN):
 
 
 class Conv3d(_ConvN):
-    """Convolution of volumes (B, C, D, H, W): see :class:`Conv2d` and :func:`rustorch.nn.functional.conv3d`."""
+    """Convolution of volumes (B, C, D, H, W): see :class:`Conv2d` and :func:`rustorch.nn.functional.conv3d`.
+
+    >>> nn.Conv3d(1, 2, kernel_size=3)(rustorch.zeros(1, 1, 5, 5, 5)).shape
+    rustorch.Size([1, 2, 3, 3, 3])
+    """
 
     _n = 3
 
@@ -194,18 +202,30 @@ class _ConvTransposeN(_Conv):
 
 
 class ConvTranspose1d(_ConvTransposeN):
-    """The gradient of :class:`Conv1d` with respect to its input, as a layer."""
+    """The gradient of :class:`Conv1d` with respect to its input, as a layer.
+
+    >>> nn.ConvTranspose1d(2, 3, kernel_size=2, stride=2)(rustorch.zeros(1, 2, 4)).shape
+    rustorch.Size([1, 3, 8])
+    """
 
     _n = 1
 
 
 class ConvTranspose2d(_ConvTransposeN):
-    """The gradient of :class:`Conv2d` with respect to its input, as a layer ("deconvolution")."""
+    """The gradient of :class:`Conv2d` with respect to its input, as a layer ("deconvolution").
+
+    >>> nn.ConvTranspose2d(2, 3, kernel_size=2, stride=2)(rustorch.zeros(1, 2, 4, 4)).shape
+    rustorch.Size([1, 3, 8, 8])
+    """
 
     _n = 2
 
 
 class ConvTranspose3d(_ConvTransposeN):
-    """The gradient of :class:`Conv3d` with respect to its input, as a layer."""
+    """The gradient of :class:`Conv3d` with respect to its input, as a layer.
+
+    >>> nn.ConvTranspose3d(1, 2, kernel_size=2, stride=2)(rustorch.zeros(1, 1, 3, 3, 3)).shape
+    rustorch.Size([1, 2, 6, 6, 6])
+    """
 
     _n = 3

@@ -26,6 +26,12 @@ class Dropout(_Dropout):
     """In training, each element is zero with probability ``p`` (0.5), the others are scaled by 1 / (1 − p).
 
     Source: Hinton et al., arXiv 1207.0580.
+
+    >>> nn.Dropout(0.5).eval()(rustorch.ones(3))
+    tensor([1., 1., 1.])
+    >>> kept = nn.Dropout(0.5)(rustorch.ones(1000))
+    >>> sorted(set(kept.tolist()))
+    [0.0, 2.0]
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -33,35 +39,55 @@ class Dropout(_Dropout):
 
 
 class Dropout1d(_Dropout):
-    """Dropout of whole channels of (B, C, T)."""
+    """Dropout of whole channels of (B, C, T).
+
+    >>> nn.Dropout1d(0.5)(rustorch.ones(1, 4, 3)).shape
+    rustorch.Size([1, 4, 3])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
 class Dropout2d(_Dropout):
-    """Dropout of whole channels of (B, C, H, W)."""
+    """Dropout of whole channels of (B, C, H, W).
+
+    >>> nn.Dropout2d(0.5)(rustorch.ones(1, 4, 3, 3)).shape
+    rustorch.Size([1, 4, 3, 3])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class Dropout3d(_Dropout):
-    """Dropout of whole channels of (B, C, D, H, W)."""
+    """Dropout of whole channels of (B, C, D, H, W).
+
+    >>> nn.Dropout3d(0.5)(rustorch.ones(1, 4, 3, 3, 3)).shape
+    rustorch.Size([1, 4, 3, 3, 3])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
 class AlphaDropout(_Dropout):
-    """Dropout that keeps mean and variance, for SELU networks. Source: Klambauer et al., NeurIPS 2017."""
+    """Dropout that keeps mean and variance, for SELU networks. Source: Klambauer et al., NeurIPS 2017.
+
+    >>> nn.AlphaDropout(0.5)(rustorch.ones(4)).shape
+    rustorch.Size([4])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.alpha_dropout(input, self.p, self.training, self.inplace)
 
 
 class FeatureAlphaDropout(_Dropout):
-    """:class:`AlphaDropout` of whole channels of (B, C, …)."""
+    """:class:`AlphaDropout` of whole channels of (B, C, …).
+
+    >>> nn.FeatureAlphaDropout(0.5)(rustorch.ones(1, 4, 3)).shape
+    rustorch.Size([1, 4, 3])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

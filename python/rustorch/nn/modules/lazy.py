@@ -26,6 +26,12 @@ class LazyModuleMixin:
     then the module becomes ``cls_to_become``, if that is set. Until then moving to a dtype or device, saving, and
     loading of a state (which settles the shapes too) work; anything else must wait: create the optimizer after one
     call, a "dry run".
+
+    >>> layer = nn.LazyLinear(3)
+    >>> layer.has_uninitialized_params()
+    True
+    >>> layer(rustorch.zeros(2, 5)).shape, layer.weight.shape
+    (rustorch.Size([2, 3]), rustorch.Size([3, 5]))
     """
 
     cls_to_become: Optional[Type[Module]] = None
@@ -171,19 +177,31 @@ class _LazyConvN(_LazyConv):
 
 
 class LazyConv1d(_LazyConvN, conv.Conv1d):
-    """:class:`Conv1d` whose ``in_channels`` is that of the first input."""
+    """:class:`Conv1d` whose ``in_channels`` is that of the first input.
+
+    >>> nn.LazyConv1d(3, 2)(rustorch.zeros(1, 4, 8)).shape
+    rustorch.Size([1, 3, 7])
+    """
 
     cls_to_become = conv.Conv1d
 
 
 class LazyConv2d(_LazyConvN, conv.Conv2d):
-    """:class:`Conv2d` whose ``in_channels`` is that of the first input."""
+    """:class:`Conv2d` whose ``in_channels`` is that of the first input.
+
+    >>> nn.LazyConv2d(3, 2)(rustorch.zeros(1, 4, 8, 8)).shape
+    rustorch.Size([1, 3, 7, 7])
+    """
 
     cls_to_become = conv.Conv2d
 
 
 class LazyConv3d(_LazyConvN, conv.Conv3d):
-    """:class:`Conv3d` whose ``in_channels`` is that of the first input."""
+    """:class:`Conv3d` whose ``in_channels`` is that of the first input.
+
+    >>> nn.LazyConv3d(3, 2)(rustorch.zeros(1, 4, 4, 4, 4)).shape
+    rustorch.Size([1, 3, 3, 3, 3])
+    """
 
     cls_to_become = conv.Conv3d
 
@@ -201,19 +219,31 @@ class _LazyConvTransposeN(_LazyConv):
 
 
 class LazyConvTranspose1d(_LazyConvTransposeN, conv.ConvTranspose1d):
-    """:class:`ConvTranspose1d` whose ``in_channels`` is that of the first input."""
+    """:class:`ConvTranspose1d` whose ``in_channels`` is that of the first input.
+
+    >>> nn.LazyConvTranspose1d(3, 2)(rustorch.zeros(1, 4, 8)).shape
+    rustorch.Size([1, 3, 9])
+    """
 
     cls_to_become = conv.ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyConvTransposeN, conv.ConvTranspose2d):
-    """:class:`ConvTranspose2d` whose ``in_channels`` is that of the first input."""
+    """:class:`ConvTranspose2d` whose ``in_channels`` is that of the first input.
+
+    >>> nn.LazyConvTranspose2d(3, 2)(rustorch.zeros(1, 4, 8, 8)).shape
+    rustorch.Size([1, 3, 9, 9])
+    """
 
     cls_to_become = conv.ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyConvTransposeN, conv.ConvTranspose3d):
-    """:class:`ConvTranspose3d` whose ``in_channels`` is that of the first input."""
+    """:class:`ConvTranspose3d` whose ``in_channels`` is that of the first input.
+
+    >>> nn.LazyConvTranspose3d(3, 2)(rustorch.zeros(1, 4, 4, 4, 4)).shape
+    rustorch.Size([1, 3, 5, 5, 5])
+    """
 
     cls_to_become = conv.ConvTranspose3d
 
@@ -257,19 +287,31 @@ class _LazyBatchNorm(_LazyNorm):
 
 
 class LazyBatchNorm1d(_LazyBatchNorm, norm.BatchNorm1d):
-    """:class:`BatchNorm1d` whose ``num_features`` is that of the first input."""
+    """:class:`BatchNorm1d` whose ``num_features`` is that of the first input.
+
+    >>> nn.LazyBatchNorm1d()(rustorch.zeros(2, 4)).shape
+    rustorch.Size([2, 4])
+    """
 
     cls_to_become = norm.BatchNorm1d
 
 
 class LazyBatchNorm2d(_LazyBatchNorm, norm.BatchNorm2d):
-    """:class:`BatchNorm2d` whose ``num_features`` is that of the first input."""
+    """:class:`BatchNorm2d` whose ``num_features`` is that of the first input.
+
+    >>> nn.LazyBatchNorm2d()(rustorch.zeros(2, 4, 3, 3)).shape
+    rustorch.Size([2, 4, 3, 3])
+    """
 
     cls_to_become = norm.BatchNorm2d
 
 
 class LazyBatchNorm3d(_LazyBatchNorm, norm.BatchNorm3d):
-    """:class:`BatchNorm3d` whose ``num_features`` is that of the first input."""
+    """:class:`BatchNorm3d` whose ``num_features`` is that of the first input.
+
+    >>> nn.LazyBatchNorm3d()(rustorch.zeros(2, 4, 3, 3, 3)).shape
+    rustorch.Size([2, 4, 3, 3, 3])
+    """
 
     cls_to_become = norm.BatchNorm3d
 
@@ -284,18 +326,30 @@ class _LazyInstanceNorm(_LazyNorm):
 
 
 class LazyInstanceNorm1d(_LazyInstanceNorm, norm.InstanceNorm1d):
-    """:class:`InstanceNorm1d` whose ``num_features`` is that of the first input."""
+    """:class:`InstanceNorm1d` whose ``num_features`` is that of the first input.
+
+    >>> nn.LazyInstanceNorm1d()(rustorch.zeros(2, 4, 5)).shape
+    rustorch.Size([2, 4, 5])
+    """
 
     cls_to_become = norm.InstanceNorm1d
 
 
 class LazyInstanceNorm2d(_LazyInstanceNorm, norm.InstanceNorm2d):
-    """:class:`InstanceNorm2d` whose ``num_features`` is that of the first input."""
+    """:class:`InstanceNorm2d` whose ``num_features`` is that of the first input.
+
+    >>> nn.LazyInstanceNorm2d()(rustorch.zeros(2, 4, 3, 3)).shape
+    rustorch.Size([2, 4, 3, 3])
+    """
 
     cls_to_become = norm.InstanceNorm2d
 
 
 class LazyInstanceNorm3d(_LazyInstanceNorm, norm.InstanceNorm3d):
-    """:class:`InstanceNorm3d` whose ``num_features`` is that of the first input."""
+    """:class:`InstanceNorm3d` whose ``num_features`` is that of the first input.
+
+    >>> nn.LazyInstanceNorm3d()(rustorch.zeros(2, 4, 3, 3, 3)).shape
+    rustorch.Size([2, 4, 3, 3, 3])
+    """
 
     cls_to_become = norm.InstanceNorm3d

@@ -17,7 +17,11 @@ __all__ = ["Identity", "Linear", "Bilinear", "Flatten", "Unflatten"]
 
 
 class Identity(Module):
-    """Returns its input; takes any arguments and ignores them, so that it can stand in for any layer."""
+    """Returns its input; takes any arguments and ignores them, so that it can stand in for any layer.
+
+    >>> nn.Identity()(rustorch.ones(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -70,7 +74,11 @@ class Linear(Module):
 
 
 class Bilinear(Module):
-    """y_k = x1ᵀ A_k x2 + b_k: inputs (…, in1_features) and (…, in2_features), weight (out, in1, in2)."""
+    """y_k = x1ᵀ A_k x2 + b_k: inputs (…, in1_features) and (…, in2_features), weight (out, in1, in2).
+
+    >>> nn.Bilinear(2, 3, 4)(rustorch.zeros(5, 2), rustorch.zeros(5, 3)).shape
+    rustorch.Size([5, 4])
+    """
 
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
@@ -103,7 +111,11 @@ class Bilinear(Module):
 
 
 class Flatten(Module):
-    """Merges the dimensions from ``start_dim`` (1) to ``end_dim`` (−1)."""
+    """Merges the dimensions from ``start_dim`` (1) to ``end_dim`` (−1).
+
+    >>> nn.Flatten()(rustorch.zeros(2, 3, 4)).shape
+    rustorch.Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -118,7 +130,11 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Splits dimension ``dim`` into ``unflattened_size``."""
+    """Splits dimension ``dim`` into ``unflattened_size``.
+
+    >>> nn.Unflatten(1, (3, 4))(rustorch.zeros(2, 12)).shape
+    rustorch.Size([2, 3, 4])
+    """
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()

@@ -47,14 +47,22 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """The mean (or sum, or each) of |input − target|."""
+    """The mean (or sum, or each) of |input − target|.
+
+    >>> nn.L1Loss()(rustorch.tensor([1.0, 2.0]), rustorch.tensor([2.0, 4.0]))
+    tensor(1.5000)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """Squared below ``beta``, absolute above. Source: Girshick, ICCV 2015."""
+    """Squared below ``beta``, absolute above. Source: Girshick, ICCV 2015.
+
+    >>> nn.SmoothL1Loss()(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.5, 4.0]))
+    tensor(0.8125)
+    """
 
     def __init__(
         self, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean", beta: float = 1.0
@@ -67,7 +75,11 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """½ d² below ``delta``, ``delta`` · (|d| − ½ ``delta``) above. Source: Huber, 1964."""
+    """½ d² below ``delta``, ``delta`` · (|d| − ½ ``delta``) above. Source: Huber, 1964.
+
+    >>> nn.HuberLoss()(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.5, 4.0]))
+    tensor(0.8125)
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -78,7 +90,11 @@ class HuberLoss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """Minus the log-probability at the target class: see :func:`rustorch.nn.functional.nll_loss`."""
+    """Minus the log-probability at the target class: see :func:`rustorch.nn.functional.nll_loss`.
+
+    >>> nn.NLLLoss()(rustorch.log_softmax(rustorch.zeros(1, 2), 1), rustorch.tensor([1]))
+    tensor(0.6931)
+    """
 
     def __init__(
         self, weight: Optional[Tensor] = None, size_average: Optional[bool] = None, ignore_index: int = -100,
@@ -117,14 +133,22 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """−(t log x + (1 − t) log(1 − x)) for probabilities x."""
+    """−(t log x + (1 − t) log(1 − x)) for probabilities x.
+
+    >>> nn.BCELoss()(rustorch.tensor([0.5, 0.5]), rustorch.tensor([0.0, 1.0]))
+    tensor(0.6931)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """:class:`BCELoss` of sigmoid(x), computed stably; ``pos_weight`` weighs the positive examples."""
+    """:class:`BCELoss` of sigmoid(x), computed stably; ``pos_weight`` weighs the positive examples.
+
+    >>> nn.BCEWithLogitsLoss()(rustorch.zeros(2), rustorch.tensor([0.0, 1.0]))
+    tensor(0.6931)
+    """
 
     def __init__(
         self, weight: Optional[Tensor] = None, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
@@ -140,7 +164,12 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
 
 class KLDivLoss(_Loss):
-    """Σ t (log t − x) for log-probabilities x; ``reduction="batchmean"`` is the mathematical one."""
+    """Σ t (log t − x) for log-probabilities x; ``reduction="batchmean"`` is the mathematical one.
+
+    >>> p = rustorch.tensor([[0.5, 0.5]])
+    >>> nn.KLDivLoss(reduction="batchmean")(p.log(), p)
+    tensor(0.)
+    """
 
     def __init__(
         self, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean",
@@ -154,7 +183,11 @@ class KLDivLoss(_Loss):
 
 
 class NLLLoss2d(NLLLoss):
-    """:class:`NLLLoss` under the name it once had for images."""
+    """:class:`NLLLoss` under the name it once had for images.
+
+    >>> nn.NLLLoss2d()(rustorch.zeros(1, 2, 1, 1), rustorch.zeros(1, 1, 1, dtype=rustorch.int64))
+    tensor(0.)
+    """
 
 
 class MarginRankingLoss(_Loss):
@@ -178,7 +211,11 @@ class MarginRankingLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """x where the target is 1, max(0, ``margin`` − x) where it is −1."""
+    """x where the target is 1, max(0, ``margin`` − x) where it is −1.
+
+    >>> nn.HingeEmbeddingLoss()(rustorch.tensor([0.5, 0.5]), rustorch.tensor([1, -1]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self, margin: float = 1.0, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean"
@@ -191,14 +228,22 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + exp(−t x)) for targets 1 and −1."""
+    """log(1 + exp(−t x)) for targets 1 and −1.
+
+    >>> nn.SoftMarginLoss()(rustorch.zeros(2), rustorch.tensor([1, -1]))
+    tensor(0.6931)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 − cos(x1, x2) where the target is 1, max(0, cos(x1, x2) − ``margin``) where it is −1."""
+    """1 − cos(x1, x2) where the target is 1, max(0, cos(x1, x2) − ``margin``) where it is −1.
+
+    >>> nn.CosineEmbeddingLoss()(rustorch.ones(1, 2), rustorch.ones(1, 2), rustorch.tensor([-1]))
+    tensor(1.)
+    """
 
     def __init__(
         self, margin: float = 0.0, size_average: Optional[bool] = None, reduce: Optional[bool] = None, reduction: str = "mean"
@@ -211,7 +256,11 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """Σ max(0, ``margin`` − x[t] + x[j])^``p`` / C over the classes j other than t."""
+    """Σ max(0, ``margin`` − x[t] + x[j])^``p`` / C over the classes j other than t.
+
+    >>> nn.MultiMarginLoss()(rustorch.tensor([[0.5, 1.0]]), rustorch.tensor([1]))
+    tensor(0.2500)
+    """
 
     def __init__(
         self, p: int = 1, margin: float = 1.0, weight: Optional[Tensor] = None, size_average: Optional[bool] = None,
@@ -230,21 +279,33 @@ class MultiMarginLoss(_WeightedLoss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """Σ max(0, 1 − (x[t] − x[j])) / C over the target classes t and the classes j that are none."""
+    """Σ max(0, 1 − (x[t] − x[j])) / C over the target classes t and the classes j that are none.
+
+    >>> nn.MultiLabelMarginLoss()(rustorch.tensor([[0.5, 1.0]]), rustorch.tensor([[1, -1]]))
+    tensor(0.2500)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """The mean over the classes of :class:`BCEWithLogitsLoss`."""
+    """The mean over the classes of :class:`BCEWithLogitsLoss`.
+
+    >>> nn.MultiLabelSoftMarginLoss()(rustorch.zeros(1, 2), rustorch.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, ‖anchor − positive‖ − ‖anchor − negative‖ + ``margin``). Source: Balntas et al., BMVC 2016."""
+    """max(0, ‖anchor − positive‖ − ‖anchor − negative‖ + ``margin``). Source: Balntas et al., BMVC 2016.
+
+    >>> nn.TripletMarginLoss()(rustorch.zeros(1, 2), rustorch.zeros(1, 2), rustorch.ones(1, 2))
+    tensor(0.)
+    """
 
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, size_average: Optional[bool] = None,
@@ -265,7 +326,11 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """:class:`TripletMarginLoss` with a distance of one's own: a function of two tensors; default the Euclidean one."""
+    """:class:`TripletMarginLoss` with a distance of one's own: a function of two tensors; default the Euclidean one.
+
+    >>> nn.TripletMarginWithDistanceLoss()(rustorch.zeros(1, 2), rustorch.zeros(1, 2), rustorch.ones(1, 2)).shape
+    rustorch.Size([])
+    """
 
     def __init__(
         self, *, distance_function: Optional[Callable[[Tensor, Tensor], Tensor]] = None, margin: float = 1.0, swap: bool = False,
@@ -286,7 +351,11 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Minus the log-likelihood of counts: see :func:`rustorch.nn.functional.poisson_nll_loss`."""
+    """Minus the log-likelihood of counts: see :func:`rustorch.nn.functional.poisson_nll_loss`.
+
+    >>> nn.PoissonNLLLoss()(rustorch.zeros(2), rustorch.ones(2))
+    tensor(1.)
+    """
 
     def __init__(
         self, log_input: bool = True, full: bool = False, size_average: Optional[bool] = None, eps: float = 1e-8,
@@ -302,7 +371,11 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Minus the log-likelihood of targets: see :func:`rustorch.nn.functional.gaussian_nll_loss`."""
+    """Minus the log-likelihood of targets: see :func:`rustorch.nn.functional.gaussian_nll_loss`.
+
+    >>> nn.GaussianNLLLoss()(rustorch.zeros(2), rustorch.ones(2), rustorch.ones(2))
+    tensor(0.5000)
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -314,7 +387,12 @@ class GaussianNLLLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification: see :func:`rustorch.nn.functional.ctc_loss`. Source: Graves et al., ICML 2006."""
+    """Connectionist temporal classification: see :func:`rustorch.nn.functional.ctc_loss`. Source: Graves et al., ICML 2006.
+
+    >>> logs = rustorch.log_softmax(rustorch.zeros(4, 1, 3), 2)
+    >>> nn.CTCLoss()(logs, rustorch.tensor([[1, 2]]), rustorch.tensor([4]), rustorch.tensor([2])).shape
+    rustorch.Size([])
+    """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)

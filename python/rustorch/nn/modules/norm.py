@@ -95,7 +95,11 @@ class _BatchNorm(_NormBase):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of (B, C) or (B, C, T). Source: Ioffe and Szegedy, ICML 2015."""
+    """Batch normalisation of (B, C) or (B, C, T). Source: Ioffe and Szegedy, ICML 2015.
+
+    >>> nn.BatchNorm1d(3)(rustorch.rand(4, 3)).mean(0).abs() < 1e-5
+    tensor([True, True, True])
+    """
 
     _ndims = (2, 3)
 
@@ -113,13 +117,20 @@ class BatchNorm2d(_BatchNorm):
     affine, track_running_stats : bool, default True
 
     Source: Ioffe and Szegedy, ICML 2015.
+
+    >>> nn.BatchNorm2d(3)(rustorch.rand(4, 3, 2, 2)).shape
+    rustorch.Size([4, 3, 2, 2])
     """
 
     _ndims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of (B, C, D, H, W)."""
+    """Batch normalisation of (B, C, D, H, W).
+
+    >>> nn.BatchNorm3d(3)(rustorch.rand(4, 3, 2, 2, 2)).shape
+    rustorch.Size([4, 3, 2, 2, 2])
+    """
 
     _ndims = (5,)
 
@@ -160,6 +171,9 @@ class InstanceNorm1d(_InstanceNorm):
     """Each channel of each sample of (B, C, T) or (C, T) to mean 0 and variance 1.
 
     Source: Ulyanov et al., arXiv 1607.08022.
+
+    >>> nn.InstanceNorm1d(3)(rustorch.rand(4, 3, 5)).shape
+    rustorch.Size([4, 3, 5])
     """
 
     _n = 1
@@ -177,13 +191,20 @@ class InstanceNorm2d(_InstanceNorm):
     affine, track_running_stats : bool, default False
 
     Source: Ulyanov et al., arXiv 1607.08022.
+
+    >>> nn.InstanceNorm2d(3)(rustorch.rand(4, 3, 5, 5)).shape
+    rustorch.Size([4, 3, 5, 5])
     """
 
     _n = 2
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Each channel of each sample of (B, C, D, H, W) or (C, D, H, W) to mean 0 and variance 1."""
+    """Each channel of each sample of (B, C, D, H, W) or (C, D, H, W) to mean 0 and variance 1.
+
+    >>> nn.InstanceNorm3d(3)(rustorch.rand(4, 3, 5, 5, 5)).shape
+    rustorch.Size([4, 3, 5, 5, 5])
+    """
 
     _n = 3
 
@@ -231,7 +252,11 @@ class LayerNorm(Module):
 
 
 class GroupNorm(Module):
-    """Groups of channels of each sample to mean 0 and variance 1. Source: Wu and He, ECCV 2018."""
+    """Groups of channels of each sample to mean 0 and variance 1. Source: Wu and He, ECCV 2018.
+
+    >>> nn.GroupNorm(2, 4)(rustorch.rand(3, 4, 5)).shape
+    rustorch.Size([3, 4, 5])
+    """
 
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None, dtype: Any = None
@@ -305,7 +330,11 @@ class RMSNorm(Module):
 
 class LocalResponseNorm(Module):
     """Each channel of (B, C, …) divided by a power of its neighbours' mean square: see
-    :func:`rustorch.nn.functional.local_response_norm`."""
+    :func:`rustorch.nn.functional.local_response_norm`.
+
+    >>> nn.LocalResponseNorm(2)(rustorch.rand(3, 4, 5)).shape
+    rustorch.Size([3, 4, 5])
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

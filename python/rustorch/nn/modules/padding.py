@@ -54,7 +54,11 @@ class _ConstantPad(_Pad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """Adds ``value`` at both ends of signals (B, C, T): ``padding`` is an int or (left, right)."""
+    """Adds ``value`` at both ends of signals (B, C, T): ``padding`` is an int or (left, right).
+
+    >>> nn.ConstantPad1d(1, 9.0)(rustorch.ones(1, 1, 2))
+    tensor([[[9., 1., 1., 9.]]])
+    """
 
     _n = 1
 
@@ -74,7 +78,11 @@ class ConstantPad2d(_ConstantPad):
 
 
 class ConstantPad3d(_ConstantPad):
-    """Adds ``value`` at the borders of volumes (B, C, D, H, W)."""
+    """Adds ``value`` at the borders of volumes (B, C, D, H, W).
+
+    >>> nn.ConstantPad3d(1, 9.0)(rustorch.ones(1, 1, 1, 1, 1)).shape
+    rustorch.Size([1, 1, 3, 3, 3])
+    """
 
     _n = 3
 
@@ -84,19 +92,31 @@ class _ZeroPad(_Pad):
 
 
 class ZeroPad1d(_ZeroPad):
-    """Adds zeros at both ends of signals (B, C, T)."""
+    """Adds zeros at both ends of signals (B, C, T).
+
+    >>> nn.ZeroPad1d((1, 0))(rustorch.ones(1, 1, 2))
+    tensor([[[0., 1., 1.]]])
+    """
 
     _n = 1
 
 
 class ZeroPad2d(_ZeroPad):
-    """Adds zeros at the borders of images (B, C, H, W)."""
+    """Adds zeros at the borders of images (B, C, H, W).
+
+    >>> nn.ZeroPad2d(1)(rustorch.ones(1, 1, 2, 2)).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
 
     _n = 2
 
 
 class ZeroPad3d(_ZeroPad):
-    """Adds zeros at the borders of volumes (B, C, D, H, W)."""
+    """Adds zeros at the borders of volumes (B, C, D, H, W).
+
+    >>> nn.ZeroPad3d(1)(rustorch.ones(1, 1, 2, 2, 2)).shape
+    rustorch.Size([1, 1, 4, 4, 4])
+    """
 
     _n = 3
 
@@ -106,19 +126,31 @@ class _ReflectionPad(_Pad):
 
 
 class ReflectionPad1d(_ReflectionPad):
-    """Adds the mirror image at both ends of signals (B, C, T), without repeating the last element."""
+    """Adds the mirror image at both ends of signals (B, C, T), without repeating the last element.
+
+    >>> nn.ReflectionPad1d(1)(rustorch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[2., 1., 2., 3., 2.]]])
+    """
 
     _n = 1
 
 
 class ReflectionPad2d(_ReflectionPad):
-    """Adds the mirror image at the borders of images (B, C, H, W), without repeating the border."""
+    """Adds the mirror image at the borders of images (B, C, H, W), without repeating the border.
+
+    >>> nn.ReflectionPad2d(1)(rustorch.ones(1, 1, 3, 3)).shape
+    rustorch.Size([1, 1, 5, 5])
+    """
 
     _n = 2
 
 
 class ReflectionPad3d(_ReflectionPad):
-    """Adds the mirror image at the borders of volumes (B, C, D, H, W), without repeating the border."""
+    """Adds the mirror image at the borders of volumes (B, C, D, H, W), without repeating the border.
+
+    >>> nn.ReflectionPad3d(1)(rustorch.ones(1, 1, 3, 3, 3)).shape
+    rustorch.Size([1, 1, 5, 5, 5])
+    """
 
     _n = 3
 
@@ -128,19 +160,31 @@ class _ReplicationPad(_Pad):
 
 
 class ReplicationPad1d(_ReplicationPad):
-    """Repeats the first and the last element of signals (B, C, T)."""
+    """Repeats the first and the last element of signals (B, C, T).
+
+    >>> nn.ReplicationPad1d(1)(rustorch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[1., 1., 2., 3., 3.]]])
+    """
 
     _n = 1
 
 
 class ReplicationPad2d(_ReplicationPad):
-    """Repeats the border of images (B, C, H, W)."""
+    """Repeats the border of images (B, C, H, W).
+
+    >>> nn.ReplicationPad2d(1)(rustorch.ones(1, 1, 3, 3)).shape
+    rustorch.Size([1, 1, 5, 5])
+    """
 
     _n = 2
 
 
 class ReplicationPad3d(_ReplicationPad):
-    """Repeats the border of volumes (B, C, D, H, W)."""
+    """Repeats the border of volumes (B, C, D, H, W).
+
+    >>> nn.ReplicationPad3d(1)(rustorch.ones(1, 1, 3, 3, 3)).shape
+    rustorch.Size([1, 1, 5, 5, 5])
+    """
 
     _n = 3
 
@@ -150,18 +194,30 @@ class _CircularPad(_Pad):
 
 
 class CircularPad1d(_CircularPad):
-    """Continues signals (B, C, T) as if they were periodic."""
+    """Continues signals (B, C, T) as if they were periodic.
+
+    >>> nn.CircularPad1d(1)(rustorch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[3., 1., 2., 3., 1.]]])
+    """
 
     _n = 1
 
 
 class CircularPad2d(_CircularPad):
-    """Continues images (B, C, H, W) as if they were periodic."""
+    """Continues images (B, C, H, W) as if they were periodic.
+
+    >>> nn.CircularPad2d(1)(rustorch.ones(1, 1, 3, 3)).shape
+    rustorch.Size([1, 1, 5, 5])
+    """
 
     _n = 2
 
 
 class CircularPad3d(_CircularPad):
-    """Continues volumes (B, C, D, H, W) as if they were periodic."""
+    """Continues volumes (B, C, D, H, W) as if they were periodic.
+
+    >>> nn.CircularPad3d(1)(rustorch.ones(1, 1, 3, 3, 3)).shape
+    rustorch.Size([1, 1, 5, 5, 5])
+    """
 
     _n = 3

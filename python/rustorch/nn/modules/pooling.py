@@ -39,7 +39,11 @@ class _MaxPool(Module):
 
 
 class MaxPool1d(_MaxPool):
-    """The largest element of each window of (B, C, T)."""
+    """The largest element of each window of (B, C, T).
+
+    >>> nn.MaxPool1d(2)(rustorch.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    tensor([[[3., 2.]]])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.max_pool1d(
@@ -64,7 +68,11 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """The largest element of each window of (B, C, D, H, W)."""
+    """The largest element of each window of (B, C, D, H, W).
+
+    >>> nn.MaxPool3d(2)(rustorch.zeros(1, 1, 4, 4, 4)).shape
+    rustorch.Size([1, 1, 2, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.max_pool3d(
@@ -84,7 +92,12 @@ class _MaxUnpool(Module):
 
 
 class MaxUnpool1d(_MaxUnpool):
-    """Puts the maxima that :class:`MaxPool1d` found back where they were, zeros elsewhere."""
+    """Puts the maxima that :class:`MaxPool1d` found back where they were, zeros elsewhere.
+
+    >>> pooled, where = nn.MaxPool1d(2, return_indices=True)(rustorch.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    >>> nn.MaxUnpool1d(2)(pooled, where)
+    tensor([[[0., 3., 2., 0.]]])
+    """
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
@@ -107,7 +120,12 @@ class MaxUnpool2d(_MaxUnpool):
 
 
 class MaxUnpool3d(_MaxUnpool):
-    """Puts the maxima that :class:`MaxPool3d` found back where they were, zeros elsewhere."""
+    """Puts the maxima that :class:`MaxPool3d` found back where they were, zeros elsewhere.
+
+    >>> pooled, where = nn.MaxPool3d(2, return_indices=True)(rustorch.rand(1, 1, 4, 4, 4))
+    >>> nn.MaxUnpool3d(2)(pooled, where).shape
+    rustorch.Size([1, 1, 4, 4, 4])
+    """
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         return F.max_unpool3d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
@@ -128,21 +146,33 @@ class _LPPool(Module):
 
 
 class LPPool1d(_LPPool):
-    """The p-norm of each window of (B, C, T), p = ``norm_type``."""
+    """The p-norm of each window of (B, C, T), p = ``norm_type``.
+
+    >>> nn.LPPool1d(2, 2)(rustorch.tensor([[[3.0, 4.0]]]))
+    tensor([[[5.]]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
 class LPPool2d(_LPPool):
-    """The p-norm of each window of (B, C, H, W), p = ``norm_type``."""
+    """The p-norm of each window of (B, C, H, W), p = ``norm_type``.
+
+    >>> nn.LPPool2d(2, 2)(rustorch.ones(1, 1, 4, 4)).shape
+    rustorch.Size([1, 1, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
 class LPPool3d(_LPPool):
-    """The p-norm of each window of (B, C, D, H, W), p = ``norm_type``."""
+    """The p-norm of each window of (B, C, D, H, W), p = ``norm_type``.
+
+    >>> nn.LPPool3d(2, 2)(rustorch.ones(1, 1, 4, 4, 4)).shape
+    rustorch.Size([1, 1, 2, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
@@ -167,7 +197,11 @@ class _FractionalMaxPool(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPool):
-    """Largest elements of windows that overlap at random, of images. Source: Graham, arXiv 1412.6071."""
+    """Largest elements of windows that overlap at random, of images. Source: Graham, arXiv 1412.6071.
+
+    >>> nn.FractionalMaxPool2d(2, output_size=3)(rustorch.zeros(1, 1, 8, 8)).shape
+    rustorch.Size([1, 1, 3, 3])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.fractional_max_pool2d(
@@ -176,7 +210,11 @@ class FractionalMaxPool2d(_FractionalMaxPool):
 
 
 class FractionalMaxPool3d(_FractionalMaxPool):
-    """Largest elements of windows that overlap at random, of volumes. Source: Graham, arXiv 1412.6071."""
+    """Largest elements of windows that overlap at random, of volumes. Source: Graham, arXiv 1412.6071.
+
+    >>> nn.FractionalMaxPool3d(2, output_size=3)(rustorch.zeros(1, 1, 8, 8, 8)).shape
+    rustorch.Size([1, 1, 3, 3, 3])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.fractional_max_pool3d(
@@ -185,7 +223,11 @@ class FractionalMaxPool3d(_FractionalMaxPool):
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (B, C, T)."""
+    """The mean of each window of (B, C, T).
+
+    >>> nn.AvgPool1d(2)(rustorch.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    tensor([[[2., 1.]]])
+    """
 
     def __init__(
         self, kernel_size: Any, stride: Optional[Any] = None, padding: Any = 0, ceil_mode: bool = False,
@@ -223,7 +265,11 @@ class _AvgPool(Module):
 
 
 class AvgPool2d(_AvgPool):
-    """The mean of each window of (B, C, H, W)."""
+    """The mean of each window of (B, C, H, W).
+
+    >>> nn.AvgPool2d(2)(rustorch.zeros(1, 1, 4, 4)).shape
+    rustorch.Size([1, 1, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool2d(
@@ -232,7 +278,11 @@ class AvgPool2d(_AvgPool):
 
 
 class AvgPool3d(_AvgPool):
-    """The mean of each window of (B, C, D, H, W)."""
+    """The mean of each window of (B, C, D, H, W).
+
+    >>> nn.AvgPool3d(2)(rustorch.zeros(1, 1, 4, 4, 4)).shape
+    rustorch.Size([1, 1, 2, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool3d(
@@ -251,7 +301,11 @@ class _Adaptive(Module):
 
 
 class AdaptiveAvgPool1d(_Adaptive):
-    """Means over windows chosen so that the result has length ``output_size``."""
+    """Means over windows chosen so that the result has length ``output_size``.
+
+    >>> nn.AdaptiveAvgPool1d(2)(rustorch.zeros(1, 1, 5)).shape
+    rustorch.Size([1, 1, 2])
+    """
 
     def __init__(self, output_size: Any) -> None:
         super().__init__(output_size)
@@ -261,7 +315,11 @@ class AdaptiveAvgPool1d(_Adaptive):
 
 
 class AdaptiveAvgPool2d(_Adaptive):
-    """Means over windows chosen so that the result has height and width ``output_size`` (None keeps the input's)."""
+    """Means over windows chosen so that the result has height and width ``output_size`` (None keeps the input's).
+
+    >>> nn.AdaptiveAvgPool2d((2, 3))(rustorch.zeros(1, 1, 5, 7)).shape
+    rustorch.Size([1, 1, 2, 3])
+    """
 
     def __init__(self, output_size: Any) -> None:
         super().__init__(output_size)
@@ -271,7 +329,11 @@ class AdaptiveAvgPool2d(_Adaptive):
 
 
 class AdaptiveAvgPool3d(_Adaptive):
-    """Means over windows chosen so that the result has depth, height and width ``output_size`` (None keeps the input's)."""
+    """Means over windows chosen so that the result has depth, height and width ``output_size`` (None keeps the input's).
+
+    >>> nn.AdaptiveAvgPool3d(2)(rustorch.zeros(1, 1, 5, 5, 5)).shape
+    rustorch.Size([1, 1, 2, 2, 2])
+    """
 
     def __init__(self, output_size: Any) -> None:
         super().__init__(output_size)
@@ -281,21 +343,33 @@ class AdaptiveAvgPool3d(_Adaptive):
 
 
 class AdaptiveMaxPool1d(_Adaptive):
-    """Largest elements of windows chosen so that the result has length ``output_size``."""
+    """Largest elements of windows chosen so that the result has length ``output_size``.
+
+    >>> nn.AdaptiveMaxPool1d(2)(rustorch.zeros(1, 1, 5)).shape
+    rustorch.Size([1, 1, 2])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool2d(_Adaptive):
-    """Largest elements of windows chosen so that the result has height and width ``output_size``."""
+    """Largest elements of windows chosen so that the result has height and width ``output_size``.
+
+    >>> nn.AdaptiveMaxPool2d((2, 3))(rustorch.zeros(1, 1, 5, 7)).shape
+    rustorch.Size([1, 1, 2, 3])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool3d(_Adaptive):
-    """Largest elements of windows chosen so that the result has depth, height and width ``output_size``."""
+    """Largest elements of windows chosen so that the result has depth, height and width ``output_size``.
+
+    >>> nn.AdaptiveMaxPool3d(2)(rustorch.zeros(1, 1, 5, 5, 5)).shape
+    rustorch.Size([1, 1, 2, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)

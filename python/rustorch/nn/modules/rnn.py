@@ -32,6 +32,9 @@ class RNNBase(Module):
     Layer ``k`` has ``weight_ih_l{k}`` (gates · hidden_size, inputs), ``weight_hh_l{k}`` (gates · hidden_size, hidden_size),
     ``bias_ih_l{k}`` and ``bias_hh_l{k}``; with ``proj_size`` also ``weight_hr_l{k}``; ``_reverse`` is appended for the
     direction from the end. All are drawn uniformly from ±1/√hidden_size.
+
+    >>> nn.RNNBase("GRU", 3, 4)(rustorch.zeros(5, 2, 3))[0].shape
+    rustorch.Size([5, 2, 4])
     """
 
     def __init__(
@@ -346,7 +349,11 @@ class GRU(RNNBase):
 
 
 class RNNCellBase(Module):
-    """What the cells share: ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``, drawn from ±1/√hidden_size."""
+    """What the cells share: ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh``, drawn from ±1/√hidden_size.
+
+    >>> issubclass(nn.LSTMCell, nn.RNNCellBase)
+    True
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None) -> None:
         super().__init__()

@@ -54,21 +54,33 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """:class:`Upsample` of images in mode ``"nearest"``."""
+    """:class:`Upsample` of images in mode ``"nearest"``.
+
+    >>> nn.UpsamplingNearest2d(scale_factor=2)(rustorch.zeros(1, 1, 2, 2)).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """:class:`Upsample` of images in mode ``"bilinear"`` with aligned corners."""
+    """:class:`Upsample` of images in mode ``"bilinear"`` with aligned corners.
+
+    >>> nn.UpsamplingBilinear2d(scale_factor=2)(rustorch.zeros(1, 1, 2, 2)).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
 class Unfold(Module):
-    """The windows of images (B, C, H, W) as columns (B, C · kh · kw, number of windows)."""
+    """The windows of images (B, C, H, W) as columns (B, C · kh · kw, number of windows).
+
+    >>> nn.Unfold(2)(rustorch.zeros(1, 3, 4, 4)).shape
+    rustorch.Size([1, 12, 9])
+    """
 
     def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
         super().__init__()
@@ -87,7 +99,11 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """The sum of windows given as columns, at their places in images of ``output_size``."""
+    """The sum of windows given as columns, at their places in images of ``output_size``.
+
+    >>> nn.Fold((4, 4), 2)(rustorch.zeros(1, 12, 9)).shape
+    rustorch.Size([1, 3, 4, 4])
+    """
 
     def __init__(self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
         super().__init__()
@@ -108,7 +124,11 @@ class Fold(Module):
 
 
 class PixelShuffle(Module):
-    """(…, C · r², H, W) as (…, C, H · r, W · r). Source: Shi et al., CVPR 2016."""
+    """(…, C · r², H, W) as (…, C, H · r, W · r). Source: Shi et al., CVPR 2016.
+
+    >>> nn.PixelShuffle(2)(rustorch.zeros(1, 4, 2, 2)).shape
+    rustorch.Size([1, 1, 4, 4])
+    """
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
@@ -122,7 +142,11 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """(…, C, H · r, W · r) as (…, C · r², H, W): the inverse of :class:`PixelShuffle`."""
+    """(…, C, H · r, W · r) as (…, C · r², H, W): the inverse of :class:`PixelShuffle`.
+
+    >>> nn.PixelUnshuffle(2)(rustorch.zeros(1, 1, 4, 4)).shape
+    rustorch.Size([1, 4, 2, 2])
+    """
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
@@ -136,7 +160,11 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """Channels (dimension 1) dealt out over ``groups``. Source: Zhang et al., CVPR 2018."""
+    """Channels (dimension 1) dealt out over ``groups``. Source: Zhang et al., CVPR 2018.
+
+    >>> nn.ChannelShuffle(2)(rustorch.arange(4.0).reshape(1, 4, 1, 1)).flatten()
+    tensor([0., 2., 1., 3.])
+    """
 
     def __init__(self, groups: int) -> None:
         super().__init__()

@@ -291,6 +291,10 @@ class TransformerEncoder(Module):
     norm : Module, optional
     enable_nested_tensor, mask_check : bool
         Kept for scripts that give them: padding is masked, not taken out, so that they have nothing to change.
+
+    >>> layer = nn.TransformerEncoderLayer(8, 2, batch_first=True)
+    >>> nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)(rustorch.zeros(1, 5, 8)).shape
+    rustorch.Size([1, 5, 8])
     """
 
     def __init__(
@@ -320,7 +324,12 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """``num_layers`` copies of a decoder layer, one behind the other, and a normalisation at the end."""
+    """``num_layers`` copies of a decoder layer, one behind the other, and a normalisation at the end.
+
+    >>> layer = nn.TransformerDecoderLayer(8, 2, batch_first=True)
+    >>> nn.TransformerDecoder(layer, 2)(rustorch.zeros(1, 5, 8), rustorch.zeros(1, 3, 8)).shape
+    rustorch.Size([1, 5, 8])
+    """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Optional[Module] = None) -> None:
         super().__init__()

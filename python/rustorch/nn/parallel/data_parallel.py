@@ -82,6 +82,9 @@ def data_parallel(
     device_ids, output_device, dim
         As for :class:`DataParallel`.
     module_kwargs : dict, optional
+
+    >>> nn.parallel.data_parallel(nn.Linear(2, 3), rustorch.zeros(4, 2)).shape
+    rustorch.Size([4, 3])
     """
     _check(device_ids)
     _say_once()

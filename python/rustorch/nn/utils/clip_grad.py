@@ -59,6 +59,9 @@ def get_total_norm(
     Returns
     -------
     A tensor without dimensions, of the first tensor's dtype.
+
+    >>> nn.utils.get_total_norm([rustorch.tensor([3.0]), rustorch.tensor([4.0])])
+    tensor(5.)
     """
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     norm_type = float(norm_type)
@@ -83,6 +86,12 @@ def clip_grads_with_norm_(parameters: _Tensors, max_norm: float, total_norm: Any
     total_norm : float or tensor of one element
         The gradients' norm, as :func:`get_total_norm` gives it.
     foreach : accepted for PyTorch's sake
+
+    >>> p = nn.Parameter(rustorch.zeros(1))
+    >>> p.grad = rustorch.tensor([4.0])
+    >>> nn.utils.clip_grads_with_norm_([p], 1.0, rustorch.tensor(4.0))
+    >>> p.grad
+    tensor([1.0000])
     """
     _scale(_gradients(parameters), float(max_norm), float(total_norm))
 
@@ -134,7 +143,15 @@ def clip_grad_norm_(
 
 
 def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
-    """The deprecated name of :func:`clip_grad_norm_`."""
+    """The deprecated name of :func:`clip_grad_norm_`.
+
+    >>> try:
+    ...     p = nn.Parameter(rustorch.zeros(1))
+    ...     p.grad = rustorch.tensor([4.0])
+    ...     norm = nn.utils.clip_grad_norm([p], 1.0)
+    ... except FutureWarning:
+    ...     pass
+    """
     warnings.warn(
         "`nn.utils.clip_grad_norm` is now deprecated in favor of `nn.utils.clip_grad_norm_`.", FutureWarning, stacklevel=2
     )
@@ -149,6 +166,12 @@ def clip_grad_value_(parameters: _Tensors, clip_value: float, foreach: Optional[
     parameters : one tensor or several; those without a gradient are left out
     clip_value : float
     foreach : accepted for PyTorch's sake
+
+    >>> p = nn.Parameter(rustorch.zeros(1))
+    >>> p.grad = rustorch.tensor([4.0])
+    >>> nn.utils.clip_grad_value_([p], 0.5)
+    >>> p.grad
+    tensor([0.5000])
     """
     clip_value = float(clip_value)
     with rustorch.no_grad():

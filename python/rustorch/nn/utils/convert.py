@@ -12,12 +12,22 @@ __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters one after the other, flattened."""
+    """All parameters one after the other, flattened.
+
+    >>> nn.utils.parameters_to_vector(nn.Linear(2, 3).parameters()).shape
+    rustorch.Size([9])
+    """
     return rustorch.cat([parameter.reshape(-1) for parameter in parameters])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Cut a vector into the parameters' shapes and make the pieces their data (they share its memory)."""
+    """Cut a vector into the parameters' shapes and make the pieces their data (they share its memory).
+
+    >>> layer = nn.Linear(1, 1)
+    >>> nn.utils.vector_to_parameters(rustorch.tensor([2.0, 3.0]), layer.parameters())
+    >>> layer.weight.item(), layer.bias.item()
+    (2.0, 3.0)
+    """
     parameters = list(parameters)
     total = sum(parameter.numel() for parameter in parameters)
     if vec.dim() != 1 or vec.numel() != total:

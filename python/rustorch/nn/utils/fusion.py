@@ -68,13 +68,25 @@ def fuse_conv_bn_weights(
     conv_w: Tensor, conv_b: Optional[Tensor], bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Optional[Tensor],
     bn_b: Optional[Tensor], transpose: bool = False,
 ) -> Tuple[Parameter, Parameter]:
-    """Weight and bias of the fused convolution, from those of the two and the running mean and variance."""
+    """Weight and bias of the fused convolution, from those of the two and the running mean and variance.
+
+    >>> conv, bn = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
+    >>> w, b = nn.utils.fuse_conv_bn_weights(
+    ...     conv.weight, conv.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
+    >>> w.shape
+    rustorch.Size([2, 1, 3, 3])
+    """
     shape = ((1, -1) if transpose else (-1, 1)) + (1,) * (conv_w.dim() - 2)
     return _fold(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, shape)
 
 
 def fuse_linear_bn_eval(linear: Module, bn: Module) -> Module:
-    """A linear layer that computes what ``bn(linear(x))`` does in evaluation mode; both stay as they are."""
+    """A linear layer that computes what ``bn(linear(x))`` does in evaluation mode; both stay as they are.
+
+    >>> fused = nn.utils.fuse_linear_bn_eval(nn.Linear(2, 3).eval(), nn.BatchNorm1d(3).eval())
+    >>> fused(rustorch.zeros(4, 2)).shape
+    rustorch.Size([4, 3])
+    """
     _check(linear, bn)
     if bn.num_features not in (linear.out_features, 1):
         raise AssertionError(
@@ -92,5 +104,12 @@ def fuse_linear_bn_weights(
     linear_w: Tensor, linear_b: Optional[Tensor], bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Optional[Tensor],
     bn_b: Optional[Tensor],
 ) -> Tuple[Parameter, Parameter]:
-    """Weight and bias of the fused linear layer, from those of the two and the running mean and variance."""
+    """Weight and bias of the fused linear layer, from those of the two and the running mean and variance.
+
+    >>> layer, bn = nn.Linear(2, 3), nn.BatchNorm1d(3)
+    >>> w, b = nn.utils.fuse_linear_bn_weights(
+    ...     layer.weight, layer.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias)
+    >>> w.shape
+    rustorch.Size([3, 2])
+    """
     return _fold(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, (-1, 1))

@@ -80,6 +80,10 @@ class ParametrizationList(ModuleList):
         The value of the tensor now; passed backwards through the modules' ``right_inverse``, where they have it.
     unsafe : bool, default False
         Allow shape and dtype to change.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    >>> type(layer.parametrizations.weight).__name__
+    'ParametrizationList'
     """
 
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
@@ -265,7 +269,11 @@ def register_parametrization(module: Module, tensor_name: str, parametrization: 
 
 
 def is_parametrized(module: Module, tensor_name: Optional[str] = None) -> bool:
-    """Has the module parametrizations (of that tensor)?"""
+    """Has the module parametrizations (of that tensor)?
+
+    >>> nn.utils.parametrize.is_parametrized(nn.Linear(2, 3))
+    False
+    """
     parametrizations = getattr(module, "parametrizations", None)
     if not isinstance(parametrizations, ModuleDict):
         return False
@@ -285,6 +293,11 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     Returns
     -------
     The module.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    >>> layer = nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    >>> nn.utils.parametrize.is_parametrized(layer)
+    False
     """
     if not is_parametrized(module, tensor_name):
         raise ArgumentValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -315,7 +328,12 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 
 
 def type_before_parametrizations(module: Module) -> type:
-    """The class that the module had before its first parametrization."""
+    """The class that the module had before its first parametrization.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    >>> nn.utils.parametrize.type_before_parametrizations(layer) is nn.Linear
+    True
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
@@ -327,6 +345,11 @@ def transfer_parametrizations_and_params(
     Returns
     -------
     ``to_module``.
+
+    >>> a, b = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3)), nn.Linear(2, 3)
+    >>> b = nn.utils.parametrize.transfer_parametrizations_and_params(a, b)
+    >>> nn.utils.parametrize.is_parametrized(b, "weight")
+    True
     """
     if not is_parametrized(from_module):
         return to_module

@@ -65,6 +65,20 @@ class BasePruningMethod(ABC):
 
     ``PRUNING_TYPE`` says what a second pruning sees: "unstructured" only the elements that are left, "structured" the
     channels that are left along ``dim``, "global" everything.
+
+    >>> from rustorch.nn.utils import prune
+    >>> class Odd(prune.BasePruningMethod):
+    ...     PRUNING_TYPE = "unstructured"
+    ...     def compute_mask(self, t, default_mask):
+    ...         mask = default_mask.clone()
+    ...         mask.view(-1)[1::2] = 0
+    ...         return mask
+    ... 
+    >>> layer = nn.Linear(2, 1)
+    >>> Odd.apply(layer, "weight").__class__.__name__
+    'Odd'
+    >>> layer.weight_mask
+    tensor([[1., 0.]])
     """
 
     PRUNING_TYPE = ""
@@ -149,7 +163,14 @@ def _prunes(hook: Any, name: str) -> bool:
 
 
 class PruningContainer(BasePruningMethod):
-    """Several methods one after another on one tensor."""
+    """Several methods one after another on one tensor.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.l1_unstructured(nn.Linear(4, 2), "weight", 2)
+    >>> layer = prune.l1_unstructured(layer, "weight", 2)
+    >>> int(layer.weight_mask.sum())
+    4
+    """
 
     def __init__(self, *args: BasePruningMethod) -> None:
         self._pruning_methods: Tuple[BasePruningMethod, ...] = ()
@@ -201,7 +222,13 @@ class PruningContainer(BasePruningMethod):
 
 
 class Identity(BasePruningMethod):
-    """Prunes nothing; makes the mask."""
+    """Prunes nothing; makes the mask.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.identity(nn.Linear(2, 1), "weight")
+    >>> layer.weight_mask
+    tensor([[1., 1.]])
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -228,14 +255,24 @@ class _Unstructured(BasePruningMethod):
 
 
 class RandomUnstructured(_Unstructured):
-    """Prunes elements at random: a share (float) or a number (int) of them."""
+    """Prunes elements at random: a share (float) or a number (int) of them.
+
+    >>> from rustorch.nn.utils import prune
+    >>> int(prune.RandomUnstructured(3).prune(rustorch.ones(6)).sum())
+    3
+    """
 
     def _scores(self, t: Tensor) -> Tensor:
         return rustorch.rand(t.shape)
 
 
 class L1Unstructured(_Unstructured):
-    """Prunes the elements of smallest magnitude: a share (float) or a number (int) of them."""
+    """Prunes the elements of smallest magnitude: a share (float) or a number (int) of them.
+
+    >>> from rustorch.nn.utils import prune
+    >>> prune.L1Unstructured(1).prune(rustorch.tensor([3.0, -0.5, 2.0]))
+    tensor([3., -0., 2.])
+    """
 
     def _scores(self, t: Tensor) -> Tensor:
         return t.abs()
@@ -263,14 +300,25 @@ class _Structured(BasePruningMethod):
 
 
 class RandomStructured(_Structured):
-    """Prunes channels along a dimension at random: a share (float) or a number (int) of them."""
+    """Prunes channels along a dimension at random: a share (float) or a number (int) of them.
+
+    >>> from rustorch.nn.utils import prune
+    >>> int(prune.RandomStructured(1, dim=0).prune(rustorch.ones(3, 2)).sum())
+    4
+    """
 
     def _scores(self, t: Tensor) -> Tensor:
         return rustorch.rand(t.shape[self.dim])
 
 
 class LnStructured(_Structured):
-    """Prunes the channels of smallest n-norm along a dimension: a share (float) or a number (int) of them."""
+    """Prunes the channels of smallest n-norm along a dimension: a share (float) or a number (int) of them.
+
+    >>> from rustorch.nn.utils import prune
+    >>> prune.LnStructured(1, n=2, dim=0).prune(rustorch.tensor([[1.0, 1.0], [3.0, 3.0]]))
+    tensor([[0., 0.],
+            [3., 3.]])
+    """
 
     def __init__(self, amount: _Amount, n: Any, dim: int = -1) -> None:
         super().__init__(amount, dim)
@@ -291,7 +339,12 @@ class LnStructured(_Structured):
 
 
 class CustomFromMask(BasePruningMethod):
-    """Prunes where a given mask is 0."""
+    """Prunes where a given mask is 0.
+
+    >>> from rustorch.nn.utils import prune
+    >>> prune.CustomFromMask(rustorch.tensor([1.0, 0.0])).mask
+    tensor([1., 0.])
+    """
 
     PRUNING_TYPE = "global"
 
@@ -307,13 +360,25 @@ class CustomFromMask(BasePruningMethod):
 
 
 def identity(module: Module, name: str) -> Module:
-    """Give a parameter a mask of ones; returns the module."""
+    """Give a parameter a mask of ones; returns the module.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.identity(nn.Linear(2, 1), "weight")
+    >>> layer.weight_mask
+    tensor([[1., 1.]])
+    """
     Identity.apply(module, name)
     return module
 
 
 def random_unstructured(module: Module, name: str, amount: _Amount) -> Module:
-    """Prune a share (float) or a number (int) of a parameter's elements at random; returns the module."""
+    """Prune a share (float) or a number (int) of a parameter's elements at random; returns the module.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.random_unstructured(nn.Linear(4, 2), "weight", amount=3)
+    >>> int(layer.weight_mask.sum())
+    5
+    """
     RandomUnstructured.apply(module, name, amount=amount)
     return module
 
@@ -341,7 +406,13 @@ def l1_unstructured(
 
 
 def random_structured(module: Module, name: str, amount: _Amount, dim: int) -> Module:
-    """Prune a share (float) or a number (int) of a parameter's channels along ``dim`` at random; returns the module."""
+    """Prune a share (float) or a number (int) of a parameter's channels along ``dim`` at random; returns the module.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.random_structured(nn.Linear(4, 2), "weight", amount=1, dim=0)
+    >>> int(layer.weight_mask.sum())
+    4
+    """
     RandomStructured.apply(module, name, amount=amount, dim=dim)
     return module
 
@@ -352,13 +423,24 @@ def ln_structured(
     """Prune the channels of smallest n-norm along ``dim``, a share (float) or a number (int); returns the module.
 
     ``n`` is a number, inf, -inf, "fro", or for weights of three dimensions "nuc".
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.ln_structured(nn.Linear(4, 2), "weight", amount=1, n=2, dim=0)
+    >>> int(layer.weight_mask.sum())
+    4
     """
     LnStructured.apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
     return module
 
 
 def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
-    """Prune a parameter where ``mask``, of its shape, is 0; returns the module."""
+    """Prune a parameter where ``mask``, of its shape, is 0; returns the module.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.custom_from_mask(nn.Linear(2, 1), "weight", rustorch.tensor([[1.0, 0.0]]))
+    >>> layer.weight_mask
+    tensor([[1., 0.]])
+    """
     CustomFromMask.apply(module, name, mask=mask)
     return module
 
@@ -375,6 +457,12 @@ def global_unstructured(
     pruning_method : class of a method whose ``PRUNING_TYPE`` is "unstructured"
     importance_scores : dict from such pairs to tensors, optional
     kwargs : the method's options, as ``amount=0.2``
+
+    >>> from rustorch.nn.utils import prune
+    >>> a, b = nn.Linear(4, 2), nn.Linear(2, 2)
+    >>> prune.global_unstructured([(a, "weight"), (b, "weight")], prune.L1Unstructured, amount=0.5)
+    >>> int(a.weight_mask.sum() + b.weight_mask.sum())
+    6
     """
     if not isinstance(parameters, Iterable):
         raise ArgumentTypeError("global_unstructured(): parameters is not an Iterable")
@@ -399,7 +487,13 @@ def global_unstructured(
 
 
 def remove(module: Module, name: str) -> Module:
-    """Make a parameter's pruning permanent: the masked values become the parameter. Returns the module."""
+    """Make a parameter's pruning permanent: the masked values become the parameter. Returns the module.
+
+    >>> from rustorch.nn.utils import prune
+    >>> layer = prune.remove(prune.identity(nn.Linear(2, 1), "weight"), "weight")
+    >>> prune.is_pruned(layer)
+    False
+    """
     for key, hook in list(module._forward_pre_hooks.items()):
         if _prunes(hook, name):
             hook.remove(module)
@@ -409,7 +503,12 @@ def remove(module: Module, name: str) -> Module:
 
 
 def is_pruned(module: Module) -> bool:
-    """Is a parameter of the module, or of one below it, pruned?"""
+    """Is a parameter of the module, or of one below it, pruned?
+
+    >>> from rustorch.nn.utils import prune
+    >>> prune.is_pruned(nn.Linear(2, 1))
+    False
+    """
     return any(
         isinstance(hook, BasePruningMethod) for part in module.modules() for hook in part._forward_pre_hooks.values()
     )

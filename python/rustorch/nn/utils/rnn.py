@@ -115,7 +115,11 @@ class PackedSequence(_Packed):
 
 
 def invert_permutation(permutation: Optional[Tensor]) -> Optional[Tensor]:
-    """The permutation that undoes another one; None for None."""
+    """The permutation that undoes another one; None for None.
+
+    >>> nn.utils.rnn.invert_permutation(rustorch.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     if permutation is None:
         return None
     places = rustorch.arange(permutation.numel(), device=permutation.device, dtype=permutation.dtype)
@@ -220,6 +224,11 @@ def pad_packed_sequence(
     ------
     ValueError
         ``total_length`` is less than the longest sequence.
+
+    >>> packed = nn.utils.rnn.pack_sequence([rustorch.tensor([1.0, 2.0]), rustorch.tensor([3.0])])
+    >>> nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    (tensor([[1., 2.],
+            [3., 0.]]), tensor([2, 1]))
     """
     data, batch_sizes, _, unsorted = sequence
     sizes = batch_sizes.tolist()
@@ -280,7 +289,11 @@ def pad_sequence(
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> List[Tensor]:
-    """The sequences of a padded tensor, each cut to its length: the reverse of :func:`pad_sequence`."""
+    """The sequences of a padded tensor, each cut to its length: the reverse of :func:`pad_sequence`.
+
+    >>> nn.utils.rnn.unpad_sequence(rustorch.tensor([[1, 2], [3, 0]]), rustorch.tensor([2, 1]), batch_first=True)
+    [tensor([1, 2]), tensor([3])]
+    """
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
     numbers = [int(n) for n in lengths]
@@ -290,7 +303,11 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
-    """Sequences (L_i, …) as a :class:`PackedSequence`: see :func:`pack_padded_sequence`."""
+    """Sequences (L_i, …) as a :class:`PackedSequence`: see :func:`pack_padded_sequence`.
+
+    >>> nn.utils.rnn.pack_sequence([rustorch.tensor([1.0, 2.0]), rustorch.tensor([3.0])]).data
+    tensor([1., 3., 2.])
+    """
     lengths = [sequence.shape[0] for sequence in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 

@@ -35,7 +35,14 @@ def default_dim(module: Module) -> int:
 
 
 class SpectralNorm:
-    """The hook of :func:`spectral_norm`."""
+    """The hook of :func:`spectral_norm`.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> layer = nn.utils.spectral_norm(nn.Linear(3, 2))
+    >>> [type(hook).__name__ for hook in layer._forward_pre_hooks.values()]
+    ['SpectralNorm']
+    """
 
     _version = 1
 
@@ -114,13 +121,26 @@ def spectral_norm(
     The module; the trained tensor is ``weight_orig``.
 
     Source: Miyato et al., ICLR 2018.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> layer = nn.utils.spectral_norm(nn.Linear(3, 2))
+    >>> layer.weight_orig.shape
+    rustorch.Size([2, 3])
     """
     SpectralNorm.apply(module, name, n_power_iterations, default_dim(module) if dim is None else dim, eps)
     return module
 
 
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
-    """Undo :func:`spectral_norm`, keeping the normalised weight; returns the module."""
+    """Undo :func:`spectral_norm`, keeping the normalised weight; returns the module.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> layer = nn.utils.remove_spectral_norm(nn.utils.spectral_norm(nn.Linear(3, 2)))
+    >>> hasattr(layer, "weight_orig")
+    False
+    """
     for key, hook in list(module._forward_pre_hooks.items()):
         if isinstance(hook, SpectralNorm) and hook.name == name:
             hook.remove(module)

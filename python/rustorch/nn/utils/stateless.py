@@ -108,7 +108,14 @@ def functional_call(
     module: Module, parameters_and_buffers: Dict[str, Tensor], args: Any = None, kwargs: Optional[Dict[str, Any]] = None,
     *, tie_weights: bool = True, strict: bool = False,
 ) -> Any:
-    """:func:`call_with` under its deprecated place: PyTorch has it as ``func.functional_call`` now."""
+    """:func:`call_with` under its deprecated place: PyTorch has it as ``func.functional_call`` now.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> layer = nn.Linear(1, 1, bias=False)
+    >>> nn.utils.stateless.functional_call(layer, {"weight": rustorch.tensor([[2.0]])}, rustorch.ones(1, 1)).item()
+    2.0
+    """
     warnings.warn(
         "`nn.utils.stateless.functional_call` is deprecated; `func.functional_call` is a drop-in replacement.",
         FutureWarning, stacklevel=2,

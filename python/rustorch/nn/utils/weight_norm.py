@@ -14,7 +14,13 @@ __all__ = ["WeightNorm", "norm_except_dim", "remove_weight_norm", "weight_norm"]
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: Optional[int] = 0) -> Tensor:
-    """The norms of a tensor's slices along ``dim`` (of the whole, without dimensions, if it is −1 or None)."""
+    """The norms of a tensor's slices along ``dim`` (of the whole, without dimensions, if it is −1 or None).
+
+    >>> from rustorch.nn.utils.weight_norm import norm_except_dim
+    >>> norm_except_dim(rustorch.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0)
+    tensor([[5.],
+            [1.]])
+    """
     if pow != 2:
         raise ArgumentValueError(f"norm_except_dim: the 2-norm is supported, not pow={pow}")
     if dim is None or dim == -1:
@@ -24,12 +30,24 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: Optional[int] = 0) -> Tensor:
 
 
 def scaled_direction(v: Tensor, g: Tensor, dim: Optional[int]) -> Tensor:
-    """The slices of ``v`` along ``dim`` scaled to norms ``g``."""
+    """The slices of ``v`` along ``dim`` scaled to norms ``g``.
+
+    >>> from rustorch.nn.utils.weight_norm import scaled_direction
+    >>> scaled_direction(rustorch.tensor([[3.0, 4.0]]), rustorch.tensor([[10.0]]), 0)
+    tensor([[6., 8.]])
+    """
     return v * (g / norm_except_dim(v, 2, dim))
 
 
 class WeightNorm:
-    """The hook of :func:`weight_norm`."""
+    """The hook of :func:`weight_norm`.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> layer = nn.utils.weight_norm(nn.Linear(3, 2))
+    >>> layer.weight_g.shape, layer.weight_v.shape
+    (rustorch.Size([2, 1]), rustorch.Size([2, 3]))
+    """
 
     def __init__(self, name: str, dim: Optional[int]) -> None:
         self.name = name
@@ -99,7 +117,14 @@ def weight_norm(module: Module, name: str = "weight", dim: Optional[int] = 0) ->
 
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
-    """Undo :func:`weight_norm`; returns the module."""
+    """Undo :func:`weight_norm`; returns the module.
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> layer = nn.utils.remove_weight_norm(nn.utils.weight_norm(nn.Linear(3, 2)))
+    >>> hasattr(layer, "weight_g")
+    False
+    """
     for key, hook in list(module._forward_pre_hooks.items()):
         if isinstance(hook, WeightNorm) and hook.name == name:
             hook.remove(module)

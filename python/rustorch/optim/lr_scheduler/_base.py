@@ -75,6 +75,18 @@ class LRScheduler:
 
     A schedule of your own defines ``get_lr``, which returns one rate a group; ``last_epoch`` counts the steps, and
     ``base_lrs`` has the rates at the start.
+
+    >>> from rustorch.optim.lr_scheduler import LRScheduler
+    >>> class Halving(LRScheduler):
+    ...     def get_lr(self):
+    ...         return [base * 0.5**self.last_epoch for base in self.base_lrs]
+    ... 
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=0.1)
+    >>> scheduler = Halving(optimizer)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.05]
     """
 
     _get_lr_called_within_step = False

@@ -58,6 +58,12 @@ class ChainedScheduler(_Combined):
     ----------
     schedulers : list of schedulers of one optimizer
     optimizer : Optimizer, default that of the schedulers
+
+    >>> from rustorch.optim.lr_scheduler import ChainedScheduler, ConstantLR, ExponentialLR
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = ChainedScheduler([ConstantLR(optimizer, 0.1), ExponentialLR(optimizer, 0.9)])
+    >>> scheduler.get_last_lr()
+    [0.1]
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optional[Optimizer] = None) -> None:

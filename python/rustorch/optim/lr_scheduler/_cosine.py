@@ -21,6 +21,13 @@ class CosineAnnealingLR(LRScheduler):
     last_epoch : int, default −1
 
     Source: Loshchilov and Hutter, ICLR 2017 (without the restarts).
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
@@ -61,6 +68,13 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     ``step`` may be given a fraction of an epoch, as after each batch: ``scheduler.step(epoch + i / n)``.
 
     Source: Loshchilov and Hutter, ICLR 2017.
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
 
     def __init__(

@@ -55,6 +55,11 @@ class CyclicLR(LRScheduler):
         Number of the last batch.
 
     Source: Smith, WACV 2017.
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    >>> scheduler = optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=0.5)
+    >>> scheduler.get_last_lr()
+    [0.1]
     """
 
     def __init__(
@@ -145,6 +150,11 @@ class OneCycleLR(LRScheduler):
         Number of the last batch.
 
     Source: Smith and Topin, arXiv 1708.07120.
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    >>> scheduler = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=100)
+    >>> scheduler.get_last_lr()
+    [0.020000000000000018]
     """
 
     def __init__(

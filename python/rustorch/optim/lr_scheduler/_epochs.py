@@ -74,6 +74,13 @@ class MultiplicativeLR(_FunctionLR):
     optimizer : Optimizer
     lr_lambda : function of the epoch, or a list of them, one a group
     last_epoch : int, default −1
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
 
     def get_lr(self) -> List[Any]:
@@ -129,6 +136,13 @@ class MultiStepLR(LRScheduler):
     milestones : list of int
     gamma : float, default 0.1
     last_epoch : int, default −1
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.MultiStepLR(optimizer, [1, 5])
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.1]
     """
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
@@ -159,6 +173,10 @@ class ConstantLR(LRScheduler):
     factor : float, default 1/3
     total_iters : int, default 5
     last_epoch : int, default −1
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=4).get_last_lr()
+    [0.5]
     """
 
     def __init__(
@@ -191,6 +209,10 @@ class LinearLR(LRScheduler):
     end_factor : float, default 1.0
     total_iters : int, default 5
     last_epoch : int, default −1
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5).get_last_lr()
+    [0.5]
     """
 
     def __init__(
@@ -228,6 +250,13 @@ class ExponentialLR(LRScheduler):
     optimizer : Optimizer
     gamma : float
     last_epoch : int, default −1
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
@@ -251,6 +280,13 @@ class PolynomialLR(LRScheduler):
     total_iters : int, default 5
     power : float, default 1.0
     last_epoch : int, default −1
+
+    >>> optimizer = optim.SGD([rustorch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.PolynomialLR(optimizer, total_iters=4)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.75]
     """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
