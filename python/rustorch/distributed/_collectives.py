@@ -8,6 +8,7 @@ from typing import Any, Callable, List, Optional, Sequence, Union
 
 import rustorch
 from rustorch import DistributedError, Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.distributed._groups import (
     _NON_MEMBER,
     ProcessGroup,
@@ -97,7 +98,7 @@ def _op(op: Any) -> str:
         return op.value
     if isinstance(op, str) and op.upper() in ReduceOp.__members__:
         return op.lower()
-    raise TypeError(f"op must be a ReduceOp, not {op!r}")
+    raise ArgumentTypeError(f"op must be a ReduceOp, not {op!r}")
 
 
 def _end(handle: Any, group: ProcessGroup, async_op: bool) -> Optional[Work]:
@@ -111,10 +112,10 @@ def _root(group: ProcessGroup, rank: Optional[int], group_rank: Optional[int], n
     """The rank in the group of src or dst."""
     if group_rank is not None:
         if rank is not None:
-            raise ValueError(f"give {name} or group_{name}, not both")
+            raise ArgumentValueError(f"give {name} or group_{name}, not both")
         return group_rank
     if rank is None:
-        raise ValueError(f"{name} is missing")
+        raise ArgumentValueError(f"{name} is missing")
     return get_group_rank(group, rank)
 
 
@@ -144,7 +145,7 @@ def barrier(group: Optional[ProcessGroup] = None, async_op: bool = False, device
     >>> dist.barrier()
     """
     if device_ids is not None and not isinstance(device_ids, (list, tuple)):
-        raise TypeError("barrier: device_ids must be a list of integers")
+        raise ArgumentTypeError("barrier: device_ids must be a list of integers")
     found = _member(group)
     return _end(found._handle.barrier(), found, async_op) if found else None
 
@@ -462,7 +463,7 @@ class P2POp:
         group_peer: Optional[int] = None,
     ) -> None:
         if op not in (isend, irecv):
-            raise ValueError("P2POp: op must be isend or irecv of rustorch.distributed")
+            raise ArgumentValueError("P2POp: op must be isend or irecv of rustorch.distributed")
         self.op = op
         self.tensor = tensor
         self.peer = peer
@@ -477,6 +478,6 @@ class P2POp:
 def batch_isend_irecv(p2p_op_list: Sequence[P2POp]) -> List[Work]:
     """Start several sends and receives; their order does not matter. Returns their works."""
     if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
-        raise ValueError("batch_isend_irecv: a list of P2POp is expected, with at least one")
+        raise ArgumentValueError("batch_isend_irecv: a list of P2POp is expected, with at least one")
     works = [each._start() for each in p2p_op_list]
     return [work for work in works if work is not None]
