@@ -1,4 +1,4 @@
-"""Writes what follows from the built extension: the type stubs, docs/ops.md and docs/errors.md.
+"""Writes what follows from the built package: the type stubs, docs/ops.md, docs/errors.md and docs/reference.
 
     python -m rustorch._stubs            writes the files into the source tree this package is linked from
     python -m rustorch._stubs --check    writes nothing; fails if a file is not what it would write
@@ -274,8 +274,11 @@ def docs_errors():
 
 def outputs(root):
     """Path → text of every generated file."""
+    from . import _reference
+
     package = root / "python" / "rustorch"
     return {
+        **{root / "docs" / "reference" / file: text for file, text in _reference.pages(NOTE).items()},
         package / "_C" / "__init__.pyi": stub_module(),
         package / "_C" / "_ops.pyi": stub_ops(),
         root / "docs" / "ops.md": docs_ops(),
@@ -289,7 +292,12 @@ def main(arguments=None):
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parents[2], help="the source tree")
     options = parser.parse_args(arguments)
     stale = []
-    for path, text in outputs(options.root).items():
+    wanted = outputs(options.root)
+    for path in sorted(set((options.root / "docs" / "reference").glob("*.md")) - set(wanted)):  # of packages that are gone
+        stale.append(path)
+        if not options.check:
+            path.unlink()
+    for path, text in wanted.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path)

@@ -1,6 +1,7 @@
 """What the documents show is run as it stands there: README's lines, the examples, the reader of checkpoints."""
 
 import gzip
+import json
 import re
 import struct
 import sys
@@ -30,7 +31,7 @@ def write_images(folder, n, train):
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_readme(launch_mpi, ranks):
-    (code,) = code_of("README.md")
+    (code,) = [code for code in code_of("README.md") if "init_process_group" in code]
     assert 25 <= len(code.splitlines()) <= 35
     launch_mpi.script("")
     (launch_mpi.folder / "train.py").write_text(code)
@@ -83,11 +84,73 @@ def test_reading_without_rustorch(launch):
     assert job.code == 0, job.err
 
 
+def guides():
+    """The documents with programs: blocks that begin with the name of a file."""
+    return sorted(path.name for path in (ROOT / "docs").glob("*.md") if re.search(r"^```python\n# [\w-]+\.py\n", path.read_text(), re.M))
+
+
+def test_there_are_programs():
+    assert {"quick-start.md", "distributed.md"} <= set(guides())
+
+
+@pytest.mark.parametrize("guide", guides())
+def test_programs(launch_mpi, guide):
+    """Each program of a guide is started as the guide says, in one folder, one after the other."""
+    text = (ROOT / "docs" / guide).read_text()
+    programs = dict(re.findall(r"^```python\n# ([\w-]+\.py)\n(.*?)^```", text, re.S | re.M))
+    lines = [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.S | re.M) for line in block.splitlines()]
+    commands = [line.split()[1:] for line in lines if line.startswith("rustorch-launch ")]
+    assert sorted(words[-1] for words in commands) == sorted(programs)  # each of them, once
+    for words in commands:
+        launch_mpi.script(programs[words[-1]], words[-1])
+        job = launch_mpi.run(*words)
+        assert job.code == 0, job.err
+        if "SIGKILL" in programs[words[-1]]:
+            assert "starting the job again (restart 1 of" in job.err, job.err
+            assert "Traceback" not in job.err, job.err
+        else:
+            assert job.err == ""
+
+
+def headings(text):
+    """The anchors of a document, as GitHub makes them of its headings."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+    titles = re.findall(r"^#+ +(.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def documents():
+    """(path, text): README, everything below docs/, and what the notebooks say."""
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        yield path, path.read_text()
+    for path in (ROOT / "docs").rglob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        yield path, "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
 def test_links():
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
-        text = document.read_text()
-        for link in re.findall(r"\]\(([^)#:]+)\)", text):
-            assert (document.parent / link).exists(), (document.name, link)
+    seen = 0
+    for document, text in documents():
+        plain = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+        for link in re.findall(r"\]\(([^()\s]+)\)", re.sub(r"`[^`\n]*`", "`", plain)):
+            if re.match(r"\w+:", link):
+                continue
+            name, _, anchor = link.partition("#")
+            target = document.parent / name if name else document
+            assert target.exists(), (document.name, link)
+            assert not anchor or anchor in headings(target.read_text()), (document.name, link)
+            seen += 1
         for path in re.findall(r"`((?:engine|comm|io|python|launcher|worker|tests|docs|scripts)/[\w./]+)`", text):
             if "FAMILY" not in path:
                 assert (ROOT / path).exists(), (document.name, path)
+    assert seen > 100
+
+
+def test_every_document_is_on_the_map():
+    """docs/index.md leads to every guide, example and notebook; README to the map."""
+    index = (ROOT / "docs/index.md").read_text()
+    for path in [*(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.ipynb"), *(ROOT / "docs/examples").glob("*.py")]:
+        name = path.relative_to(ROOT / "docs").as_posix()
+        if name != "index.md" and (not name.startswith("reference/") or name == "reference/index.md"):
+            assert "(%s)" % name in index, name
+    assert "(docs/index.md)" in (ROOT / "README.md").read_text()
