@@ -124,6 +124,7 @@ static void message_over(CommRequest *request) {
     plan->nflying--;
     if (request->failed) {
         plan->transport_failed = true;
+        plan->failed_peer = request->peer;
         return;
     }
     // A message of another size belongs to another collective: the step stays open, and the headers

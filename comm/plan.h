@@ -51,6 +51,7 @@ struct Plan {
     // what went wrong while running: a message of another size than the plan says
     int wrong_step; // -1: nothing
     bool transport_failed;
+    int failed_peer; // then
 };
 
 void plan_init(Plan *plan);

@@ -116,6 +116,22 @@ static Status wrong_message(RtWork *work) {
                 step->request.truncated ? " or more" : "", step->bytes);
 }
 
+// Some rank disagrees, and the headers that go around will tell which; if they do not in time, who
+// asks must do with what it knows.
+static bool wait_for_headers(const Comm *comm, RtWork *work) {
+    double now = comm_now();
+    if (work->suspected == 0) work->suspected = now;
+    return now - work->suspected < comm->match_timeout;
+}
+
+// A member whose block is for another size, or -1.
+static int window_misfit(const RtWork *work) {
+    const RtGroup *group = work->group;
+    for (int k = 0; k < group->n; k++)
+        if (k != group->rank && work->notes[k].total != work->notes[group->n].total) return k;
+    return -1;
+}
+
 // All know all blocks: the second part of an all-reduce through windows.
 static Status window_start(Comm *comm, RtWork *work) {
     RtGroup *group = work->group;
@@ -123,10 +139,6 @@ static Status window_start(Comm *comm, RtWork *work) {
     size_t bytes = (size_t)binding->tensor->numel * rt_dtype_bytes((RtDtype)binding->tensor->dtype);
     for (int k = 0; k < group->n; k++) {
         if (k == group->rank) continue;
-        if (work->notes[k].total != bytes)
-            return fail(ERR_PEER, "all_reduce: rank %d has %llu bytes, rank %d has %zu",
-                        group->ranks[k], (unsigned long long)work->notes[k].total, comm->rank,
-                        bytes);
         work->bases[k] = window_map(comm, group->ranks[k], &work->notes[k]);
         if (!work->bases[k]) return error_code();
     }
@@ -155,7 +167,7 @@ Status work_advance(Comm *comm, RtWork *work, int *out_did, bool *out_over) {
                     collective_word((CommOp)mine->op),
                     work->header_in.failed    ? work->header_in.peer
                     : work->header_out.failed ? work->header_out.peer
-                                              : plan_awaits(plan));
+                                              : plan->failed_peer);
     if (work->refused) {
         error_give(&work->error);
         return ERR_PEER;
@@ -181,12 +193,7 @@ Status work_advance(Comm *comm, RtWork *work, int *out_did, bool *out_over) {
     TRY(plan_work(plan, comm->transport, comm->context, work->group->id, (uint32_t)mine->sequence,
                   COMM_DATA, out_did));
     if (plan->wrong_step >= 0) {
-        // Some rank disagrees, and the headers that go around will tell which; if they do not, this
-        // must do.
-        double now = comm_now();
-        if (work->suspected == 0) work->suspected = now;
-        if (now - work->suspected < comm->match_timeout &&
-            plan->steps[plan->wrong_step].kind != STEP_CHECK)
+        if (plan->steps[plan->wrong_step].kind != STEP_CHECK && wait_for_headers(comm, work))
             return OK;
         wrong_message(work);
         char text[HEADER_TEXT];
@@ -195,6 +202,12 @@ Status work_advance(Comm *comm, RtWork *work, int *out_did, bool *out_over) {
         return fail(ERR_PEER, "%s", text);
     }
     if (work->block && !work->mapped && !work->header_pending && plan_over(plan)) {
+        int misfit = window_misfit(work);
+        if (misfit >= 0 && wait_for_headers(comm, work)) return OK;
+        if (misfit >= 0)
+            return fail(ERR_PEER, "all_reduce: rank %d has %llu bytes, rank %d has %llu",
+                        work->group->ranks[misfit], (unsigned long long)work->notes[misfit].total,
+                        mine->rank, (unsigned long long)work->notes[work->group->n].total);
         TRY(window_start(comm, work));
         TRY(plan_work(plan, comm->transport, comm->context, work->group->id,
                       (uint32_t)mine->sequence, COMM_DATA, out_did));

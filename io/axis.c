@@ -17,7 +17,8 @@ static void put_number(char *out, size_t bytes, int decimals, double value) {
         snprintf(digits, sizeof digits, "%.*f", decimals, fabs(value));
     else
         snprintf(digits, sizeof digits, "%.10g", fabs(value));
-    snprintf(out, bytes, "%s%s", value < 0 && strspn(digits, "0.") != strlen(digits) ? "\u2212" : "", digits);
+    snprintf(out, bytes, "%s%s",
+             value < 0 && strspn(digits, "0.") != strlen(digits) ? "\u2212" : "", digits);
 }
 
 static void put_power(char *out, size_t bytes, int exponent) {
@@ -31,6 +32,8 @@ static void put_power(char *out, size_t bytes, int exponent) {
 }
 
 static void add_tick(Axis *axis, double value) {
+    if (axis->nticks > 0 && !(value > axis->tick[axis->nticks - 1]))
+        return; // a step too small for numbers of this size
     if (axis->nticks < AXIS_TICKS) axis->tick[axis->nticks++] = value;
 }
 
@@ -40,7 +43,8 @@ static void write_linear(Axis *axis, double step) {
     double largest = fmax(fabs(axis->low), fabs(axis->high)), offset = 0, rest = 0;
     if (step < largest * 1e-5 && axis->low * axis->high > 0) {
         double range = axis->high - axis->low, middle = axis->low + range / 2;
-        for (double unit = pow(10, floor(log10(largest))); unit > range / 10; unit /= 10) { // the roundest one nearby
+        for (double unit = pow(10, floor(log10(largest))); unit > range / 10;
+             unit /= 10) { // the roundest one nearby
             offset = rint(middle / unit) * unit;
             if (fabs(middle - offset) < 10 * range) break;
         }
@@ -61,8 +65,8 @@ static void write_linear(Axis *axis, double step) {
         char number[AXIS_TEXT];
         put_number(number, sizeof number, -1, fabs(offset));
         size_t used = strlen(axis->factor);
-        snprintf(axis->factor + used, sizeof axis->factor - used, "%s%s %s", used ? " " : "", offset < 0 ? "\u2212" : "+",
-                 number);
+        snprintf(axis->factor + used, sizeof axis->factor - used, "%s%s %s", used ? " " : "",
+                 offset < 0 ? "\u2212" : "+", number);
     }
 }
 
@@ -79,7 +83,7 @@ static void linear_ticks(Axis *axis, double low, double high, bool whole, int mo
         if (last > first || tries == 4) break;
         most = most * 3 / 2 + 1;
     }
-    for (double i = first; i <= last && axis->nticks < AXIS_TICKS; i++) add_tick(axis, i * step);
+    for (int i = 0; i < AXIS_TICKS && first + i <= last; i++) add_tick(axis, (first + i) * step);
     write_linear(axis, step);
 }
 
@@ -87,14 +91,16 @@ static void log_minor(Axis *axis) {
     for (double decade = floor(axis->low); decade <= axis->high; decade++)
         for (int k = 2; k <= 9; k++) {
             double at = decade + log10(k);
-            if (at >= axis->low && at <= axis->high && axis->nminor < (int)(sizeof axis->minor / sizeof *axis->minor))
+            if (at >= axis->low && at <= axis->high &&
+                axis->nminor < (int)(sizeof axis->minor / sizeof *axis->minor))
                 axis->minor[axis->nminor++] = pow(10, at);
         }
 }
 
 static void write_log(Axis *axis) {
     bool plain = true;
-    for (int i = 0; i < axis->nticks; i++) plain = plain && axis->tick[i] > 0.9e-3 && axis->tick[i] < 2e4;
+    for (int i = 0; i < axis->nticks; i++)
+        plain = plain && axis->tick[i] > 0.9e-3 && axis->tick[i] < 2e4;
     for (int i = 0; i < axis->nticks; i++) {
         double power = floor(log10(axis->tick[i]) + 1e-9), part = axis->tick[i] / pow(10, power);
         char text[24];
@@ -124,7 +130,8 @@ static void log_ticks(Axis *axis, int most) {
     for (double decade = floor(axis->low); decade <= axis->high; decade++)
         for (int k = 0; k < 3; k++) {
             double at = decade + log10(parts[k]);
-            if (at >= axis->low - 1e-9 && at <= axis->high + 1e-9) add_tick(axis, parts[k] * pow(10, decade));
+            if (at >= axis->low - 1e-9 && at <= axis->high + 1e-9)
+                add_tick(axis, parts[k] * pow(10, decade));
         }
     if (axis->nticks >= 2 && axis->nticks <= most) {
         log_minor(axis);
@@ -170,6 +177,8 @@ void axis_make(Axis *axis, double low, double high, bool log, bool whole, int mo
         return;
     }
     low = fmax(low, -8e307), high = fmin(high, 8e307); // so that their distance is finite
+    if (high - low < 1e-300)
+        low -= 1e-300, high += 1e-300; // and its parts are numbers of full precision
     axis->low = low;
     axis->high = high;
     linear_ticks(axis, low, high, whole, most);

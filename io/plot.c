@@ -6,15 +6,19 @@
 #include "base/memory.h"
 
 void plot_use(cairo_t *c, uint32_t colour) {
-    cairo_set_source_rgba(c, (colour >> 24) / 255.0, (colour >> 16 & 255) / 255.0, (colour >> 8 & 255) / 255.0, (colour & 255) / 255.0);
+    cairo_set_source_rgba(c, (colour >> 24) / 255.0, (colour >> 16 & 255) / 255.0,
+                          (colour >> 8 & 255) / 255.0, (colour & 255) / 255.0);
 }
 
-double plot_sharp(const Drawing *d, double at) { return d->vector ? at : (floor(at * d->scale) + 0.5) / d->scale; }
+double plot_sharp(const Drawing *d, double at) {
+    return d->vector ? at : (floor(at * d->scale) + 0.5) / d->scale;
+}
 
 // Layout -----------------------------------------------------------------------------------------
 
-#define EDGE 8.0 // around all
-#define GAP 14.0 // between panels
+#define EDGE 8.0     // around all
+#define GAP 14.0     // between panels
+#define BARE_GAP 9.0 // between panels without axes
 
 typedef struct Grid {
     PanelLayout *panels;
@@ -59,7 +63,8 @@ static void place_frame(PanelLayout *p) {
 static void lay_out(const Drawing *d, Grid *grid) {
     for (int64_t i = 0; i < grid->n; i++) panel_measure_sides(d, &grid->panels[i]);
     for (int64_t i = 0; i < grid->n; i++) share_sides(grid, &grid->panels[i], i % grid->columns);
-    for (int round = 0; round < 2; round++) { // the second time with the height that the labels left
+    for (int round = 0; round < 2;
+         round++) { // the second time with the height that the labels left
         for (int64_t i = 0; i < grid->n; i++) {
             place_frame(&grid->panels[i]);
             panel_measure_ends(d, &grid->panels[i]);
@@ -74,16 +79,28 @@ static void draw_all(const Drawing *d, const RtFigure *figure, Grid *grid) {
     plot_use(d->c, figure->style.background);
     cairo_paint(d->c);
     if (given(figure->title)) {
-        TextLook look = {.size = 1.45 * figure->style.text, .bold = true, .width = figure->width - 2 * EDGE, .lines = 3,
+        TextLook look = {.size = 1.45 * figure->style.text,
+                         .bold = true,
+                         .width = figure->width - 2 * EDGE,
+                         .lines = 3,
                          .align = PANGO_ALIGN_CENTER};
         text_draw(d, figure->title, look, figure->style.ink, figure->width / 2, top, 0.5, 0);
         top += text_size(d, figure->title, look).height + 6;
     }
-    double width = (figure->width - 2 * EDGE - (double)(grid->columns - 1) * GAP) / (double)grid->columns;
-    double height = (figure->height - top - EDGE - (double)(grid->rows - 1) * GAP) / (double)grid->rows;
+    double gap = BARE_GAP;
     for (int64_t i = 0; i < grid->n; i++)
-        grid->panels[i] = (PanelLayout){.panel = &figure->panels[i], .left = EDGE + (double)(i % grid->columns) * (width + GAP),
-                                        .top = top + (double)(i / grid->columns) * (height + GAP), .width = width, .height = height};
+        if (figure->panels[i].x.kind != RT_AXIS_NONE || figure->panels[i].y.kind != RT_AXIS_NONE)
+            gap = GAP;
+    double width =
+        (figure->width - 2 * EDGE - (double)(grid->columns - 1) * gap) / (double)grid->columns;
+    double height =
+        (figure->height - top - EDGE - (double)(grid->rows - 1) * gap) / (double)grid->rows;
+    for (int64_t i = 0; i < grid->n; i++)
+        grid->panels[i] = (PanelLayout){.panel = &figure->panels[i],
+                                        .left = EDGE + (double)(i % grid->columns) * (width + gap),
+                                        .top = top + (double)(i / grid->columns) * (height + gap),
+                                        .width = width,
+                                        .height = height};
     lay_out(d, grid);
     for (int64_t i = 0; i < grid->n; i++) panel_draw(d, &grid->panels[i]);
 }
@@ -102,25 +119,32 @@ static cairo_status_t stream_write(void *context, const unsigned char *bytes, un
     return stream->status < 0 ? CAIRO_STATUS_WRITE_ERROR : CAIRO_STATUS_SUCCESS;
 }
 
-static cairo_surface_t *surface_for(const RtFigure *figure, RtFigureFormat format, double scale, Stream *stream) {
+static cairo_surface_t *surface_for(const RtFigure *figure, RtFigureFormat format, double scale,
+                                    Stream *stream) {
     cairo_surface_t *surface;
     switch (format) {
-    case RT_FIGURE_SVG: return cairo_svg_surface_create_for_stream(stream_write, stream, figure->width, figure->height);
+    case RT_FIGURE_SVG:
+        return cairo_svg_surface_create_for_stream(stream_write, stream, figure->width,
+                                                   figure->height);
     case RT_FIGURE_PDF:
-        surface = cairo_pdf_surface_create_for_stream(stream_write, stream, figure->width, figure->height);
-        if (given(figure->title)) cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, figure->title);
+        surface = cairo_pdf_surface_create_for_stream(stream_write, stream, figure->width,
+                                                      figure->height);
+        if (given(figure->title))
+            cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, figure->title);
         return surface;
     default:
-        surface = cairo_image_surface_create(figure->style.background & 255 ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32,
-                                             (int)lround(figure->width * scale), (int)lround(figure->height * scale));
+        surface = cairo_image_surface_create(
+            figure->style.background & 255 ? CAIRO_FORMAT_RGB24 : CAIRO_FORMAT_ARGB32,
+            (int)lround(figure->width * scale), (int)lround(figure->height * scale));
         cairo_surface_set_device_scale(surface, scale, scale);
         return surface;
     }
 }
 
-static Status plot_draw(const RtFigure *figure, RtFigureFormat format, double scale, RtFigureWrite write, void *context,
-                        RtMissing *out_missing) {
-    Grid grid = {.n = figure->npanels, .columns = figure->columns < figure->npanels ? figure->columns : figure->npanels};
+static Status plot_draw(const RtFigure *figure, RtFigureFormat format, double scale,
+                        RtFigureWrite write, void *context, RtMissing *out_missing) {
+    Grid grid = {.n = figure->npanels,
+                 .columns = figure->columns < figure->npanels ? figure->columns : figure->npanels};
     grid.rows = (grid.n + grid.columns - 1) / grid.columns;
     grid.panels = mem_zalloc(MEM_IO, (size_t)grid.n * sizeof *grid.panels);
     if (!grid.panels) return rt_error_code();
@@ -132,20 +156,24 @@ static Status plot_draw(const RtFigure *figure, RtFigureFormat format, double sc
     draw_all(&d, figure, &grid);
     cairo_status_t drawn = cairo_status(d.c);
     cairo_destroy(d.c);
-    if (drawn == CAIRO_STATUS_SUCCESS && !vector) drawn = cairo_surface_write_to_png_stream(surface, stream_write, &stream);
+    if (drawn == CAIRO_STATUS_SUCCESS && !vector)
+        drawn = cairo_surface_write_to_png_stream(surface, stream_write, &stream);
     cairo_surface_finish(surface);
     if (drawn == CAIRO_STATUS_SUCCESS) drawn = cairo_surface_status(surface);
     cairo_surface_destroy(surface);
     mem_free(MEM_IO, grid.panels);
     if (stream.status < 0) return stream.status;
     if (drawn == CAIRO_STATUS_NO_MEMORY)
-        return fail(ERR_MEMORY, "plot: no memory for a picture of %.0f × %.0f pixels", figure->width * scale, figure->height * scale);
-    if (drawn != CAIRO_STATUS_SUCCESS) return fail(ERR_FAILED, "plot: %s", cairo_status_to_string(drawn));
+        return fail(ERR_MEMORY, "plot: no memory for a picture of %.0f × %.0f pixels",
+                    figure->width * scale, figure->height * scale);
+    if (drawn != CAIRO_STATUS_SUCCESS)
+        return fail(ERR_FAILED, "plot: %s", cairo_status_to_string(drawn));
     *out_missing = missing;
     return OK;
 }
 
-static Status plot_measure(const char *text, const char *font, double size, bool heading, double out_size[2]) {
+static Status plot_measure(const char *text, const char *font, double size, bool heading,
+                           double out_size[2]) {
     RtMissing missing = {0};
     RtPlotStyle style = {.font = font};
     cairo_surface_t *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR, NULL);
@@ -160,7 +188,8 @@ static Status plot_measure(const char *text, const char *font, double size, bool
 
 RT_API Status rt_plugin(void *vtable, size_t bytes);
 Status rt_plugin(void *vtable, size_t bytes) {
-    if (bytes != sizeof(PlotPlugin)) return fail(ERR_PLUGIN, "the plot plug-in is of another build of rustorch");
+    if (bytes != sizeof(PlotPlugin))
+        return fail(ERR_PLUGIN, "the plot plug-in is of another build of rustorch");
     *(PlotPlugin *)vtable = (PlotPlugin){plot_draw, plot_measure};
     return OK;
 }

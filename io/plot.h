@@ -1,5 +1,6 @@
-// plot.h: within the plot plug-in: plot.c (layout, surfaces), plot_axes.c (axes, legend, colour bar), plot_marks.c
-// (lines, points, boxes, images), plot_text.c (Pango). Lengths are points; one drawing belongs to one thread.
+// plot.h: within the plot plug-in: plot.c (layout, surfaces), plot_axes.c and plot_legend.c (what is around the data),
+// plot_marks.c, plot_lines.c and plot_pixels.c (the data), plot_text.c (Pango). Lengths are points; one drawing belongs to
+// one thread.
 #pragma once
 
 #include <cairo-pdf.h>
@@ -44,9 +45,9 @@ double plot_sharp(const Drawing *d, double at);
 typedef struct TextLook {
     double size;
     bool bold, heading;
-    double width;      // > 0: text is wrapped, and cut after `lines`
-    int lines;         // 0: not cut
-    bool middle;       // cut there: names often differ in their ends
+    double width; // > 0: text is wrapped, and cut after `lines`
+    int lines;    // 0: not cut
+    bool middle;  // cut there: names often differ in their ends
     PangoAlignment align;
 } TextLook;
 typedef struct TextSize {
@@ -55,10 +56,11 @@ typedef struct TextSize {
 
 TextSize text_size(const Drawing *d, const char *text, TextLook look);
 // Anchored at (x, y): ax, ay from 0 (left, top) to 1 (right, bottom).
-void text_draw(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x, double y, double ax, double ay);
+void text_draw(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x,
+               double y, double ax, double ay);
 // As text_draw with the text turned by `angle` (radians, clockwise) around its anchor.
-void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x, double y, double ax,
-                      double ay, double angle);
+void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x,
+                      double y, double ax, double ay, double angle);
 
 // plot_axes.c ------------------------------------------------------------------------------------
 
@@ -85,10 +87,39 @@ typedef struct PanelLayout {
 
 void panel_range(PanelLayout *p, double *out_x, double *out_y); // [2] each
 void panel_measure_sides(const Drawing *d, PanelLayout *p);     // left and right margins
-void panel_measure_ends(const Drawing *d, PanelLayout *p);      // top and bottom margins; wants frame.width
+void panel_measure_ends(const Drawing *d,
+                        PanelLayout *p); // top and bottom margins; wants frame.width
 void panel_draw(const Drawing *d, PanelLayout *p);
+
+// plot_legend.c ----------------------------------------------------------------------------------
+
+// The names of the marks in rows of at most `room`, around `middle`; what does not fit is counted. Returns the height.
+double legend_draw(const Drawing *d, const PanelLayout *p, double middle, double top, double room,
+                   bool draw);
 
 // plot_marks.c -----------------------------------------------------------------------------------
 
+#define MARKED_POINTS 40 // of a line: more would hide it
+#define FAR 20000.0      // points; beyond it numbers of Cairo overflow
+
 void mark_draw(const Drawing *d, const Frame *f, const RtMark *mark);
-void mark_draw_key(const Drawing *d, const RtMark *mark, double x, double y); // for the legend: 22 wide, around y
+void mark_draw_key(const Drawing *d, const RtMark *mark, double x,
+                   double y);                        // for the legend: 22 wide, around y
+uint32_t mark_colour(const RtMark *mark, int64_t i); // of its i-th point or box
+void mark_dash(const Drawing *d, RtDash dash, double width);
+void marker_path(cairo_t *c, RtMarker marker, double x, double y, double size);
+void marker_draw(const Drawing *d, const RtMark *mark, double x, double y, double size,
+                 uint32_t colour);
+bool frame_shows(const Frame *f, double x, double y, double margin);
+// On a raster, edges lie between pixels: neighbours meet without a seam.
+double plot_snap(const Drawing *d, double at);
+
+// plot_lines.c -----------------------------------------------------------------------------------
+
+void line_draw(const Drawing *d, const Frame *f, const RtMark *mark);
+bool line_grows(const RtMark *line); // in x; then it is thinned to the columns of the picture
+
+// plot_pixels.c ----------------------------------------------------------------------------------
+
+void points_stamp(const Drawing *d, const Frame *f, const RtMark *mark); // on whole pixels
+void image_draw(const Drawing *d, const Frame *f, const RtMark *mark);

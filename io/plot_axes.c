@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY_WIDTH 28.0   // of a legend's key and the gap after it
-#define ENTRY_GAP 16.0
 #define TICK 3.5
 #define TICK_GAP 3.0
 #define BAR_WIDTH 11.0
@@ -12,13 +10,19 @@
 
 static TextLook tick_look(const Drawing *d) { return (TextLook){.size = 0.9 * d->style->text}; }
 static TextLook label_look(const Drawing *d, double width) {
-    return (TextLook){.size = d->style->text, .width = width, .lines = 2, .align = PANGO_ALIGN_CENTER};
+    return (TextLook){
+        .size = d->style->text, .width = width, .lines = 2, .align = PANGO_ALIGN_CENTER};
 }
 static TextLook title_look(const Drawing *d, double width) {
-    return (TextLook){.size = 1.2 * d->style->text, .bold = true, .width = width, .lines = 3, .align = PANGO_ALIGN_CENTER};
+    return (TextLook){.size = 1.2 * d->style->text,
+                      .bold = true,
+                      .width = width,
+                      .lines = 3,
+                      .align = PANGO_ALIGN_CENTER};
 }
 static TextLook note_look(const Drawing *d, double width) {
-    return (TextLook){.size = 0.8 * d->style->text, .width = width, .lines = 2, .align = PANGO_ALIGN_RIGHT};
+    return (TextLook){
+        .size = 0.8 * d->style->text, .width = width, .lines = 2, .align = PANGO_ALIGN_RIGHT};
 }
 static double line_height(const Drawing *d) { return text_size(d, "Ag", tick_look(d)).height; }
 
@@ -55,14 +59,16 @@ static void finish_range(const RtAxis *axis, const Range *range, double margin, 
         return;
     }
     double low = range->low, high = range->high;
-    axis_widen(&low, &high, range->log, range->low_fixed ? 0 : margin, range->high_fixed ? 0 : margin);
+    axis_widen(&low, &high, range->log, range->low_fixed ? 0 : margin,
+               range->high_fixed ? 0 : margin);
     out[0] = isfinite(axis->low) ? axis->low : low;
     out[1] = isfinite(axis->high) ? axis->high : high;
 }
 
 void panel_range(PanelLayout *p, double *out_x, double *out_y) {
     const RtPanel *panel = p->panel;
-    Range x = {NAN, NAN, panel->x.kind == RT_AXIS_LOG, false, false}, y = {NAN, NAN, panel->y.kind == RT_AXIS_LOG, false, false};
+    Range x = {NAN, NAN, panel->x.kind == RT_AXIS_LOG, false, false},
+          y = {NAN, NAN, panel->y.kind == RT_AXIS_LOG, false, false};
     for (int64_t i = 0; i < panel->nmarks; i++) reach_mark(&panel->marks[i], &x, &y);
     finish_range(&panel->x, &x, 0.03, out_x);
     finish_range(&panel->y, &y, 0.06, out_y);
@@ -83,7 +89,8 @@ static const char *full_label(const char *label, const Axis *axis, char *out, si
 
 static double widest_tick(const Drawing *d, const Axis *axis) {
     double widest = 0;
-    for (int i = 0; i < axis->nticks; i++) widest = fmax(widest, text_size(d, axis->text[i], tick_look(d)).width);
+    for (int i = 0; i < axis->nticks; i++)
+        widest = fmax(widest, text_size(d, axis->text[i], tick_look(d)).width);
     return widest;
 }
 
@@ -115,10 +122,11 @@ void panel_measure_sides(const Drawing *d, PanelLayout *p) {
     char text[512];
     p->frame.height = fmax(40, p->height - 60);
     panel_range(p, x, y);
-    axis_make(&p->frame.y, y[0], y[1], panel->y.kind == RT_AXIS_LOG, panel->y.whole, ticks_for(p->frame.height, 34));
+    axis_make(&p->frame.y, y[0], y[1], panel->y.kind == RT_AXIS_LOG, panel->y.whole,
+              ticks_for(p->frame.height, 34));
     axis_make(&p->frame.x, x[0], x[1], panel->x.kind == RT_AXIS_LOG, panel->x.whole, 8);
     Margins *m = &p->margins;
-    m->left = m->right = 6;
+    m->left = m->right = has_axis(&panel->x) || has_axis(&panel->y) ? 6 : 1;
     if (has_axis(&panel->y)) {
         m->left = 4 + side_width(d, p) + TICK + TICK_GAP;
         const char *label = full_label(panel->y.label, &p->frame.y, text, sizeof text);
@@ -126,7 +134,8 @@ void panel_measure_sides(const Drawing *d, PanelLayout *p) {
     }
     if (has_axis(&panel->x)) m->right = panel->x.kind == RT_AXIS_NAMES ? 8 : 14;
     if (panel->bar.ncolours == 0) return;
-    axis_make(&p->bar, panel->bar.low, panel->bar.high, panel->bar.log, false, ticks_for(p->frame.height, 34));
+    axis_make(&p->bar, panel->bar.low, panel->bar.high, panel->bar.log, false,
+              ticks_for(p->frame.height, 34));
     m->right = BAR_GAP + BAR_WIDTH + TICK + TICK_GAP + widest_tick(d, &p->bar) + 4;
     const char *label = full_label(panel->bar.label, &p->bar, text, sizeof text);
     if (given(label)) m->right += text_size(d, label, label_look(d, p->frame.height)).height + 4;
@@ -158,7 +167,8 @@ static TextLook name_look(const Drawing *d, const Names *names) {
 // Names below the frame: side by side, else in lines, else turned; short ones, and too many, are thinned.
 static void arrange_names(const Drawing *d, PanelLayout *p) {
     const RtAxis *axis = &p->panel->x;
-    double slot = p->frame.width / (double)axis->nnames, height = line_height(d), widest = 0, word = 0;
+    double slot = p->frame.width / (double)axis->nnames, height = line_height(d), widest = 0,
+           word = 0;
     for (int64_t i = 0; i < axis->nnames; i++) {
         widest = fmax(widest, text_size(d, axis->names[i], tick_look(d)).width);
         if (slot > 36) word = fmax(word, widest_word(d, axis->names[i]));
@@ -186,7 +196,9 @@ static void arrange_names(const Drawing *d, PanelLayout *p) {
     }
     for (int64_t i = 0; i < axis->nnames; i += names->step) {
         TextSize size = text_size(d, axis->names[i], name_look(d, names));
-        double tall = names->angle == 0 ? size.height : -sin(names->angle) * size.width + cos(names->angle) * size.height;
+        double tall = names->angle == 0
+                          ? size.height
+                          : -sin(names->angle) * size.width + cos(names->angle) * size.height;
         names->height = fmax(names->height, tall);
     }
 }
@@ -195,67 +207,27 @@ static void make_x_axis(const Drawing *d, PanelLayout *p) {
     double x[2], y[2];
     panel_range(p, x, y);
     for (int most = ticks_for(p->frame.width, 32);; most--) {
-        axis_make(&p->frame.x, x[0], x[1], p->panel->x.kind == RT_AXIS_LOG, p->panel->x.whole, most);
-        if (most <= 2 || p->frame.x.nticks * (widest_tick(d, &p->frame.x) + 12) <= p->frame.width + 12) return;
+        axis_make(&p->frame.x, x[0], x[1], p->panel->x.kind == RT_AXIS_LOG, p->panel->x.whole,
+                  most);
+        if (most <= 2 ||
+            p->frame.x.nticks * (widest_tick(d, &p->frame.x) + 12) <= p->frame.width + 12)
+            return;
     }
 }
 
-typedef void (*LegendVisit)(const Drawing *d, const RtMark *mark, const char *text, double x, double y);
-
-static void draw_entry(const Drawing *d, const RtMark *mark, const char *text, double x, double y) {
-    if (mark) mark_draw_key(d, mark, x, y);
-    TextLook look = {.size = 0.95 * d->style->text};
-    text_draw(d, text, look, mark ? d->style->ink : d->style->muted, x + (mark ? KEY_WIDTH : 0), y, 0, 0.5);
+static double legend_room(const PanelLayout *p) {
+    return p->panel->square ? p->width - 8 : p->frame.width;
 }
-
-// Rows of entries, centred; what does not fit is counted. Returns the height. visit may be NULL.
-static double legend_walk(const Drawing *d, const PanelLayout *p, double middle, double top, double room, LegendVisit visit) {
-    enum { SHOWN = 64 };
-    const RtPanel *panel = p->panel;
-    TextLook look = {.size = 0.95 * d->style->text};
-    const RtMark *entry[SHOWN];
-    double width[SHOWN], row_height = text_size(d, "Ag", look).height + 3;
-    int n = 0, left = 0;
-    for (int64_t i = 0; i < panel->nmarks; i++) {
-        const RtMark *mark = &panel->marks[i];
-        if (!given(mark->name)) continue;
-        if (n == SHOWN) {
-            left++;
-            continue;
-        }
-        entry[n] = mark;
-        width[n++] = KEY_WIDTH + text_size(d, mark->name, look).width;
-    }
-    int row = 0, rows = (int)fmax(2, 0.3 * p->height / row_height);
-    for (int first = 0; first < n; row++) {
-        int last = first;
-        double all = width[first];
-        while (last + 1 < n && all + ENTRY_GAP + width[last + 1] <= room) all += ENTRY_GAP + width[++last];
-        if (row == rows - 1 && (last + 1 < n || left)) {
-            char more[64];
-            snprintf(more, sizeof more, "and %d more", n - first + left);
-            if (visit) visit(d, NULL, more, middle - text_size(d, more, look).width / 2, top + (row + 0.5) * row_height);
-            return (row + 1) * row_height;
-        }
-        double x = middle - all / 2;
-        for (int i = first; visit && i <= last; i++) {
-            visit(d, entry[i], entry[i]->name, x, top + (row + 0.5) * row_height);
-            x += width[i] + ENTRY_GAP;
-        }
-        first = last + 1;
-    }
-    return row * row_height;
-}
-
-static double legend_room(const PanelLayout *p) { return p->panel->square ? p->width - 8 : p->frame.width; }
 
 void panel_measure_ends(const Drawing *d, PanelLayout *p) {
     const RtPanel *panel = p->panel;
     Margins *m = &p->margins;
     char text[512];
-    p->title_height = given(panel->title) ? text_size(d, panel->title, title_look(d, p->width - 4)).height : 0;
-    p->legend_height = legend_walk(d, p, 0, 0, legend_room(p), NULL);
-    m->top = 3 + (p->title_height > 0 ? p->title_height + 5 : 0) + (p->legend_height > 0 ? p->legend_height + 4 : 0);
+    p->title_height =
+        given(panel->title) ? text_size(d, panel->title, title_look(d, p->width - 4)).height : 0;
+    p->legend_height = legend_draw(d, p, 0, 0, legend_room(p), false);
+    m->top = 3 + (p->title_height > 0 ? p->title_height + 5 : 0) +
+             (p->legend_height > 0 ? p->legend_height + 4 : 0);
     if (has_axis(&panel->y) && panel->y.kind != RT_AXIS_NAMES) m->top += 4; // half a tick's text
     m->bottom = 4;
     p->label_height = 0;
@@ -272,12 +244,14 @@ void panel_measure_ends(const Drawing *d, PanelLayout *p) {
     } else if (has_axis(&panel->y)) {
         m->bottom += 4;
     }
-    if (given(panel->note)) m->bottom += text_size(d, panel->note, note_look(d, p->width - 4)).height + 2;
+    if (given(panel->note))
+        m->bottom += text_size(d, panel->note, note_look(d, p->width - 4)).height + 2;
 }
 
 // What is drawn ----------------------------------------------------------------------------------
 
-static void stroke_line(const Drawing *d, uint32_t colour, double width, double x, double y, double x2, double y2) {
+static void stroke_line(const Drawing *d, uint32_t colour, double width, double x, double y,
+                        double x2, double y2) {
     plot_use(d->c, colour);
     cairo_set_line_width(d->c, width);
     cairo_set_line_cap(d->c, CAIRO_LINE_CAP_BUTT);
@@ -306,7 +280,8 @@ static void draw_x_axis(const Drawing *d, const PanelLayout *p) {
     for (int i = 0; i < f->x.nticks; i++) {
         double x = frame_x(f, f->x.tick[i]);
         stroke_line(d, d->style->muted, 0.75, x, bottom, x, bottom + TICK);
-        text_draw(d, f->x.text[i], tick_look(d), d->style->muted, x, bottom + TICK + TICK_GAP, 0.5, 0);
+        text_draw(d, f->x.text[i], tick_look(d), d->style->muted, x, bottom + TICK + TICK_GAP, 0.5,
+                  0);
     }
     for (int i = 0; i < f->x.nminor; i++) {
         double x = frame_x(f, f->x.minor[i]);
@@ -324,8 +299,8 @@ static void draw_x_names(const Drawing *d, const PanelLayout *p) {
         if (p->names.angle == 0)
             text_draw(d, axis->names[i], name_look(d, &p->names), d->style->muted, x, y, 0.5, 0);
         else
-            text_draw_turned(d, axis->names[i], name_look(d, &p->names), d->style->muted, x, y + (p->names.angle > -1 ? 2 : 0), 1,
-                             0.5, p->names.angle);
+            text_draw_turned(d, axis->names[i], name_look(d, &p->names), d->style->muted, x,
+                             y + (p->names.angle > -1 ? 2 : 0), 1, 0.5, p->names.angle);
     }
 }
 
@@ -334,7 +309,8 @@ static void draw_y_axis(const Drawing *d, const PanelLayout *p) {
     for (int i = 0; i < f->y.nticks; i++) {
         double y = frame_y(f, f->y.tick[i]);
         stroke_line(d, d->style->muted, 0.75, f->left - TICK, y, f->left, y);
-        text_draw(d, f->y.text[i], tick_look(d), d->style->muted, f->left - TICK - TICK_GAP, y, 1, 0.5);
+        text_draw(d, f->y.text[i], tick_look(d), d->style->muted, f->left - TICK - TICK_GAP, y, 1,
+                  0.5);
     }
     for (int i = 0; i < f->y.nminor; i++) {
         double y = frame_y(f, f->y.minor[i]);
@@ -349,7 +325,8 @@ static void draw_y_names(const Drawing *d, const PanelLayout *p) {
     for (int64_t i = 0; i < axis->nnames; i += step) {
         double y = frame_y(f, (double)i);
         stroke_line(d, d->style->muted, 0.75, f->left - TICK, y, f->left, y);
-        text_draw(d, axis->names[i], side_look(d, p), d->style->muted, f->left - TICK - TICK_GAP, y, 1, 0.5);
+        text_draw(d, axis->names[i], side_look(d, p), d->style->muted, f->left - TICK - TICK_GAP, y,
+                  1, 0.5);
     }
 }
 
@@ -357,63 +334,89 @@ static void draw_frame(const Drawing *d, const PanelLayout *p) {
     const Frame *f = &p->frame;
     double right = f->left + f->width, bottom = f->top + f->height;
     uint32_t colour = d->style->muted;
-    if (has_axis(&p->panel->x) || p->panel->boxed) stroke_line(d, colour, 0.75, f->left, bottom, right, bottom);
-    if (has_axis(&p->panel->y) || p->panel->boxed) stroke_line(d, colour, 0.75, f->left, f->top, f->left, bottom);
+    if (has_axis(&p->panel->x) || p->panel->boxed)
+        stroke_line(d, colour, 0.75, f->left, bottom, right, bottom);
+    if (has_axis(&p->panel->y) || p->panel->boxed)
+        stroke_line(d, colour, 0.75, f->left, f->top, f->left, bottom);
     if (!p->panel->boxed) return;
     stroke_line(d, colour, 0.75, f->left, f->top, right, f->top);
     stroke_line(d, colour, 0.75, right, f->top, right, bottom);
 }
 
 static void draw_turned_label(const Drawing *d, const PanelLayout *p, const char *label, double x) {
-    text_draw_turned(d, label, label_look(d, fmax(p->frame.height, 60)), d->style->muted, x, p->frame.top + p->frame.height / 2, 0.5, 0,
-                     -M_PI / 2);
+    text_draw_turned(d, label, label_look(d, fmax(p->frame.height, 60)), d->style->muted, x,
+                     p->frame.top + p->frame.height / 2, 0.5, 0, -M_PI / 2);
 }
 
 static void draw_bar(const Drawing *d, const PanelLayout *p) {
     const RtColourBar *bar = &p->panel->bar;
-    Frame f = {p->frame.left + p->frame.width + BAR_GAP, p->frame.top, BAR_WIDTH, p->frame.height, {.high = 1}, p->bar, false, false};
+    Frame f = {p->frame.left + p->frame.width + BAR_GAP,
+               p->frame.top,
+               BAR_WIDTH,
+               p->frame.height,
+               {.high = 1},
+               p->bar,
+               false,
+               false};
     const double x[2] = {0, 1}, y[2] = {bar->high, bar->low};
     uint32_t pixels[1024];
     int64_t n = bar->ncolours < 1024 ? bar->ncolours : 1024;
     for (int64_t i = 0; i < n; i++) pixels[i] = bar->colours[n - 1 - i];
-    RtMark image = {.kind = RT_MARK_IMAGE, .x = x, .y = y, .x2 = x + 1, .y2 = y + 1, .n = 1, .pixels = pixels, .rows = n, .columns = 1};
+    RtMark image = {.kind = RT_MARK_IMAGE,
+                    .x = x,
+                    .y = y,
+                    .x2 = x + 1,
+                    .y2 = y + 1,
+                    .n = 1,
+                    .pixels = pixels,
+                    .rows = n,
+                    .columns = 1};
     mark_draw(d, &f, &image);
     double right = f.left + f.width, widest = 0;
     for (int i = 0; i < f.y.nticks; i++) {
         double at = frame_y(&f, f.y.tick[i]);
         stroke_line(d, d->style->muted, 0.75, right, at, right + TICK, at);
-        text_draw(d, f.y.text[i], tick_look(d), d->style->muted, right + TICK + TICK_GAP, at, 0, 0.5);
+        text_draw(d, f.y.text[i], tick_look(d), d->style->muted, right + TICK + TICK_GAP, at, 0,
+                  0.5);
         widest = fmax(widest, text_size(d, f.y.text[i], tick_look(d)).width);
     }
     char text[512];
-    draw_turned_label(d, p, full_label(bar->label, &p->bar, text, sizeof text), right + TICK + TICK_GAP + widest + 4);
+    draw_turned_label(d, p, full_label(bar->label, &p->bar, text, sizeof text),
+                      right + TICK + TICK_GAP + widest + 4);
 }
 
-static double within(double at, double half, double low, double high) { return fmax(low + half, fmin(high - half, at)); }
+static double within(double at, double half, double low, double high) {
+    return fmax(low + half, fmin(high - half, at));
+}
 
 static void draw_texts(const Drawing *d, const PanelLayout *p) {
     const RtPanel *panel = p->panel;
     const Frame *f = &p->frame;
     char text[512];
-    double middle = f->left + f->width / 2, above = f->top - p->margins.top + 3, bottom = f->top + f->height;
+    double middle = f->left + f->width / 2, above = f->top - p->margins.top + 3,
+           bottom = f->top + f->height;
     if (given(panel->title)) {
         TextLook look = title_look(d, p->width - 4);
         double half = text_size(d, panel->title, look).width / 2;
-        text_draw(d, panel->title, look, d->style->ink, within(middle, half, p->left + 2, p->left + p->width - 2), above, 0.5, 0);
+        text_draw(d, panel->title, look, d->style->ink,
+                  within(middle, half, p->left + 2, p->left + p->width - 2), above, 0.5, 0);
     }
-    legend_walk(d, p, p->panel->square ? p->left + p->width / 2 : middle, f->top - p->legend_height - (p->margins.top > p->legend_height + 9 ? 8 : 4),
-                legend_room(p), draw_entry);
+    legend_draw(d, p, p->panel->square ? p->left + p->width / 2 : middle,
+                f->top - p->legend_height - (p->margins.top > p->legend_height + 9 ? 8 : 4),
+                legend_room(p), true);
     if (has_axis(&panel->x)) {
         const char *label = full_label(panel->x.label, &f->x, text, sizeof text);
         double half = given(label) ? text_size(d, label, label_look(d, p->width)).width / 2 : 0;
-        text_draw(d, label, label_look(d, p->width), d->style->muted, within(middle, half, p->left, p->left + p->width),
+        text_draw(d, label, label_look(d, p->width), d->style->muted,
+                  within(middle, half, p->left, p->left + p->width),
                   bottom + TICK + TICK_GAP + p->names.height + 3, 0.5, 0);
     }
     if (has_axis(&panel->y)) {
         const char *label = full_label(panel->y.label, &f->y, text, sizeof text);
         if (given(label)) {
             double height = text_size(d, label, label_look(d, fmax(f->height, 60))).height;
-            draw_turned_label(d, p, label, f->left - TICK - TICK_GAP - side_width(d, p) - 5 - height);
+            draw_turned_label(d, p, label,
+                              f->left - TICK - TICK_GAP - side_width(d, p) - 5 - height);
         }
     }
     text_draw(d, panel->note, note_look(d, p->width - 4), d->style->muted, p->left + p->width - 4,

@@ -26,7 +26,8 @@ static PangoLayout *make_layout(const Drawing *d, const char *text, TextLook loo
         pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
         if (look.lines > 0) {
             pango_layout_set_height(layout, -look.lines);
-            pango_layout_set_ellipsize(layout, look.middle ? PANGO_ELLIPSIZE_MIDDLE : PANGO_ELLIPSIZE_END);
+            pango_layout_set_ellipsize(layout,
+                                       look.middle ? PANGO_ELLIPSIZE_MIDDLE : PANGO_ELLIPSIZE_END);
         }
     }
     if (look.heading) {
@@ -77,8 +78,8 @@ static void find_missing(PangoLayout *layout, RtMissing *missing) {
     pango_layout_iter_free(iter);
 }
 
-void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x, double y, double ax,
-                      double ay, double angle) {
+void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x,
+                      double y, double ax, double ay, double angle) {
     if (!given(text)) return;
     double left;
     PangoLayout *layout = make_layout(d, text, look);
@@ -95,6 +96,7 @@ void text_draw_turned(const Drawing *d, const char *text, TextLook look, uint32_
     g_object_unref(layout);
 }
 
-void text_draw(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x, double y, double ax, double ay) {
+void text_draw(const Drawing *d, const char *text, TextLook look, uint32_t colour, double x,
+               double y, double ax, double ay) {
     text_draw_turned(d, text, look, colour, x, y, ax, ay, 0);
 }

@@ -11,6 +11,7 @@
 #include "base/profile_log.h"
 
 #define TRACK_BITS 10
+#define MAX_DEPTH (1 << 16)
 #define MAX_TRACKS                                                                                 \
     (1 << TRACK_BITS) // threads at one time; a track goes to the next thread when its thread ends
 
@@ -151,8 +152,9 @@ static Track *track_mine(void) {
 
 static bool frames_grow(Track *track) {
     int room = track->room ? track->room * 2 : 32;
-    Frame *frames = realloc(track->frames, (size_t)room * sizeof *frames);
-    if (!frames) return false;
+    Frame *frames =
+        room <= MAX_DEPTH ? realloc(track->frames, (size_t)room * sizeof *frames) : NULL;
+    if (!frames) return false; // or somebody opens spans and never ends them
     track->frames = frames;
     track->room = room;
     return true;

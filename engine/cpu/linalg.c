@@ -11,6 +11,8 @@
     void x_##getrf_(const int *m, const int *n, T_ *a, const int *lda, int *pivot, int *info);     \
     void x_##getrs_(const char *trans, const int *n, const int *columns, const T_ *a,              \
                     const int *lda, const int *pivot, T_ *b, const int *ldb, int *info);           \
+    void x_##getri_(const int *n, T_ *a, const int *lda, const int *pivot, T_ *work,               \
+                    const int *nwork, int *info);                                                  \
     void x_##potrf_(const char *uplo, const int *n, T_ *a, const int *lda, int *info);             \
     void x_##syevd_(const char *job, const char *uplo, const int *n, T_ *a, const int *lda, T_ *w, \
                     T_ *work, const int *nwork, int *iwork, const int *niwork, int *info);         \
@@ -69,6 +71,27 @@ TRANSPOSE(double)
             if (info > 0) return failed(call, i, "is singular");                                   \
             x_##getrs_("T", &a.n, &b.m, lu, &a.n, pivot, x, &a.n, &info);                          \
             transpose_##T_((T_ *)rt_tensor_data(call->out[0]) + i * wide, x, b.m, b.n);            \
+        }                                                                                          \
+        return OK;                                                                                 \
+    }                                                                                              \
+    static Status inverse_##T_(OpCall *call) { /* that of a transpose is the transpose of it */    \
+        Matrices a = matrices_of(call->in[0]);                                                     \
+        int64_t square = (int64_t)a.n * a.n;                                                       \
+        int ask = -1, info;                                                                        \
+        T_ wanted = 0, none = 0;                                                                   \
+        if (a.n == 0 || a.count == 0) return OK;                                                   \
+        x_##getri_(&a.n, &none, &a.n, &ask, &wanted, &ask, &info);                                 \
+        int nwork = (int)wanted;                                                                   \
+        T_ *work = room_of(nwork * (int64_t)sizeof(T_) + a.n * (int64_t)sizeof(int));              \
+        if (!work) return error_code();                                                            \
+        int *pivot = (int *)(work + nwork);                                                        \
+        for (int64_t i = 0; i < a.count; i++) {                                                    \
+            T_ *y = (T_ *)rt_tensor_data(call->out[0]) + i * square;                               \
+            memmove(y, (T_ *)rt_tensor_data(call->in[0]) + i * square,                             \
+                    (size_t)square * sizeof(T_));                                                  \
+            x_##getrf_(&a.n, &a.n, y, &a.n, pivot, &info);                                         \
+            if (info > 0) return failed(call, i, "is singular");                                   \
+            x_##getri_(&a.n, y, &a.n, pivot, work, &nwork, &info);                                 \
         }                                                                                          \
         return OK;                                                                                 \
     }                                                                                              \
@@ -212,6 +235,7 @@ KERNELS(d, double)
     }
 // clang-format off
 CHOOSE(linalg_solve,   solve)
+CHOOSE(inverse,        inverse)
 CHOOSE(slogdet,        slogdet)
 CHOOSE(linalg_cholesky, cholesky)
 CHOOSE(linalg_eigh,     eigh)

@@ -38,13 +38,22 @@ static Status sampling_of(const OpCall *call, int64_t S, Sampling *s) {
     return OK;
 }
 
-static void gather_channels(void *context, int64_t begin, int64_t end, int chunk) {
+static void gather_blocks(void *context, int64_t begin, int64_t end, int chunk) {
     const Sampling *s = context;
+    int64_t blocks = (s->P + GATHER_PLACES - 1) / GATHER_PLACES;
     (void)chunk;
     for (int64_t i = begin; i < end; i++) {
-        int64_t first = i / s->C * s->P * s->taps;
-        s->loops->gather(s->x + i * s->S * s->bytes, s->at + first, s->weight + first * s->bytes,
-                         s->P, s->taps, s->out + i * s->P * s->bytes);
+        int64_t n = i / blocks, p = i % blocks * GATHER_PLACES, first = (n * s->P + p) * s->taps;
+        Gathering gathering = {.x = s->x + n * s->C * s->S * s->bytes,
+                               .weight = s->weight + first * s->bytes,
+                               .at = s->at + first,
+                               .out = s->out + (n * s->C * s->P + p) * s->bytes,
+                               .n = s->P - p < GATHER_PLACES ? s->P - p : GATHER_PLACES,
+                               .taps = s->taps,
+                               .channels = s->C,
+                               .x_step = s->S,
+                               .out_step = s->P};
+        s->loops->gather(&gathering);
     }
 }
 
@@ -93,11 +102,15 @@ Status cpu_sample_gather(OpCall *call) {
         tensor_zero(out);
         return result_end(out, call->out[0]);
     }
+    if (s.S > INT32_MAX)
+        return call_fail(call, ERR_UNSUPPORTED,
+                         "images of %lld pixels: at most 2³¹ − 1 are possible", (long long)s.S);
     s.C = x->shape[1];
     s.x = rt_tensor_data(x);
     s.weight = rt_tensor_data(weight);
     s.out = rt_tensor_data(out);
-    parallel_run(x->shape[0] * s.C, grain_of(s.P * s.taps), gather_channels, &s);
+    int64_t blocks = (s.P + GATHER_PLACES - 1) / GATHER_PLACES;
+    parallel_run(x->shape[0] * blocks, grain_of(GATHER_PLACES * s.taps * s.C), gather_blocks, &s);
     return result_end(out, call->out[0]);
 }
 
@@ -256,9 +269,9 @@ static void read_lines(const Grid *grid, int64_t p, Line *lines) {
                   grid->size[i], &lines[3 - grid->dims + i]);
 }
 
-static bool is_plane(const Grid *grid) {
-    return grid->dims == 2 && !grid->wide && grid->mode == BILINEAR &&
-           grid->padding != REFLECTION && grid->size[0] < INT32_MAX && grid->size[1] < INT32_MAX;
+static bool is_plane(const Grid *grid, int mode) {
+    return grid->dims == 2 && !grid->wide && grid->mode == mode && grid->padding != REFLECTION &&
+           grid->size[0] < INT32_MAX && grid->size[1] < INT32_MAX;
 }
 
 static PlaneGrid plane_of(const Grid *grid) {
@@ -271,7 +284,14 @@ static void find_taps(void *context, int64_t begin, int64_t end, int chunk) {
     const Grid *grid = context;
     int taps = grid->taps, deep = grid->dims == 3 ? taps : 1, n = grid->dims;
     (void)chunk;
-    if (is_plane(grid)) {
+    if (is_plane(grid, NEAREST)) {
+        PlaneGrid plane = plane_of(grid);
+        ISA_PICK(spatial_table)
+            ->plane_nearest(&plane, (const float *)grid->place + 2 * begin, end - begin,
+                            grid->index + begin, (float *)grid->weight + begin);
+        return;
+    }
+    if (is_plane(grid, BILINEAR)) {
         PlaneGrid plane = plane_of(grid);
         ISA_PICK(spatial_table)
             ->plane_taps(&plane, (const float *)grid->place + 2 * begin, end - begin,
@@ -297,7 +317,7 @@ static void add_slopes(void *context, int64_t begin, int64_t end, int chunk) {
     const Grid *grid = context;
     int taps = grid->taps, deep = grid->dims == 3 ? taps : 1;
     (void)chunk;
-    if (is_plane(grid)) {
+    if (is_plane(grid, BILINEAR)) {
         PlaneGrid plane = plane_of(grid);
         ISA_PICK(spatial_table)
             ->plane_slopes(&plane, (const float *)grid->place + 2 * begin,

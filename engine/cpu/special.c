@@ -101,9 +101,9 @@ static double normal_quantile(double p) {
 
 // -------------------------------------------------------------------------------------- kernels
 
-static Status run_double(OpCall *call, LoopInner inner, double number) {
+static Status run_double(OpCall *call, LoopInner inner, const void *context) {
     Loop loop = {.inner = inner,
-                 .context = &number,
+                 .context = context,
                  .nout = 1,
                  .nin = call->nin,
                  .operand = {call->out[0]},
@@ -117,37 +117,45 @@ static Status run_double(OpCall *call, LoopInner inner, double number) {
     return OK;
 }
 
-#define DOUBLES(name_, number_, value_)                                                            \
+#define INNER(name_, value_)                                                                       \
     static void inner_##name_(char *const *p, int64_t n, int64_t first, const void *context) {     \
         (void)first;                                                                               \
-        double k = *(const double *)context;                                                       \
-        (void)k;                                                                                   \
+        (void)context;                                                                             \
         for (int64_t i = 0; i < n; i++) ((double *)p[0])[i] = (value_);                            \
-    }                                                                                              \
-    Status cpu_##name_(OpCall *call) { return run_double(call, inner_##name_, number_); }
+    }
+#define DOUBLES(name_, value_)                                                                     \
+    INNER(name_, value_)                                                                           \
+    Status cpu_##name_(OpCall *call) { return run_double(call, inner_##name_, NULL); }
 #define A (((const double *)p[1])[i])
 #define B (((const double *)p[2])[i])
 // clang-format off
-DOUBLES(lgamma,   0, log_gamma(A))
-DOUBLES(digamma,  0, psi(A))
-DOUBLES(i0,       0, bessel_i0(A))
-DOUBLES(i0e,      0, bessel_i0e(A))
-DOUBLES(i1,       0, bessel_i1(A))
-DOUBLES(i1e,      0, bessel_i1e(A))
-DOUBLES(erfcx,    0, scaled_erfc(A))
-DOUBLES(log_ndtr, 0, log_normal_below(A))
-DOUBLES(ndtri,    0, normal_quantile(A))
-DOUBLES(zeta,     0, hurwitz_zeta(A, B))
-DOUBLES(igamma,   0, gamma_below(A, B))
-DOUBLES(igammac,  0, gamma_above(A, B))
-DOUBLES(bessel_j0, 0, j0(A))
-DOUBLES(bessel_j1, 0, j1(A))
-DOUBLES(bessel_y0, 0, bessel_y_checked(y0, A))
-DOUBLES(bessel_y1, 0, bessel_y_checked(y1, A))
-DOUBLES(bessel_k0e, 0, bessel_k_scaled(A, 0))
-DOUBLES(bessel_k1e, 0, bessel_k_scaled(A, 1))
-DOUBLES(standard_gamma_grad, 0, gamma_shape_slope(A, B))
+INNER(lgamma,     log_gamma(A))
+DOUBLES(digamma,  psi(A))
+DOUBLES(i0,       bessel_i0(A))
+DOUBLES(i0e,      bessel_i0e(A))
+DOUBLES(i1,       bessel_i1(A))
+DOUBLES(i1e,      bessel_i1e(A))
+DOUBLES(erfcx,    scaled_erfc(A))
+DOUBLES(log_ndtr, log_normal_below(A))
+DOUBLES(ndtri,    normal_quantile(A))
+DOUBLES(zeta,     hurwitz_zeta(A, B))
+DOUBLES(igamma,   gamma_below(A, B))
+DOUBLES(igammac,  gamma_above(A, B))
+DOUBLES(bessel_j0, j0(A))
+DOUBLES(bessel_j1, j1(A))
+DOUBLES(bessel_y0, bessel_y_checked(y0, A))
+DOUBLES(bessel_y1, bessel_y_checked(y1, A))
+DOUBLES(bessel_k0e, bessel_k_scaled(A, 0))
+DOUBLES(bessel_k1e, bessel_k_scaled(A, 1))
+DOUBLES(standard_gamma_grad, gamma_shape_slope(A, B))
 // clang-format on
+
+// What becomes a float is computed in vectors.
+Status cpu_lgamma(OpCall *call) {
+    static const LoopNumbers none;
+    bool wide = call->dtype[0] == RT_F64;
+    return run_double(call, wide ? inner_lgamma : float_loop(FLOAT_lgamma, RT_F64), &none);
+}
 
 static void inner_polygamma(char *const *p, int64_t n, int64_t first, const void *context) {
     (void)first;
@@ -159,7 +167,8 @@ Status cpu_polygamma(OpCall *call) {
     int64_t n = ATTRS_OF(call, polygamma)->n;
     if (n < 0)
         return call_fail(call, ERR_VALUE, "n must not be negative, but it is %lld", (long long)n);
-    return run_double(call, inner_polygamma, (double)n);
+    double order = (double)n;
+    return run_double(call, inner_polygamma, &order);
 }
 
 static Status run_vector(OpCall *call, FloatLoop which) {

@@ -41,6 +41,12 @@ GRAD(linalg_solve) {
     return OK;
 }
 
+GRAD(inverse) { // −Y' G Y'
+    RtTensor *y = turned(Y(0));
+    GIVE(0, rt_neg(by(by(y, G(0)), y)));
+    return OK;
+}
+
 GRAD(slogdet) { // the sign is constant
     if (!HAS_G(1)) return OK;
     GIVE(0, rt_mul(turned(rt_inverse(X(0))), as_column(as_column(G(1)))));

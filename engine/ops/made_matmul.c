@@ -1,6 +1,8 @@
 // Products that are written in other products.
 #include "ops/call.h"
 
+#include <string.h>
+
 static RtTensor *shaped(RtTensor *x, RtInts shape) {
     return rt_reshape(x, WITH(shape, .shape = shape));
 }
@@ -182,6 +184,16 @@ Status made_kron(OpCall *call) {
             apart[k].v[2 * i + 1 - k] = 1;
             merged.v[i] *= apart[k].v[2 * i + k];
         }
+    }
+    // Both with rows of the result's length, so that the product runs along whole rows.
+    int64_t last[2] = {apart[0].v[2 * n - 2], apart[1].v[2 * n - 1]};
+    for (int k = 0; n > 1 && k < 2; k++) {
+        RtAttrs_size wide = {.size = apart[k]};
+        memcpy(&wide.size.v[2 * n - 2], last, sizeof last);
+        RtTensor *spread = shaped(pair[k], apart[k]);
+        pair[k] = spread ? rt_expand(spread, wide) : NULL;
+        apart[k].n--;
+        apart[k].v[2 * n - 2] = merged.v[n - 1];
     }
     call->out[0] = shaped(rt_mul(shaped(pair[0], apart[0]), shaped(pair[1], apart[1])), merged);
     return call->out[0] ? OK : error_code();

@@ -6,12 +6,12 @@
 #include "io/io.h"
 
 typedef enum FieldType {
-    FIELD_TEXT,    // str or None
-    FIELD_NUMBER,  // float
-    FIELD_WHOLE,   // int
-    FIELD_COLOUR,  // int
-    FIELD_FLAG,    // bool
-    FIELD_CHOICE,  // str, one of `names`
+    FIELD_TEXT,   // str or None
+    FIELD_NUMBER, // float
+    FIELD_WHOLE,  // int
+    FIELD_COLOUR, // int
+    FIELD_FLAG,   // bool
+    FIELD_CHOICE, // str, one of `names`
     FIELD_NUMBERS, // a C-contiguous float64 buffer, of as many elements as the others of its struct, or None
     FIELD_COLOURS, // the same of uint32
     FIELD_TEXTS,   // a list of str, or None
@@ -55,12 +55,15 @@ static const char *read_text(Reader *reader, PyObject *value) {
 }
 
 // The buffer of an array; *out_n: its elements, or rows and columns.
-static const void *read_buffer(Reader *reader, const char *name, PyObject *value, const char *format, int ndim, int64_t out_n[2]) {
+static const void *read_buffer(Reader *reader, const char *name, PyObject *value,
+                               const char *format, int ndim, int64_t out_n[2]) {
     PyObject *view = PyMemoryView_FromObject(value);
     if (keep(reader, view) < 0) return NULL;
     const Py_buffer *buffer = PyMemoryView_GET_BUFFER(view);
-    if (buffer->ndim != ndim || !buffer->format || strcmp(buffer->format, format) != 0 || !PyBuffer_IsContiguous(buffer, 'C')) {
-        ext_error(ERR_TYPE, "figure: %s must be a contiguous array of '%s' with %d dimensions", name, format, ndim);
+    if (buffer->ndim != ndim || !buffer->format || strcmp(buffer->format, format) != 0 ||
+        !PyBuffer_IsContiguous(buffer, 'C')) {
+        ext_error(ERR_TYPE, "figure: %s must be a contiguous array of '%s' with %d dimensions",
+                  name, format, ndim);
         return NULL;
     }
     for (int i = 0; i < ndim; i++) out_n[i] = buffer->shape[i];
@@ -69,7 +72,8 @@ static const void *read_buffer(Reader *reader, const char *name, PyObject *value
 
 static int same_count(const char *name, int64_t *count, int64_t n) {
     if (*count != 0 && *count != n) {
-        ext_error(ERR_VALUE, "figure: %s has %lld elements where %lld are expected", name, (long long)n, (long long)*count);
+        ext_error(ERR_VALUE, "figure: %s has %lld elements where %lld are expected", name,
+                  (long long)n, (long long)*count);
         return -1;
     }
     *count = n;
@@ -90,7 +94,8 @@ static int read_list(Reader *reader, const Field *field, PyObject *list, char *o
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *item = PyList_GET_ITEM(list, i);
         if (texts && !(((const char **)block)[i] = read_text(reader, item))) return -1;
-        if (!texts && read_struct(reader, item, field->fields, block + (size_t)i * field->size) < 0) return -1;
+        if (!texts && read_struct(reader, item, field->fields, block + (size_t)i * field->size) < 0)
+            return -1;
     }
     *(void **)(out + field->offset) = block;
     return 0;
@@ -98,7 +103,8 @@ static int read_list(Reader *reader, const Field *field, PyObject *list, char *o
 
 static int read_choice(const Field *field, PyObject *value, char *out) {
     for (int i = 0; i < field->nnames; i++)
-        if (PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, field->names[i]) == 0) {
+        if (PyUnicode_Check(value) &&
+            PyUnicode_CompareWithASCIIString(value, field->names[i]) == 0) {
             *(int *)(out + field->offset) = i;
             return 0;
         }
@@ -114,7 +120,9 @@ static int read_field(Reader *reader, const Field *field, PyObject *value, char 
     case FIELD_TEXT: return (*(const char **)at = read_text(reader, value)) ? 0 : -1;
     case FIELD_NUMBER: *(double *)at = PyFloat_AsDouble(value); return PyErr_Occurred() ? -1 : 0;
     case FIELD_WHOLE: *(int64_t *)at = PyLong_AsLongLong(value); return PyErr_Occurred() ? -1 : 0;
-    case FIELD_COLOUR: *(uint32_t *)at = (uint32_t)PyLong_AsUnsignedLongMask(value); return PyErr_Occurred() ? -1 : 0;
+    case FIELD_COLOUR:
+        *(uint32_t *)at = (uint32_t)PyLong_AsUnsignedLongMask(value);
+        return PyErr_Occurred() ? -1 : 0;
     case FIELD_FLAG: {
         int truth = PyObject_IsTrue(value);
         *(bool *)at = truth > 0;
@@ -123,7 +131,8 @@ static int read_field(Reader *reader, const Field *field, PyObject *value, char 
     case FIELD_CHOICE: return read_choice(field, value, out);
     case FIELD_NUMBERS:
     case FIELD_COLOURS:
-        data = read_buffer(reader, field->name, value, field->type == FIELD_NUMBERS ? "d" : "I", 1, n);
+        data =
+            read_buffer(reader, field->name, value, field->type == FIELD_NUMBERS ? "d" : "I", 1, n);
         if (!data || same_count(field->name, (int64_t *)(out + field->count), n[0]) < 0) return -1;
         *(const void **)at = data;
         return 0;
@@ -148,7 +157,9 @@ static int read_struct(Reader *reader, PyObject *dict, const Field *fields, char
     }
     while (PyDict_Next(dict, &place, &key, &value)) {
         const Field *field = fields;
-        while (field->name && !(PyUnicode_Check(key) && PyUnicode_CompareWithASCIIString(key, field->name) == 0)) field++;
+        while (field->name &&
+               !(PyUnicode_Check(key) && PyUnicode_CompareWithASCIIString(key, field->name) == 0))
+            field++;
         if (!field->name) {
             PyErr_Format(PyExc_KeyError, "figure: there is no field %R", key);
             return -1;
@@ -165,20 +176,35 @@ static const char *const dashes[] = {"solid", "dashed", "dotted", "dashdot"};
 static const char *const markers[] = {"none", "circle", "square", "triangle", "diamond", "cross"};
 static const char *const aligns[] = {"center", "corner", "left", "right"};
 static const char *const axis_kinds[] = {"linear", "log", "names", "none"};
-_Static_assert(sizeof mark_kinds / sizeof *mark_kinds == RT_MARK_COUNT && sizeof dashes / sizeof *dashes == RT_DASH_COUNT &&
-                   sizeof markers / sizeof *markers == RT_MARKER_COUNT && sizeof axis_kinds / sizeof *axis_kinds == RT_AXIS_COUNT &&
+_Static_assert(sizeof mark_kinds / sizeof *mark_kinds == RT_MARK_COUNT &&
+                   sizeof dashes / sizeof *dashes == RT_DASH_COUNT &&
+                   sizeof markers / sizeof *markers == RT_MARKER_COUNT &&
+                   sizeof axis_kinds / sizeof *axis_kinds == RT_AXIS_COUNT &&
                    sizeof aligns / sizeof *aligns == RT_ALIGN_COUNT,
                "one name for each value");
 
-#define PLAIN(type_, struct_, member_) {.name = #member_, .type = FIELD_##type_, .offset = offsetof(struct_, member_)}
-#define CHOICE(struct_, member_, names_)                                                                                     \
-    {.name = #member_, .type = FIELD_CHOICE, .offset = offsetof(struct_, member_), .names = names_, .nnames = sizeof names_ / sizeof *names_}
-#define COUNTED(type_, struct_, member_, count_)                                                                             \
-    {.name = #member_, .type = FIELD_##type_, .offset = offsetof(struct_, member_), .count = offsetof(struct_, count_)}
-#define INNER(struct_, member_, fields_) {.name = #member_, .type = FIELD_STRUCT, .offset = offsetof(struct_, member_), .fields = fields_}
-#define INNERS(struct_, member_, count_, fields_, each_)                                                                     \
-    {.name = #member_, .type = FIELD_STRUCTS, .offset = offsetof(struct_, member_), .count = offsetof(struct_, count_),      \
-     .fields = fields_, .size = sizeof(each_)}
+#define PLAIN(type_, struct_, member_)                                                             \
+    { .name = #member_, .type = FIELD_##type_, .offset = offsetof(struct_, member_) }
+#define CHOICE(struct_, member_, names_)                                                           \
+    {                                                                                              \
+        .name = #member_, .type = FIELD_CHOICE, .offset = offsetof(struct_, member_),              \
+        .names = names_, .nnames = sizeof names_ / sizeof *names_                                  \
+    }
+#define COUNTED(type_, struct_, member_, count_)                                                   \
+    {                                                                                              \
+        .name = #member_, .type = FIELD_##type_, .offset = offsetof(struct_, member_),             \
+        .count = offsetof(struct_, count_)                                                         \
+    }
+#define INNER(struct_, member_, fields_)                                                           \
+    {                                                                                              \
+        .name = #member_, .type = FIELD_STRUCT, .offset = offsetof(struct_, member_),              \
+        .fields = fields_                                                                          \
+    }
+#define INNERS(struct_, member_, count_, fields_, each_)                                           \
+    {                                                                                              \
+        .name = #member_, .type = FIELD_STRUCTS, .offset = offsetof(struct_, member_),             \
+        .count = offsetof(struct_, count_), .fields = fields_, .size = sizeof(each_)               \
+    }
 // clang-format off
 static const Field mark_fields[] = {
     CHOICE(RtMark, kind, mark_kinds), PLAIN(TEXT, RtMark, name),
@@ -207,26 +233,9 @@ static const Field figure_fields[] = {
     INNER(RtFigure, style, style_fields), INNERS(RtFigure, panels, npanels, panel_fields, RtPanel), {0}};
 // clang-format on
 
-// What the plug-in takes as given; rustorch.visualization sees to it, other callers are told.
-static int check_mark(const RtMark *mark) {
-    bool corners = mark->kind == RT_MARK_BOXES || mark->kind == RT_MARK_IMAGE;
-    if (mark->n == 0) return 0;
-    if (mark->kind == RT_MARK_RULES ? mark->x || mark->y : mark->x && mark->y && (!corners || (mark->x2 && mark->y2))) {
-        if (mark->kind != RT_MARK_IMAGE || mark->pixels) return 0;
-    }
-    ext_error(ERR_VALUE, "figure: marks of kind %s lack x, y, x2, y2 or pixels", mark_kinds[mark->kind]);
-    return -1;
-}
-
 static int read_figure(Reader *reader, PyObject *dict, RtFigure *figure) {
     *figure = (RtFigure){0};
-    if (read_struct(reader, dict, figure_fields, (char *)figure) < 0) return -1;
-    for (int64_t i = 0; i < figure->npanels; i++)
-        for (int64_t k = 0; k < figure->panels[i].nmarks; k++)
-            if (check_mark(&figure->panels[i].marks[k]) < 0) return -1;
-    if (figure->style.font) return 0;
-    ext_error(ERR_VALUE, "figure: the style has no font");
-    return -1;
+    return read_struct(reader, dict, figure_fields, (char *)figure);
 }
 
 // Drawing ----------------------------------------------------------------------------------------
@@ -256,7 +265,8 @@ static PyObject *missing_text(const RtMissing *missing) {
 
 static PyObject *figure_draw(PyObject *Py_UNUSED(module), PyObject *args) {
     static const char *const formats[] = {"png", "svg", "pdf"};
-    static const Field format_field = {.name = "format", .names = formats, .nnames = RT_FIGURE_FORMAT_COUNT};
+    static const Field format_field = {
+        .name = "format", .names = formats, .nnames = RT_FIGURE_FORMAT_COUNT};
     PyObject *dict, *format_name, *result = NULL;
     double scale;
     int format;
@@ -269,7 +279,8 @@ static PyObject *figure_draw(PyObject *Py_UNUSED(module), PyObject *args) {
     Bytes bytes = {0};
     Status status;
     if (!reader.kept || read_figure(&reader, dict, &figure) < 0) goto out;
-    EXT_UNLOCKED(status = rt_figure_draw(&figure, (RtFigureFormat)format, scale, write_bytes, &bytes, &missing));
+    EXT_UNLOCKED(status = rt_figure_draw(&figure, (RtFigureFormat)format, scale, write_bytes,
+                                         &bytes, &missing));
     if (ext_status(status) == 0)
         result = Py_BuildValue("y#N", bytes.data, (Py_ssize_t)bytes.n, missing_text(&missing));
 out:
@@ -281,7 +292,8 @@ out:
 static PyObject *figure_save(PyObject *Py_UNUSED(module), PyObject *args) {
     PyObject *dict, *path, *result = NULL;
     double scale;
-    if (!PyArg_ParseTuple(args, "OO&d:_figure_save", &dict, PyUnicode_FSConverter, &path, &scale)) return NULL;
+    if (!PyArg_ParseTuple(args, "OO&d:_figure_save", &dict, PyUnicode_FSConverter, &path, &scale))
+        return NULL;
     Reader reader = {PyList_New(0)};
     RtFigure figure;
     RtMissing missing = {0};
@@ -306,9 +318,11 @@ static PyObject *figure_measure(PyObject *Py_UNUSED(module), PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"_figure_draw", figure_draw, METH_VARARGS,
-     "_figure_draw(figure, format, scale)\n--\n\nThe bytes of a picture, and the characters that no font has."},
+     "_figure_draw(figure, format, scale)\n--\n\nThe bytes of a picture, and the characters that "
+     "no font has."},
     {"_figure_save", figure_save, METH_VARARGS,
-     "_figure_save(figure, path, scale)\n--\n\nA picture as a file; returns the characters that no font has."},
+     "_figure_save(figure, path, scale)\n--\n\nA picture as a file; returns the characters that no "
+     "font has."},
     {"_figure_measure", figure_measure, METH_VARARGS,
      "_figure_measure(text, font, size, heading)\n--\n\nThe width and height of a text in points."},
     {NULL, NULL, 0, NULL},

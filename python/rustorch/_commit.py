@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, for the formats that are written in Python."""
+"""Files of the formats that are read and written in Python: how they appear whole or not at all, and how reading fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import Any
 
 from . import _C
 
-__all__ = ["WholeFile"]
+__all__ = ["WholeFile", "read_error"]
+
+
+def read_error(path: Any, error: OSError) -> _C.SerializationError:
+    """What to raise when the system does not let a file be read: a SerializationError that is the OSError as well."""
+    kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
+    return kind(error.errno, f"the file cannot be read: {error.strerror}", os.fsdecode(path))
 
 
 class WholeFile:

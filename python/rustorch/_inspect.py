@@ -11,6 +11,7 @@ import argparse
 import io
 import json
 import os
+import stat
 import struct
 import sys
 import time
@@ -22,6 +23,7 @@ import numpy as np
 from . import _C, serialization
 from ._C import SerializationError, Tensor
 from ._columns import size, width
+from ._commit import read_error
 
 __all__ = ["Report", "inspect", "main"]
 
@@ -196,7 +198,7 @@ class _Tree:
 
 def _is_leaf(node: Any) -> bool:
     return not isinstance(node, (dict, list)) or isinstance(node, dict) and next(iter(node)) in (
-        "int", "float", "scalar", "complex", "bytes", "size", "dtype", "device", "function", "opaque",
+        "int", "float", "scalar", "complex", "bytes", "size", "dtype", "device", "function", "class", "opaque",
     )  # fmt: skip
 
 
@@ -215,6 +217,8 @@ def _text(node: Any, bare: bool = False) -> str:
         return "{" + ", ".join(f"{key}: {_text(item)}" for key, item in value.items()) + "}"
     if word == "scalar":
         return repr(serialization.from_plain(node))
+    if word == "partial":
+        return f"partial({', '.join(map(_text, value))})"
     if word == "opaque":
         return f"a {value}, which is no data"
     return str(value)
@@ -370,12 +374,15 @@ def inspect(path: Any) -> Report:
     """
     name = os.fsdecode(path)
     try:
-        with open(name, "rb") as file:
-            length = os.fstat(file.fileno()).st_size
-            head = file.read(6)
+        regular = stat.S_ISREG(os.stat(name).st_mode)
+        if regular:
+            with open(name, "rb") as file:
+                length = os.fstat(file.fileno()).st_size
+                head = file.read(6)
     except OSError as error:
-        kind_of_error = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-        raise kind_of_error(error.errno, f"the file cannot be read: {error.strerror}", name) from error
+        raise read_error(name, error) from error
+    if not regular:
+        raise SerializationError(f"{name} is not a file, but a folder, device or pipe")
     kind = serialization.kind_of(name)
     if kind == "hdf5":
         return _inspect_own(name, length)

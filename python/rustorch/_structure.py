@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import math
 import sys
 from collections import Counter, OrderedDict, defaultdict
@@ -43,8 +44,9 @@ def is_uninitialized(value: Tensor) -> bool:
 
 
 def _is_module(value: Any) -> bool:
+    """A module, or a class of modules."""
     home = sys.modules.get("rustorch.nn.modules.module")  # not imported: no value can be one
-    return home is not None and isinstance(value, home.Module)
+    return home is not None and (issubclass(value, home.Module) if isinstance(value, type) else isinstance(value, home.Module))
 
 
 def _span(tensor: Tensor) -> Tuple[int, int]:
@@ -124,12 +126,12 @@ class Encoder:
         return self.container(value, kind, where, path, depth)
 
     def container(self, value: Any, kind: type, where: str, path: Tuple[str, str], depth: int) -> Any:
-        whole = _is_module(value)
+        whole = _is_module(value) and not isinstance(value, type)
         namespace = kind.__name__ == "Namespace" and kind.__module__ == "argparse"
         if kind not in _CONTAINERS and not whole and not namespace:
-            name = function_name(value)
-            if name is not None:
-                return {"function": name}
+            named = self.code(value, where, path, depth)
+            if named is not None:
+                return named
             raise SerializationError(f"{where}: {_refusal(value)}")
         if whole and id(value) in self.by_module:
             return {"module": self.by_module[id(value)]}
@@ -159,6 +161,19 @@ class Encoder:
             return node
         finally:
             self.open.discard(id(value))
+
+    def code(self, value: Any, where: str, path: Tuple[str, str], depth: int) -> Optional[Dict[str, Any]]:
+        """What a file may name and no more: our functions, classes of modules, and both with arguments."""
+        if isinstance(value, functools.partial):
+            group = self.dataset(path) if path[1] else path[0]
+            parts = [value.func, list(value.args), value.keywords]
+            return {"partial": [self.encode(x, where, (group, str(i)), depth + 1) for i, x in enumerate(parts)]}
+        if isinstance(value, type):
+            from .nn import _describe
+
+            return {"class": _describe.class_path(value)} if _is_module(value) else None
+        name = function_name(value)
+        return None if name is None else {"function": name}
 
     def named(self, value: Dict[str, Any], where: str, group: str, depth: int) -> Dict[str, Any]:
         return {k: self.encode(v, f"{where}[{k!r}]", (group, component(k)), depth + 1) for k, v in value.items()}
@@ -332,7 +347,7 @@ _CONTAINERS = {
 def _refusal(value: Any) -> str:
     name = type(value).__name__
     article = "an" if name[:1] in "AEIOUaeiou" else "a"
-    if callable(getattr(value, "state_dict", None)):
+    if callable(getattr(value, "state_dict", None)) and not isinstance(value, type):
         return f"{article} {name} cannot be saved: save its state_dict()"
     if isinstance(value, (list, tuple, dict, set, int, float, str, bytes)):
         base = next(c.__name__ for c in (list, tuple, dict, set, int, float, str, bytes) if isinstance(value, c))
@@ -536,6 +551,19 @@ def _dtype(name: str) -> dtype:
     return found
 
 
+def _partial(decoder: Decoder, parts: List[Any]) -> Any:
+    function, args, keywords = (decoder.decode(part) for part in parts)
+    if not callable(function):
+        raise TypeError("a partial of something that is no function")
+    return functools.partial(function, *args, **keywords)
+
+
+def _class(decoder: Decoder, path: str) -> type:
+    from .nn import _describe
+
+    return _describe.find_class(path, decoder.classes, decoder.search)
+
+
 _DECODE: Dict[str, Callable[[Decoder, Any], Any]] = {
     "int": lambda d, v: int(v, 16),
     "float": lambda d, v: float(v),
@@ -545,6 +573,8 @@ _DECODE: Dict[str, Callable[[Decoder, Any], Any]] = {
     "dtype": lambda d, v: _dtype(v),
     "device": lambda d, v: device(v),
     "function": lambda d, v: _named_function(v),
+    "class": _class,
+    "partial": _partial,
     "scalar": lambda d, v: np.frombuffer(base64.b64decode(v[1]), v[0])[0],
     "tuple": lambda d, v: tuple(d.decode(v)),
     "set": lambda d, v: set(d.decode(v)),

@@ -637,9 +637,9 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
         min, max = min - 1, max + 1
     if not (math.isfinite(min) and math.isfinite(max)) or min > max:
         _fail("ArgumentValueError", f"histc(): range of [{min}, {max}] is not finite, or max is below min")
-    x = x[(x >= min) & (x <= max)]
-    at = ((x - min) * (bins / (max - min))).floor().long().clamp_(0, bins - 1)
-    return _given(_ops.bincount(at, minlength=bins).to(input.dtype), out)
+    at = ((x - min) * (bins / (max - min))).floor().clamp_(0, bins - 1)
+    at.masked_fill_(~((x >= min) & (x <= max)), bins)  # one bin more for what is not counted
+    return _given(_ops.bincount(at.long(), minlength=bins + 1)[:bins].to(input.dtype), out)
 
 
 def histogram(

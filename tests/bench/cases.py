@@ -149,11 +149,11 @@ class Cases:
         labels = self.torch.randint(0, 1024, (4096,))
         return self._forward_backward(lambda x: self.nn.functional.cross_entropy(x, labels))
 
-    def copy_16mb(self):
-        """A copy of 4096 × 1024 floats: what the rows over such tensors are measured against."""
-        x = self.torch.randn(4096, 1024)
-        y = self.torch.empty_like(x)
-        return lambda: y.copy_(x)
+    def copy(self, nbytes):
+        """A copy loop that moves so many bytes, half of them read and half written, a tensor of at most 64 MB at a time."""
+        pieces = -(-nbytes // (128 << 20))
+        pairs = [(self.torch.randn(nbytes // 8 // pieces), self.torch.empty(nbytes // 8 // pieces)) for _ in range(pieces)]
+        return lambda: [y.copy_(x) for x, y in pairs]
 
     def worker_samples(self):
         """Seconds for one sample of a data set written in Python, 4 workers, batch 64."""

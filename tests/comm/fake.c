@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include "comm/socket.h"
 
 enum { EAGER = 4096 };
 
@@ -40,8 +43,9 @@ struct FakeNet {
     Endpoint ends[FAKE_RANKS_MAX];
 };
 
-static bool ranks_apart;
+static bool ranks_apart, over_sockets;
 void fake_put_apart(bool apart) { ranks_apart = apart; }
+void fake_over_sockets(bool sockets) { over_sockets = sockets; }
 
 FakeNet *fake_net_new(int size) {
     FakeNet *net = calloc(1, sizeof *net);
@@ -221,13 +225,16 @@ typedef struct Starter {
     FakeNet *net;
     int rank;
     double timeout, match_timeout;
+    SocketJob *sockets; // NULL: over the net
     Comm *comm;
 } Starter;
 
 static void *start_rank(void *argument) {
     Starter *starter = argument;
-    starter->comm = comm_new(&fake_transport, &starter->net->ends[starter->rank], starter->timeout,
-                             starter->match_timeout);
+    void *context = &starter->net->ends[starter->rank];
+    starter->comm = comm_new(starter->sockets ? &socket_transport : &fake_transport,
+                             starter->sockets ? (void *)starter->sockets : context,
+                             starter->timeout, starter->match_timeout);
     if (!starter->comm) {
         fprintf(stderr, "comm_new: %s\n", error_message());
         abort();
@@ -235,13 +242,33 @@ static void *start_rank(void *argument) {
     return NULL;
 }
 
+// A socket for each pair of ranks.
+static void connect_ranks(FakeNet *net, Starter *starters) {
+    int fds[FAKE_RANKS_MAX][FAKE_RANKS_MAX], hosts[FAKE_RANKS_MAX] = {0};
+    for (int a = 0; a < net->size; a++) {
+        hosts[a] = net->apart ? a : 0;
+        fds[a][a] = -1;
+        for (int b = 0; b < a; b++) {
+            int pair[2];
+            if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) abort();
+            fds[a][b] = pair[0];
+            fds[b][a] = pair[1];
+        }
+    }
+    for (int rank = 0; rank < net->size; rank++) {
+        starters[rank].sockets = socket_job_new(rank, net->size, fds[rank], hosts);
+        if (!starters[rank].sockets) abort();
+    }
+}
+
 void fake_comms(FakeNet *net, Comm **out, double timeout, double match_timeout) {
     Starter starters[FAKE_RANKS_MAX];
-    for (int rank = 0; rank < net->size; rank++) {
+    for (int rank = 0; rank < net->size; rank++)
         starters[rank] =
             (Starter){.net = net, .rank = rank, .timeout = timeout, .match_timeout = match_timeout};
+    if (over_sockets) connect_ranks(net, starters);
+    for (int rank = 0; rank < net->size; rank++)
         pthread_create(&starters[rank].thread, NULL, start_rank, &starters[rank]);
-    }
     for (int rank = 0; rank < net->size; rank++) {
         pthread_join(starters[rank].thread, NULL);
         out[rank] = starters[rank].comm;
@@ -251,13 +278,13 @@ void fake_comms(FakeNet *net, Comm **out, double timeout, double match_timeout) 
 void fake_leave(Comm **comms, int size) {
     for (int rank = 0; rank < size; rank++) {
         pthread_mutex_lock(&comms[rank]->lock);
-        comms[rank]->state = COMM_LEAVING;
+        if (comms[rank]->state == COMM_OPEN) comms[rank]->state = COMM_LEAVING;
         pthread_cond_signal(&comms[rank]->wake);
         pthread_mutex_unlock(&comms[rank]->lock);
     }
     for (int rank = 0; rank < size; rank++) {
         pthread_mutex_lock(&comms[rank]->lock);
-        while (comms[rank]->state != COMM_LEFT)
+        while (comms[rank]->state != COMM_LEFT && comms[rank]->state != COMM_FAILED)
             pthread_cond_wait(&comms[rank]->changed, &comms[rank]->lock);
         pthread_mutex_unlock(&comms[rank]->lock);
         comm_free(comms[rank]);

@@ -16,6 +16,8 @@ void fake_net_lose(FakeNet *net, int from, int n);
 void fake_comms(FakeNet *net, Comm **out, double timeout, double match_timeout);
 // Nets made from now on have each rank on a host of its own, where no memory is shared.
 void fake_put_apart(bool apart);
+// From now on bytes go through sockets (comm/socket.c) instead of the net.
+void fake_over_sockets(bool sockets);
 // Ends the ranks of a net: all of them leave together.
 void fake_leave(Comm **comms, int size);
 

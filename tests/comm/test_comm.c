@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "comm/combine.h"
 #include "comm/fake.h"
+#include "comm/socket.h"
 
 static _Atomic int wrong;
 static char first_wrong[512];
@@ -34,13 +35,15 @@ static void check_none_wrong(void) {
     if (n) fail_msg("%d expectations failed; the first: %s", n, first_wrong);
 }
 
-// On one host, and on several.
+// On one host and on several, over the fake transport and over sockets.
 static void run(int size, FakeBody body, void *context) {
-    for (int apart = 0; apart < 2; apart++) {
-        fake_put_apart(apart);
+    for (int way = 0; way < 4; way++) {
+        fake_put_apart(way & 1);
+        fake_over_sockets(way & 2);
         fake_run(size, body, context);
         check_none_wrong();
     }
+    fake_over_sockets(false);
 }
 
 static Status finish(RtWork *work) { // waits and drops
@@ -530,6 +533,34 @@ static void test_goodbye(void **state) {
     check_none_wrong();
 }
 
+// A rank that dies: who waits for it learns so at once, long before a deadline.
+static void body_gone(RtGroup *world, int rank, int size, void *context) {
+    (void)context;
+    if (rank == size - 1) {
+        Comm *comm = world->comm;
+        pthread_mutex_lock(&comm->lock);
+        comm->state = COMM_ABANDONED;
+        pthread_cond_signal(&comm->wake);
+        pthread_mutex_unlock(&comm->lock);
+        pthread_join(comm->thread, NULL);
+        socket_transport.close(comm->context, false);
+        comm->state = COMM_FAILED;
+        return;
+    }
+    double began = comm_now();
+    EXPECT(finish(rt_group_barrier(world)) == ERR_PEER);
+    EXPECT(strstr(error_message(), "rank 2") != NULL);
+    EXPECT(comm_now() - began < 5);
+}
+
+static void test_gone(void **state) {
+    (void)state;
+    fake_over_sockets(true);
+    fake_run(3, body_gone, NULL);
+    fake_over_sockets(false);
+    check_none_wrong();
+}
+
 // Every allocation of a call fails once; the call says so and nothing leaks.
 static void test_allocations(void **state) {
     (void)state;
@@ -576,6 +607,7 @@ int main(void) {
         cmocka_unit_test(test_uneven_all_to_all),
         cmocka_unit_test(test_late),
         cmocka_unit_test(test_goodbye),
+        cmocka_unit_test(test_gone),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests_name("comm", tests, NULL, NULL);

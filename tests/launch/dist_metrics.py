@@ -50,7 +50,8 @@ x = rng.normal(size=(24, 3)).astype("float32")
 y = x.sum(1, keepdims=True)
 stop = EarlyStopping(patience=2, min_delta=1e9, restore_best_weights=True)
 given = [
-    ReduceLROnPlateau(patience=1, factor=0.5, min_delta=1e9), ModelCheckpoint(os.path.join(folder, "{epoch}.h5"), save_weights_only=True, keep_last=2),
+    ReduceLROnPlateau(patience=1, factor=0.5, min_delta=1e9),
+    ModelCheckpoint(os.path.join(folder, "{epoch}.h5"), save_weights_only=True, keep_last=2),
     CSVLogger(os.path.join(folder, "log.csv")), TensorBoard(os.path.join(folder, "board")), TerminateOnNaN(), stop,
 ]  # fmt: skip
 history = model.fit(x, y, epochs=9, batch_size=8, validation_data=(x[:5], y[:5]), callbacks=given, verbose=0)

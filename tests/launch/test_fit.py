@@ -31,9 +31,10 @@ FIT = """
 
     def model(**options):
         rt.manual_seed(3 if _ranks.rank() == 0 else 3000)  # rank 0's random numbers decide
-        made = rt.Model(["Dense(16, activation=relu)", "BatchNorm", "Dropout(0.25)", "Dense(8, activation=tanh, kernel_regularizer=l2(0.01))",
-                         "GaussianNoise(0.1)", "Dense(2, activation=softmax)"])
-        made.compile({"name": "adam", "learning_rate": 0.01, **options}, "sparse_categorical_crossentropy", metrics=["accuracy", "top_k_accuracy(k=1)", "sparse_categorical_crossentropy"])
+        made = rt.Model(["Dense(16, activation=relu)", "BatchNorm", "Dropout(0.25)",
+                         "Dense(8, activation=tanh, kernel_regularizer=l2(0.01))", "GaussianNoise(0.1)", "Dense(2, activation=softmax)"])
+        made.compile({"name": "adam", "learning_rate": 0.01, **options}, "sparse_categorical_crossentropy",
+                     metrics=["accuracy", "top_k_accuracy(k=1)", "sparse_categorical_crossentropy"])
         return made
 
     verbose = 2 if sys.argv[2] == "talk" else 0
@@ -48,6 +49,7 @@ FIT = """
     found["stream"] = m.fit(((x[i : i + 9], y[i : i + 9]) for i in range(0, 103, 9)), epochs=1, verbose=0).history
     found["steps"] = m.fit(x, y, batch_size=30, steps_per_epoch=3, epochs=3, verbose=0, sample_weight=np.linspace(0, 2, 103)).history
     found["tiny batches"] = m.fit(x[:5], y[:5], batch_size=2, epochs=1, verbose=0).history  # fewer rows than ranks at the end
+    found["many batches"] = m.fit(x, y, batch_size=3, epochs=1, verbose=0).history
     found["batch"] = m.train_on_batch(x[:11], y[:11], return_dict=True)
     m = model(gradient_accumulation_steps=3)
     found["accumulated"] = m.fit(x, y, batch_size=17, epochs=2, verbose=0).history
@@ -124,7 +126,7 @@ RESUME = """
     y = (x.sum(1) > 0).long()
     model = rt.Model(["Dense(16, activation=relu)", "BatchNorm", "Dropout(0.25)", "Dense(2, activation=softmax)"])
     model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    history = model.fit(x, y, batch_size=8, epochs=5, verbose=0, callbacks=[BackupAndRestore(folder), Kill()])
+    history = model.fit(x, y, batch_size=8, epochs=5, steps_per_epoch=5, verbose=0, callbacks=[BackupAndRestore(folder), Kill()])
     rt.save({"model": model.state_dict(), "history": history.history, "next": rt.rand(3)}, "%s-end%d.h5" % (folder, _ranks.rank()))
 """
 

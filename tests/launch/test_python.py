@@ -286,3 +286,34 @@ def test_restart_count_and_numbers(launch):
         """
     )
     assert launch.run(script).out == "['0', '1', '0', '1', '0', '1', '0', '1', '0']\n"
+
+
+def test_as_torch(launch):
+    script = launch.script(
+        """
+        import sys
+        import torch.nn as nn, torchvision
+        import torch
+        print(torch.__name__, nn.__name__, torchvision.__name__, sys.argv)
+        torch.nothing
+        """
+    )
+    job = launch.run("--as-torch", script, "-x")
+    assert job.code == 1 and job.out == "rustorch rustorch.nn rustorch.vision ['train.py', '-x']\n"
+    assert "AttributeError: rustorch has no torch.nothing" in job.err and "line 6, in <module>" in job.err
+
+
+def test_as_torch_on_ranks(launch_mpi):
+    script = launch_mpi.script(
+        """
+        import torch, torch.distributed as dist
+        dist.init_process_group("gloo")
+        x = torch.ones(2)
+        dist.all_reduce(x)
+        print(dist.get_rank(), x.tolist())
+        """
+    )
+    job = launch_mpi.run("-n", 2, "--as-torch", script)
+    assert job.code == 0 and sorted(job.out.split("\n")) == ["", "0 [2.0, 2.0]", "1 [2.0, 2.0]"], job.err
+    job = launch_mpi.run("-n", 2, script)
+    assert job.code != 0 and "No module named 'torch'" in job.err

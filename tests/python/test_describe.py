@@ -1,5 +1,6 @@
 """Modules as data: every layer of rustorch comes back from a file and from a description, and nothing else is built."""
 
+import functools
 import inspect
 import json
 import sys
@@ -41,6 +42,7 @@ OPTIONS = {
     "ModuleList": ([nn.ReLU(), nn.Linear(2, 2)],), "ModuleDict": ({"a": nn.ReLU(), "b": nn.Linear(2, 2)},),
     "ParameterList": ([rt.ones(2), rt.zeros(3)],), "ParameterDict": ({"가": rt.ones(2)},), "PReLU": (2, 0.1), "GELU": ("tanh",),
     "Softmax": (1,), "LogSoftmax": (-1,), "Softmin": (0,), "Dropout": (0.3, True), "Flatten": (0, -2), "Hardtanh": (-2.0, 2.0),
+    "DataParallel": (nn.Linear(2, 2),),
 }  # fmt: skip
 PADS = {"ZeroPad": 2, "ConstantPad": (2, 0.5), "ReflectionPad": 1, "ReplicationPad": 1, "CircularPad": 1}
 LAZY = {"LazyConv": (2, 3), "LazyConvTranspose": (2, 3), "LazyBatchNorm": (), "LazyInstanceNorm": (1e-5, 0.1, True, True)}
@@ -92,7 +94,7 @@ def through_file(module, path, **options):
 @pytest.mark.parametrize("name", layers())
 def test_every_layer(name, tmp_path):
     module = make(name).eval()
-    assert class_path(type(module)) == f"rustorch.nn.{name}"
+    assert class_path(type(module)) == f"rustorch.nn.{type(module).__name__}"
     same(module, through_file(module, tmp_path / "layer.h5"))
     described = describe_module(module)
     built = build_module(json.loads(json.dumps(described, allow_nan=False)))
@@ -298,6 +300,30 @@ def test_attributes_that_are_no_data(tmp_path):
     rt.save(Guarded(), path)
     with serialization.safe_globals([Guarded]):
         assert rt.load(path).lock == "new"
+
+
+def test_classes_and_partials(tmp_path):
+    """What layers are made with: a class of modules, a function or class with arguments."""
+    model = Net(2, activation=functools.partial(F.leaky_relu, negative_slope=0.3))
+    model.norm_layer, model.block, model.norm = nn.BatchNorm2d, Net, functools.partial(nn.BatchNorm2d, eps=1e-3)
+    rt.save(model, tmp_path / "x.h5")
+    with serialization.safe_globals([Net]):
+        loaded = rt.load(tmp_path / "x.h5")
+    assert loaded.norm_layer is nn.BatchNorm2d and loaded.block is Net and loaded.norm(4).eps == 1e-3
+    assert loaded.activation(rt.tensor([-1.0])).tolist() == model.activation(rt.tensor([-1.0])).tolist()
+    with pytest.raises(rt.SerializationError, match="a type cannot be saved: a file holds tensors"):
+        rt.save(int, tmp_path / "x.h5")
+    with pytest.raises(rt.SerializationError, match=r"state\[0\]: a builtin"):
+        rt.save([functools.partial(print, 1)], tmp_path / "x.h5")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
+def test_networks(tmp_path, name):
+    models = pytest.importorskip("rustorch.vision.models")
+    model = getattr(models, name)(num_classes=3).eval()
+    x = rt.rand(1, 3, 64, 64)
+    loaded = through_file(model, tmp_path / "x.h5")
+    assert type(loaded) is type(model) and rt.equal(loaded(x), model(x))
 
 
 def test_what_is_code_is_refused(tmp_path):

@@ -242,7 +242,19 @@ def test_blocks():
     assert {row.name for row in profiler.intervals()} == {"f"}
     with pytest.raises(TypeError, match="name must be a str or None, not int"), profiler.profile(3):
         pass
+    with pytest.raises(ValueError, match="null"), profiler.profile("a\0b"):
+        pass
     assert not profiler.running
+
+
+def test_scopes_without_end():
+    """What is left open again and again does not fill the memory."""
+    with profile() as prof:
+        for _ in range(70000):
+            record_function("left open").__enter__()
+        torch.ones(3)
+    (row,) = [row for row in prof.key_averages() if row.key == "left open"]
+    assert 1000 < row.count < 70000
 
 
 def test_threads():
@@ -477,6 +489,21 @@ def test_profile_with_a_schedule():
     assert ready[0][1]["exp"] == ready[1][1]["exp"] == 2  # a cycle at a time
     assert {"ProfilerStep#3", "ProfilerStep#4"} <= set(ready[0][1]) and "ProfilerStep#2" not in ready[0][1]
     assert prof.current_action is ProfilerAction.NONE
+
+
+@pytest.mark.parametrize(
+    "options, letters",
+    [  # n none, w warm-up, r record, s record and save
+        (dict(wait=2, warmup=1, active=1), "nnwsnnwsnnws"),
+        (dict(wait=2, warmup=1, active=2, repeat=1, skip_first_wait=1), "wrsnnnnnnnnn"),
+        (dict(wait=2, warmup=0, active=3, repeat=2, skip_first=3, skip_first_wait=1), "nnnrrsnnrrsn"),
+        (dict(wait=0, warmup=0, active=1, repeat=2), "ssnnnnnnnnnn"),
+        (dict(wait=0, warmup=2, active=2, skip_first=1), "nwwrswwrswwr"),
+    ],
+)
+def test_schedules(options, letters):
+    word = {ProfilerAction.NONE: "n", ProfilerAction.WARMUP: "w", ProfilerAction.RECORD: "r", ProfilerAction.RECORD_AND_SAVE: "s"}
+    assert "".join(word[schedule(**options)(step)] for step in range(12)) == letters
 
 
 def test_profile_without_a_schedule():

@@ -331,6 +331,25 @@ def test_disk_full(tmp_path):
     assert os.listdir(tmp_path) == ["x.safetensors"] and rt.equal(load_file(path)["x"], rt.ones(10))
 
 
+def test_allocation_failures(tmp_path):
+    """Every allocation of a save fails once: an error, the earlier file whole, nothing left over."""
+    path, state = tmp_path / "x.safetensors", {"a": rt.arange(6).reshape(2, 3).t(), "b": rt.ones(3)}
+    save_file(state, path)
+    for n in range(1, 100):
+        rt._C._fail_allocation(n)
+        try:
+            save_file(state, path)
+            failed = False
+        except MemoryError:
+            failed = True
+        finally:
+            rt._C._fail_allocation(0)
+        assert os.listdir(tmp_path) == ["x.safetensors"] and same(load_file(path), state)
+        if not failed:
+            break
+    assert 3 < n < 99
+
+
 def test_an_error_leaves_the_old_file(tmp_path):
     from rustorch._commit import WholeFile
 

@@ -255,8 +255,8 @@ def test_subclass_of_model(tmp_path):
 
 SHAPES = {
     (None, 8, 8, 3): """
-        Conv2D(4,3,padding=same,activation=relu) MaxPool2D(2) AvgPool2D(2) GlobalAvgPool2D() Flatten() BatchNorm() Dropout(0.5) Reshape((-1,))
-        LayerNorm() ReLU() Softmax() Activation(gelu) Dense(3,kernel_regularizer=l2(0.01),kernel_initializer=he_normal)
+        Conv2D(4,3,padding=same,activation=relu) MaxPool2D(2) AvgPool2D(2) GlobalAvgPool2D() Flatten() BatchNorm() Dropout(0.5)
+        Reshape((-1,)) LayerNorm() ReLU() Softmax() Activation(gelu) Dense(3,kernel_regularizer=l2(0.01),kernel_initializer=he_normal)
     """,
     (None, 6, 5): "LSTM(4) GRU(4,return_sequences=True) Conv1D(4,3) SimpleRNN(3) Bidirectional(LSTM(3))",
 }

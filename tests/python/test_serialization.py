@@ -145,7 +145,8 @@ def test_what_overlaps(path):
     loaded[0].fill_(7)
     assert loaded[2][0].tolist() == [7, 6, 9] and loaded[3].tolist() == [7, 7, 6, 9] and loaded[1].tolist() == [4, 5, 6, 7, 8]
     numbers = np.arange(12.0)
-    apart = [rt.from_numpy(numbers[:6]), rt.from_numpy(numbers[4:]), rt.from_numpy(numbers[8:4:-1]), rt.from_numpy(numbers[6:8]).view(rt.int64)]
+    apart = [rt.from_numpy(numbers[:6]), rt.from_numpy(numbers[4:]), rt.from_numpy(numbers[8:4:-1])]
+    apart.append(rt.from_numpy(numbers[6:8]).view(rt.int64))
     assert same(round_trip(apart, path), apart)
     h5py = pytest.importorskip("h5py")
     rt.save({"w": base, "part": base[2:5], "x": rt.ones(2)[:1], "y": rt.ones(2)[1:]}, path)

@@ -253,7 +253,8 @@ def test_histograms(tmp_path, bins, kind):
         writer.add_histogram("x", rustorch.from_numpy(x), 1, bins=bins)
     ((_, value),) = values(tmp_path)["x"]
     (low, high, num, total, squares), limits, counts = histo(value)
-    np.testing.assert_allclose([low, high, num, total, squares], [x.min(), x.max(), x.size, x.sum(), (x * x.astype(float)).sum()], rtol=1e-12)
+    want = [x.min(), x.max(), x.size, x.sum(), (x * x.astype(float)).sum()]
+    np.testing.assert_allclose([low, high, num, total, squares], want, rtol=1e-12)
     assert len(limits) == len(counts) and counts.sum() == x.size and counts[0] == 0 and counts[-1] > 0
     for i in range(1, len(limits)):  # as numpy.histogram: a bucket has its lower edge, the last one both
         inside = (x >= limits[i - 1]) & ((x < limits[i]) | ((i == len(limits) - 1) & (x <= limits[i])))

@@ -103,7 +103,8 @@ def test_order_of_fit():
     model = Model(["Dense(1)"])
     model.compile("sgd", "mse")
     x = np.zeros((6, 2), np.float32)
-    model.fit(x, x[:, :1], epochs=2, batch_size=3, validation_data=(x, x[:, :1]), validation_batch_size=6, callbacks=Recorder(log), verbose=0)
+    valid = {"validation_data": (x, x[:, :1]), "validation_batch_size": 6}
+    model.fit(x, x[:, :1], epochs=2, batch_size=3, callbacks=Recorder(log), verbose=0, **valid)
     epoch = [
         "on_epoch_begin", "on_train_batch_begin", "on_train_batch_end", "on_train_batch_begin", "on_train_batch_end", "on_test_begin",
         "on_test_batch_begin", "on_test_batch_end", "on_test_end", "on_epoch_end",
@@ -123,7 +124,8 @@ def test_order_of_fit():
 
 def test_logs_are_shared_and_plain():
     seen = []
-    given = CallbackList([LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(more=epoch)), LambdaCallback(on_epoch_end=lambda e, logs: seen.append(dict(logs)))])
+    first = LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(more=epoch))
+    given = CallbackList([first, LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(dict(logs)))])
     given.on_epoch_end(3, {"loss": rustorch.tensor(0.5)})
     assert seen == [{"loss": 0.5, "more": 3}] and type(seen[0]["loss"]) is float
 
@@ -482,7 +484,9 @@ def test_states_go_on():
 
 
 def test_states_can_be_saved(tmp_path):
-    called, _ = train([EarlyStopping(restore_best_weights=True), ModelCheckpoint(tmp_path / "m"), TensorBoard(tmp_path / "t", write_graph=False)], [1.0], end=False)
+    board = TensorBoard(tmp_path / "t", write_graph=False)
+    called, _ = train([EarlyStopping(restore_best_weights=True), ModelCheckpoint(tmp_path / "m"), board], [1.0], end=False)
+    board.on_train_end()
     rustorch.save(called.state_dict(), tmp_path / "state.h5")
     state = rustorch.load(tmp_path / "state.h5")
     assert state["0.EarlyStopping"]["best"] == 1.0 and state["0.EarlyStopping"]["best_weights"]["weight"].tolist() == [2, 2]
@@ -498,7 +502,8 @@ def test_with_fit(tmp_path):
     model = Model(["Dense(1)"])
     model.compile({"name": "sgd", "learning_rate": 0.1}, "mse", ["mae"])
     given = [
-        LearningRateScheduler(lambda epoch, rate: rate if epoch < 2 else rate * 0.5), ModelCheckpoint(tmp_path / "best.rustorch", save_best_only=True, save_weights_only=True),
+        LearningRateScheduler(lambda epoch, rate: rate if epoch < 2 else rate * 0.5),
+        ModelCheckpoint(tmp_path / "best.rustorch", save_best_only=True, save_weights_only=True),
         EarlyStopping(patience=3, min_delta=1e9, restore_best_weights=True), TensorBoard(tmp_path / "board", histogram_freq=1),
     ]  # fmt: skip
     history = model.fit(x, y, epochs=9, batch_size=16, validation_split=0.25, callbacks=given, verbose=0)

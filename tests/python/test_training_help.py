@@ -42,6 +42,17 @@ class Empty(Dataset):
         raise IndexError
 
 
+class Several(nn.Module):
+    """Gives a number for the whole batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(rustorch.ones(()))
+
+    def forward(self, x):
+        return self.weight * x.sum()
+
+
 class Far(rustorch.Tensor):
     """A tensor that says it is on a GPU: there is none here to put one on."""
 
@@ -86,8 +97,9 @@ MISTAKES = [
     (lambda: model("GroupNorm(2, chanels=4)"), TypeError, "no argument 'chanels'", "num_channels"),
     (lambda: model(layers.Dense), TypeError, "Dense is a class; add an object"),
     (lambda: model(64), TypeError, "a text such as 'Dense(64, activation=relu)' or a module is expected, not int"),
-    (lambda: rustorch.Model("a", "Dense(3)"), ValueError, "there is no layer 'D'"),
-    (lambda: rustorch.Model(3), TypeError, "name must be a text, not int"),
+    (lambda: rustorch.Model("a", "Dense(3)"), TypeError, "Model takes a name (text) and a list of layers", "not str"),
+    (lambda: rustorch.Model(3), TypeError, "Model takes a name (text) and a list of layers", "not int"),
+    (lambda: rustorch.Model(name=3), TypeError, "name must be a text, not int"),
     (lambda: model("Dense(3, name=a)", "Dense(3, name=a)"), ValueError, "there is a layer named 'a' already"),
     (lambda: model("Dense(3)", "Input((4,))"), ValueError, "must come first"),
     (lambda: rustorch.Model(["Dense(3)"]).get_layer("dens"), ValueError, "no layer 'dens'; did you mean 'dense'?"),
@@ -97,7 +109,8 @@ MISTAKES = [
     # ---- shapes on the way through the model
     (lambda: fit(model(), X, Y).model(X[:, :3]), ValueError, "layer 'dense' (Dense) takes inputs of width 4", "got shape (20, 3)"),
     (lambda: fit(model(), X[:, 0]), ValueError, "takes inputs of 2 or more dimensions (the first counts samples)", "(20,)"),
-    (lambda: model("Conv2D(8, 3)")(rustorch.zeros(2, 28, 28)), ValueError, "takes inputs of 4 dimensions, (batch, channels, height, width)"),
+    (lambda: model("Conv2D(8, 3)")(rustorch.zeros(2, 28, 28)),
+     ValueError, "takes inputs of 4 dimensions, (batch, channels, height, width)"),
     (lambda: model("Conv2D(8, 3)")(rustorch.zeros(2, 28, 28, 1)), ValueError, "reaches over 3 places", "(2, 28, 28, 1)"),
     (lambda: twice(layers.Conv2D(8, 3, padding="same"), (2, 3, 8, 8), (2, 8, 8, 3)), ValueError, "takes 3 channels", "data_format"),
     (lambda: model("MaxPool2D(4)")(rustorch.zeros(2, 3, 2, 2)), ValueError, "the window (4, 4) is larger than the input"),
@@ -124,21 +137,26 @@ MISTAKES = [
     (lambda: model(optimizer={"name": "adam", "learnin_rate": 0.1}), TypeError, "no option 'learnin_rate'; did you mean 'learning_rate'?"),
     (lambda: model(optimizer={"name": "adam", "lr": 0.1, "learning_rate": 0.2}), TypeError, "'lr' is given twice"),
     (lambda: model(optimizer={"name": "adam", "learning_rate": -1}), ValueError, "must be a number of 0 or more, not -1"),
-    (lambda: model(optimizer={"name": "adam", "learning_rate": "0.1"}), ValueError, "must be a number of 0 or more, not '0.1'", "LearningRateScheduler"),
+    (lambda: model(optimizer={"name": "adam", "learning_rate": "0.1"}),
+     ValueError, "must be a number of 0 or more, not '0.1'", "LearningRateScheduler"),
     (lambda: model(optimizer={"name": "adam", "beta_1": 2}), ValueError, "optimizer adam", "2"),
-    (lambda: model(optimizer={"name": "sgd", "clipnorm": 1, "clipvalue": 1}), ValueError, "only one of clipnorm, clipvalue and global_clipnorm"),
+    (lambda: model(optimizer={"name": "sgd", "clipnorm": 1, "clipvalue": 1}),
+     ValueError, "only one of clipnorm, clipvalue and global_clipnorm"),
     (lambda: model(optimizer={"name": "sgd", "clipnorm": -1}), ValueError, "clipnorm must be a number more than 0"),
     (lambda: model(optimizer={"name": "sgd", "use_ema": True}), NotImplementedError, "AveragedModel"),
-    (lambda: model(optimizer={"learning_rate": 0.1}), TypeError, "a name such as"),
+    (lambda: model(optimizer={"learning_rate": 0.1}), TypeError, "a name such as 'adam' is expected"),
+    (lambda: model(optimizer={"name": "adam", "gradient_accumulation_steps": 0}), ValueError, "a whole number of 1 or more, not 0"),
     (lambda: model(optimizer=rustorch.optim.Adam), TypeError, "Adam is a class; give its name, 'adam', or an object"),
     (lambda: model(optimizer=5), TypeError, "5"),
-    (lambda: fit(model(optimizer=rustorch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1))), ValueError, "was made for other parameters than this model's"),
+    (lambda: fit(model(optimizer=rustorch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1))),
+     ValueError, "was made for other parameters than this model's"),
     (lambda: optimizers.Adam(0.1, epsilonn=1), TypeError, "did you mean 'epsilon'?"),
     (lambda: model(loss="mes"), ValueError, "mse"),
     (lambda: model(metrics=["acuracy"]), ValueError, "accuracy"),
     (lambda: model(metrics={"out": "mae"}), TypeError, "metrics must be a list, such as ['accuracy'], not a dictionary"),
     (lambda: model(metrics=["mae", "mae"]), ValueError, "the metric's name 'mae' is that of two"),
-    (lambda: rustorch.Model(["Dense(1)"]).compile("adam", "mse", metric=["mae"]), TypeError, "no argument 'metric'; did you mean 'metrics'?"),
+    (lambda: rustorch.Model(["Dense(1)"]).compile("adam", "mse", metric=["mae"]),
+     TypeError, "no argument 'metric'; did you mean 'metrics'?"),
     (lambda: rustorch.Model(["Dense(1)"]).compile("adam", "mse", learning_rate=0.1), TypeError, "give the rate to the optimizer"),
     (lambda: rustorch.Model(["Dense(1)"]).compile("adam", "mse", jit_compile=True), TypeError, "everything runs eagerly"),
     (lambda: fit(model("Flatten()")), RuntimeError, "the model has no parameters"),
@@ -148,11 +166,13 @@ MISTAKES = [
     (lambda: fit(classifier(units=2), y=NUMBERS), IndexError, "the last layer needs 3 units"),
     (lambda: fit(classifier(), y=NUMBERS - 1), IndexError, "labels go from -1 to 1", "ignore_class=-1"),
     (lambda: fit(classifier(), y=NUMBERS + 0.5), ValueError, "not a whole number"),
-    (lambda: fit(classifier("categorical_crossentropy", units=4), y=ONE_HOT), ValueError, "labels have 3 classes and the last layer gives 4"),
+    (lambda: fit(classifier("categorical_crossentropy", units=4), y=ONE_HOT),
+     ValueError, "labels have 3 classes and the last layer gives 4"),
     (lambda: fit(model("Dense(3)"), y=NUMBERS), ValueError, "do not fit outputs of shape (20, 3)", "sparse_categorical_crossentropy"),
     (lambda: fit(model("Dense(2)"), y=ONE_HOT), ValueError, "the last layer gives 2 numbers a sample, and a target has 3"),
     (lambda: fit(model(loss=lambda a, b: 0.0)), TypeError, "not a tensor"),
-    (lambda: fit(model("Dense(1)", loss=lambda a, b: (a - b.detach()).square().mean(-1))), RuntimeError, "does not lead back to the outputs"),
+    (lambda: fit(model("Dense(1)", loss=lambda a, b: (a - b.detach()).square().mean(-1))),
+     RuntimeError, "does not lead back to the outputs"),
     # ---- data
     (lambda: fit(model(), None), TypeError, "there is no data: x is None"),
     (lambda: fit(model(), X, None), ValueError, "inputs without targets", "TensorDataset(x, y)"),
@@ -160,7 +180,8 @@ MISTAKES = [
     (lambda: fit(model(), X[:0], Y[:0]), ValueError, "the data is empty: x has shape (0, 4)"),
     (lambda: model().fit(Empty()), ValueError, "the data set has no samples"),
     (lambda: model().fit([]), ValueError, "the data is empty: a list without batches"),
-    (lambda: model().fit(DataLoader(LOADER.dataset, batch_size=50, drop_last=True)), ValueError, "drop_last=True leaves nothing of 20 samples in batches of 50"),
+    (lambda: model().fit(DataLoader(LOADER.dataset, batch_size=50, drop_last=True)),
+     ValueError, "drop_last=True leaves nothing of 20 samples in batches of 50"),
     (lambda: model().fit(iter([])), ValueError, "the data is empty: it gave no batch"),
     (lambda: model().fit(LOADER, Y), ValueError, "y is given, but x is a DataLoader, whose batches hold it already"),
     (lambda: model().fit(LOADER, batch_size=9), ValueError, "the DataLoader makes batches of 5: leave batch_size out"),
@@ -182,7 +203,8 @@ MISTAKES = [
     (lambda: model().fit(X, Y, verbose="loud"), ValueError, "verbose must be True, False, 0, 1, 2 or 'auto', not 'loud'"),
     (lambda: fit(model(), validation_split=1.5), ValueError, "validation_split must be more than 0 and less than 1, not 1.5"),
     (lambda: fit(model(), X[:1], Y[:1], validation_split=0.5), ValueError, "leaves 0 to train with and 1 to validate with"),
-    (lambda: model().fit(LOADER, validation_split=0.2), ValueError, "validation_split needs arrays or tensors, not DataLoader", "random_split"),
+    (lambda: model().fit(LOADER, validation_split=0.2),
+     ValueError, "validation_split needs arrays or tensors, not DataLoader", "random_split"),
     (lambda: fit(model(), validation_split=0.2, validation_data=(X, Y)), ValueError, "cannot both be given"),
     (lambda: fit(model(), validation_steps=2), ValueError, "validation_steps is given without validation_data"),
     (lambda: fit(model(), validation_data=(X, Y), validation_freq=0), ValueError, "validation_freq must be 1 or more, not 0"),
@@ -195,6 +217,7 @@ MISTAKES = [
     (lambda: fit(model(), sample_weight=Y[:3]), ValueError, "x has 20 samples", "sample_weight has 3"),
     (lambda: fit(model(), callbacks=[callbacks.EarlyStopping]), TypeError, "EarlyStopping is a class"),
     (lambda: fit(model(), callbacks=[print]), TypeError, "a callback is a Callback"),
+    (lambda: fit(model(Several())), ValueError, "one tensor with a row for each of 20 samples"),
     # ---- the trainer
     (lambda: Trainer(5), TypeError, "config must be a TrainerConfig, not int"),
     (lambda: Trainer(TrainerConfig()).train(rustorch.Model(["Dense(1)"]), LOADER), RuntimeError, "the model is not compiled"),

@@ -63,14 +63,16 @@ def convolution(x, kernel, strides, dilations, padding, groups=1):
         at = tuple(slice(p * d, p * d + (s - 1) * t + 1, t) for p, d, s, t in zip(place, dilations, sizes, strides))
         part = x[(slice(None), *at)]
         for g in range(groups):
-            out[..., g * per_out : (g + 1) * per_out] += part[..., g * per_in : (g + 1) * per_in] @ kernel[place][:, g * per_out : (g + 1) * per_out]
+            own = slice(g * per_out, (g + 1) * per_out)
+            out[..., own] += part[..., g * per_in : (g + 1) * per_in] @ kernel[place][:, own]
     return out
 
 
 @pytest.mark.parametrize("n, size, kernel, strides, dilation, padding, groups", [
     (1, (9,), 3, 1, 1, "valid", 1), (1, (9,), 4, 1, 1, "same", 1), (1, (10,), 3, 2, 1, "same", 1), (1, (9,), 3, 1, 2, "causal", 1),
-    (1, (9,), 3, 2, 1, "causal", 2), (2, (7, 8), 3, 1, 1, "valid", 1), (2, (7, 8), 3, 1, 1, "same", 1), (2, (7, 8), (2, 3), 2, 1, "same", 1),
-    (2, (8, 8), 3, (1, 2), 1, "valid", 2), (2, (9, 9), 3, 1, 2, "same", 1), (2, (9, 7), 5, 3, 1, "same", 2), (2, (6, 6), 2, 4, 1, "same", 1),
+    (1, (9,), 3, 2, 1, "causal", 2), (2, (7, 8), 3, 1, 1, "valid", 1), (2, (7, 8), 3, 1, 1, "same", 1),
+    (2, (7, 8), (2, 3), 2, 1, "same", 1), (2, (8, 8), 3, (1, 2), 1, "valid", 2), (2, (9, 9), 3, 1, 2, "same", 1),
+    (2, (9, 7), 5, 3, 1, "same", 2), (2, (6, 6), 2, 4, 1, "same", 1),
     (3, (4, 5, 6), 3, 1, 1, "same", 1), (3, (4, 5, 6), 2, 2, 1, "valid", 1),
 ])  # fmt: skip
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
@@ -311,7 +313,8 @@ SHAPES = [
     ("Softmax(axis=1)", (2, 4, 3), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
     ("ReLU()", (2, 4), lambda x: np.maximum(x, 0)),
     ("ReLU(max_value=1)", (2, 4), lambda x: np.clip(x, 0, 1)),
-    ("ReLU(max_value=1, negative_slope=0.1, threshold=0.2)", (2, 4), lambda x: np.where(x >= 1, 1, np.where(x >= 0.2, x, 0.1 * (x - 0.2)))),
+    ("ReLU(max_value=1, negative_slope=0.1, threshold=0.2)", (2, 4),
+     lambda x: np.where(x >= 1, 1, np.where(x >= 0.2, x, 0.1 * (x - 0.2)))),
     ("LeakyReLU()", (2, 4), lambda x: np.where(x > 0, x, 0.3 * x)),
     ("ELU(0.5)", (2, 4), lambda x: np.where(x > 0, x, 0.5 * (np.exp(x) - 1))),
 ]
@@ -335,7 +338,8 @@ ACTIVATIONS = {
     "hard_tanh": lambda x: np.clip(x, -1, 1), "log_sigmoid": lambda x: -np.log1p(np.exp(-x)), "tanh_shrink": lambda x: x - np.tanh(x),
     "soft_shrink": lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), "hard_shrink": lambda x: np.where(np.abs(x) > 0.5, x, 0),
     "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * (np.exp(x) - 1)),
-    "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True), "log_softmax": lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
+    "softmax": lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
+    "log_softmax": lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
 }  # fmt: skip
 
 
@@ -347,10 +351,12 @@ def test_activations(name):
 
 @pytest.mark.parametrize("name, low, high, std", [
     ("glorot_uniform", -0.1, 0.1, 0.1 / math.sqrt(3)), ("glorot_normal", -0.131276, 0.131276, math.sqrt(2 / 600)),
-    ("he_uniform", -math.sqrt(0.03), math.sqrt(0.03), 0.1), ("he_normal", -0.227376, 0.227376, 0.1), ("lecun_normal", -0.160780, 0.160780, math.sqrt(1 / 200)),
+    ("he_uniform", -math.sqrt(0.03), math.sqrt(0.03), 0.1), ("he_normal", -0.227376, 0.227376, 0.1),
+    ("lecun_normal", -0.160780, 0.160780, math.sqrt(1 / 200)),
     ("lecun_uniform", -math.sqrt(3 / 200), math.sqrt(3 / 200), math.sqrt(1 / 200)), ("random_uniform", -0.05, 0.05, 0.05 / math.sqrt(3)),
     ("random_normal", -1, 1, 0.05), ("random_normal(stddev=0.2, mean=1)", -1, 3, 0.2), ("truncated_normal", -0.1, 0.1, 0.0439813),
-    ("random_uniform(-1, 1)", -1, 1, 1 / math.sqrt(3)), ("variance_scaling(scale=2, mode=fan_out, distribution=uniform)", -math.sqrt(6 / 400), math.sqrt(6 / 400), math.sqrt(2 / 400)),
+    ("random_uniform(-1, 1)", -1, 1, 1 / math.sqrt(3)),
+    ("variance_scaling(scale=2, mode=fan_out, distribution=uniform)", -math.sqrt(6 / 400), math.sqrt(6 / 400), math.sqrt(2 / 400)),
 ])  # fmt: skip
 def test_initializers(name, low, high, std):
     """200 inputs, 400 outputs; 80,000 values."""
@@ -477,7 +483,8 @@ def test_no_code_runs():
 
 
 @pytest.mark.parametrize("layer, shape", [
-    ("Dense(3)", (2, 4)), ("Conv2D(3, 2)", (2, 4, 5, 5)), ("LSTM(3)", (2, 4, 5)), ("BatchNorm()", (2, 4)), ("Bidirectional(GRU(2))", (2, 3, 4)),
+    ("Dense(3)", (2, 4)), ("Conv2D(3, 2)", (2, 4, 5, 5)), ("LSTM(3)", (2, 4, 5)), ("BatchNorm()", (2, 4)),
+    ("Bidirectional(GRU(2))", (2, 3, 4)),
 ])  # fmt: skip
 def test_states_before_and_after_the_first_batch(layer, shape):
     x = RNG.standard_normal(shape)

@@ -312,6 +312,13 @@ def test_a_loss_of_the_whole_batch():
     np.testing.assert_allclose(loss.per_sample(YES, UNIT).numpy(), [want] * N)
 
 
+def test_no_label_is_silently_left_out():
+    """-100 is what PyTorch ignores."""
+    for loss, outputs in ((losses.SparseCategoricalCrossentropy(from_logits=True), SCORES), (losses.CategoricalCrossentropy(), PROBS)):
+        with pytest.raises(IndexError, match="labels go from -100 to"):
+            loss(np.where(LABELS == LABELS[0], -100, LABELS), outputs)
+
+
 def test_no_samples():
     for kind in (losses.MeanSquaredError, losses.BinaryCrossentropy):
         assert float(kind()(np.zeros((0, 2)), np.zeros((0, 2)))) == 0
@@ -458,7 +465,8 @@ def test_the_same_loss_from_scores():
     """with_logits: what fit uses where the model ends in the activation."""
     for loss, t, activation in (
         (losses.CategoricalCrossentropy(label_smoothing=0.1), ROWS, softmax), (losses.CategoricalCrossentropy(), LABELS, softmax),
-        (losses.SparseCategoricalCrossentropy(ignore_class=0), LABELS, softmax), (losses.BinaryCrossentropy(label_smoothing=0.2), YES, sigmoid),
+        (losses.SparseCategoricalCrossentropy(ignore_class=0), LABELS, softmax),
+        (losses.BinaryCrossentropy(label_smoothing=0.2), YES, sigmoid),
     ):  # fmt: skip
         other = loss.with_logits()
         assert other.from_logits and not loss.from_logits and other.with_logits() is None

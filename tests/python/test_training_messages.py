@@ -35,14 +35,27 @@ def epoch(callback, logs, model=None):
     called.on_epoch_end(0, logs)
 
 
+def board():
+    """A writer whose file is closed at once; what follows opens another."""
+    writer = SummaryWriter("runs")
+    writer.close()
+    return writer
+
+
 def detached(y_true, y_pred):
     return T(float(((y_true - y_pred) ** 2).mean().item()))
 
 
 ERRORS = {
     # ------------------------------------------------------------------------------------------ names
-    "a misspelt loss": (lambda: losses.get("mean_sqared_error"), ValueError, "there is no loss 'mean_sqared_error'; did you mean 'mean_squared_error'?; there are\n  bce, "),
-    "a loss cut short": (lambda: losses.get("categorical"), ValueError, "there is no loss 'categorical'; did you mean 'categorical_hinge'?; there are\n  bce, "),
+    "a misspelt loss": (
+        lambda: losses.get("mean_sqared_error"), ValueError,
+        "there is no loss 'mean_sqared_error'; did you mean 'mean_squared_error'?; there are\n  bce, ",
+    ),
+    "a loss cut short": (
+        lambda: losses.get("categorical"), ValueError,
+        "there is no loss 'categorical'; did you mean 'categorical_hinge'?; there are\n  bce, ",
+    ),
     "a loss that is nothing": (lambda: losses.get("zzz"), ValueError, "there is no loss 'zzz'; there are\n  bce, "),
     "no loss at all": (
         lambda: losses.get(3.5), TypeError,
@@ -59,14 +72,21 @@ ERRORS = {
         lambda: losses.MeanSquaredError(reduction="avg"), ValueError,
         "a loss's reduction is one of sum_over_batch_size, mean, mean_with_sample_weight, sum, none, None, not 'avg'",
     ),
-    "a misspelt metric": (lambda: metrics.get("acuracy"), ValueError, "there is no metric 'acuracy'; did you mean 'accuracy'?; there are\n  accuracy, "),
-    "another misspelt metric": (lambda: metrics.get("presicion"), ValueError, "there is no metric 'presicion'; did you mean 'precision'?; there are\n  accuracy, "),
+    "a misspelt metric": (
+        lambda: metrics.get("acuracy"), ValueError,
+        "there is no metric 'acuracy'; did you mean 'accuracy'?; there are\n  accuracy, ",
+    ),
+    "another misspelt metric": (
+        lambda: metrics.get("presicion"), ValueError,
+        "there is no metric 'presicion'; did you mean 'precision'?; there are\n  accuracy, ",
+    ),
     "a metric without what it needs": (
         lambda: metrics.get("mean_iou"), TypeError,
         "the metric 'mean_iou' cannot do without num_classes: give metrics.MeanIoU(num_classes=…), or \"mean_iou(num_classes=…)\"",
     ),
     "no metric at all": (
-        lambda: metrics.get(3), TypeError, "a metric is a name such as 'accuracy', a Metric, a loss or a function of (y_true, y_pred), not 3",
+        lambda: metrics.get(3), TypeError,
+        "a metric is a name such as 'accuracy', a Metric, a loss or a function of (y_true, y_pred), not 3",
     ),
     # ------------------------------------------------------------------------------------------ labels
     "labels too large": (
@@ -79,7 +99,8 @@ ERRORS = {
     ),
     "labels that mark what to leave out": (
         lambda: losses.get("sparse_categorical_crossentropy")(T([-1, 1, 1]), PROBS), IndexError,
-        "sparse_categorical_crossentropy: labels go from -1 to 1, but the outputs have 2 classes, 0 to 1: if -1 marks what is to be left out, "
+        "sparse_categorical_crossentropy: labels go from -1 to 1, but the outputs have 2 classes, 0 to 1: if -1 marks "
+        "what is to be left out, "
         "say ignore_class=-1",
     ),
     "labels with a fraction": (
@@ -93,12 +114,14 @@ ERRORS = {
     ),
     "one-hot rows of other classes": (
         lambda: losses.get("categorical_crossentropy")(rustorch.zeros(3, 4), PROBS), ValueError,
-        "categorical_crossentropy: labels of shape (3, 4) do not fit outputs of shape (3, 2): labels have 4 classes and the last layer gives "
+        "categorical_crossentropy: labels of shape (3, 4) do not fit outputs of shape (3, 2): labels have 4 classes and "
+        "the last layer gives "
         "2; one-hot rows are (3, 2), class numbers (3,)",
     ),
     "another number of labels": (
         lambda: losses.get("categorical_crossentropy")(rustorch.zeros(4), PROBS), ValueError,
-        "categorical_crossentropy: labels of shape (4,) do not fit outputs of shape (3, 2): 4 labels for 3 outputs; one-hot rows are (3, 2), "
+        "categorical_crossentropy: labels of shape (4,) do not fit outputs of shape (3, 2): 4 labels for 3 outputs; "
+        "one-hot rows are (3, 2), "
         "class numbers (3,)",
     ),
     "class numbers for a yes-or-no loss": (
@@ -138,7 +161,8 @@ ERRORS = {
         "sample_weight of shape (2,) does not fit losses of shape (3,): one weight a sample, (3,), or one a value",
     ),
     "an axis that is not there": (
-        lambda: losses.CategoricalCrossentropy(axis=2)(ROWS, PROBS), IndexError, "categorical_crossentropy: outputs of 2 dimensions have no axis 2",
+        lambda: losses.CategoricalCrossentropy(axis=2)(ROWS, PROBS), IndexError,
+        "categorical_crossentropy: outputs of 2 dimensions have no axis 2",
     ),
     "labels of a shape that ctc does not take": (
         lambda: losses.CTC()(T([1, 2]), PROBS), ValueError,
@@ -168,7 +192,8 @@ ERRORS = {
     ),
     # ------------------------------------------------------------------------------------------ arguments
     "smoothing of more than all": (
-        lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), ValueError, "categorical_crossentropy: label_smoothing is from 0 to 1, not 1.5",
+        lambda: losses.CategoricalCrossentropy(label_smoothing=1.5), ValueError,
+        "categorical_crossentropy: label_smoothing is from 0 to 1, not 1.5",
     ),
     "a threshold in percent": (lambda: metrics.Precision(thresholds=50), ValueError, "thresholds are from 0 to 1, not 50"),
     "a curve that is none": (lambda: metrics.AUC(curve="DET"), ValueError, "AUC: curve is 'ROC', 'PR' or 'PRGAIN', not 'DET'"),
@@ -179,18 +204,21 @@ ERRORS = {
         lambda: metrics.Recall(class_id=2)(ROWS, PROBS), IndexError, "recall: class_id=2, but the outputs have classes 0 to 1",
     ),
     "more than all classes": (
-        lambda: metrics.Precision(top_k=3)(ROWS, PROBS), ValueError, "top_k=3 needs outputs of at least so many classes, but they are (3, 2)",
+        lambda: metrics.Precision(top_k=3)(ROWS, PROBS), ValueError,
+        "top_k=3 needs outputs of at least so many classes, but they are (3, 2)",
     ),
     "labels that do not fit a metric": (
         lambda: metrics.AUC()(rustorch.zeros(3, 3), PROBS), ValueError, "auc: labels of shape (3, 3) do not fit outputs of shape (3, 2)",
     ),
     "the sparse metric's labels": (
         lambda: metrics.CategoricalAccuracy()(T([0, 1, 1]), PROBS), ValueError,
-        "categorical_accuracy: one-hot rows (3, 2) are expected, but labels are (3,); class numbers belong to the sparse metric of the same name",
+        "categorical_accuracy: one-hot rows (3, 2) are expected, but labels are (3,); class numbers belong to the "
+        "sparse metric of the same name",
     ),
     "the other metric's labels": (
         lambda: metrics.SparseCategoricalAccuracy()(ROWS, PROBS), ValueError,
-        "sparse_categorical_accuracy: class numbers (3,) are expected for outputs (3, 2), but labels are (3, 2); one-hot rows belong to the "
+        "sparse_categorical_accuracy: class numbers (3,) are expected for outputs (3, 2), but labels are (3, 2); "
+        "one-hot rows belong to the "
         "categorical metric of the same name",
     ),
     "scores for iou": (
@@ -223,14 +251,16 @@ ERRORS = {
     ),
     "a path that asks for what is not there": (
         lambda: epoch(callbacks.ModelCheckpoint("m-{val_acc:.2f}"), {"loss": 1.0, "val_accuracy": 0.5}), ValueError,
-        "ModelCheckpoint: the path 'm-{val_acc:.2f}' asks for val_acc, but there are epoch, loss, val_accuracy; did you mean 'val_accuracy'?",
+        "ModelCheckpoint: the path 'm-{val_acc:.2f}' asks for val_acc, but there are epoch, loss, val_accuracy; did you "
+        "mean 'val_accuracy'?",
     ),
     "a folder in place of a file": (
         lambda: epoch(callbacks.ModelCheckpoint("/tmp"), {"loss": 1.0}), rustorch.SerializationError,
         "ModelCheckpoint: /tmp is a folder; the path of a file is needed",
     ),
     "a frequency that is none": (
-        lambda: callbacks.ModelCheckpoint("m", save_freq="batch"), ValueError, "ModelCheckpoint: save_freq is 'epoch' or a number of batches, not 'batch'",
+        lambda: callbacks.ModelCheckpoint("m", save_freq="batch"), ValueError,
+        "ModelCheckpoint: save_freq is 'epoch' or a number of batches, not 'batch'",
     ),
     "a factor that raises": (
         lambda: callbacks.ReduceLROnPlateau(factor=10), ValueError, "ReduceLROnPlateau: factor is between 0 and 1, not 10",
@@ -245,21 +275,21 @@ ERRORS = {
     ),
     # ------------------------------------------------------------------------------------------ TensorBoard
     "many numbers as a scalar": (
-        lambda: SummaryWriter().add_scalar("x", [1.0, 2.0]), ValueError,
+        lambda: board().add_scalar("x", [1.0, 2.0]), ValueError,
         "add_scalar 'x': one number is expected, not (2,); add_histogram takes many",
     ),
     "NaN in a histogram": (
-        lambda: SummaryWriter().add_histogram("x", [1.0, float("nan")]), ValueError, "add_histogram 'x': 1 of 2 numbers are NaN or infinite",
+        lambda: board().add_histogram("x", [1.0, float("nan")]), ValueError, "add_histogram 'x': 1 of 2 numbers are NaN or infinite",
     ),
     "an image of other dimensions": (
-        lambda: SummaryWriter().add_image("x", np.zeros((4, 4))), ValueError,
+        lambda: board().add_image("x", np.zeros((4, 4))), ValueError,
         "add_image 'x': an image of shape (4, 4) is not CHW; dataformats names its dimensions, such as CHW, HWC, HW",
     ),
     "an image channels last": (
-        lambda: SummaryWriter().add_image("x", np.zeros((8, 8, 3))), ValueError,
+        lambda: board().add_image("x", np.zeros((8, 8, 3))), ValueError,
         "add_image 'x': an image has 1, 3 or 4 channels, not 8 (dataformats='CHW')",
     ),
-    "a step between steps": (lambda: SummaryWriter().add_scalar("x", 1.0, 0.5), ValueError, "'x': global_step is a whole number, not 0.5"),
+    "a step between steps": (lambda: board().add_scalar("x", 1.0, 0.5), ValueError, "'x': global_step is a whole number, not 0.5"),
 }  # fmt: skip
 
 
@@ -277,17 +307,20 @@ def test_errors(case, tmp_path, monkeypatch):
 WARNINGS = {
     "a softmax before a loss of scores": (
         lambda: losses.SparseCategoricalCrossentropy(from_logits=True)(T([1, 0, 0]), PROBS),
-        "sparse_categorical_crossentropy expects scores before the softmax, but each row of the outputs sums to 1: take the softmax from the "
+        "sparse_categorical_crossentropy expects scores before the softmax, but each row of the outputs sums to 1: take "
+        "the softmax from the "
         "last layer, or say from_logits=False",
     ),
     "a softmax before PyTorch's loss": (
         lambda: losses.get(nn.CrossEntropyLoss())(T([1, 0, 0]), PROBS),
-        "CrossEntropyLoss expects scores before the softmax, but each row of the outputs sums to 1: take the softmax from the last layer, or "
+        "CrossEntropyLoss expects scores before the softmax, but each row of the outputs sums to 1: take the softmax "
+        "from the last layer, or "
         "use categorical_crossentropy",
     ),
     "no softmax before a loss of probabilities": (
         lambda: losses.get("categorical_crossentropy")(ROWS, SCORES),
-        "categorical_crossentropy expects probabilities, but the outputs go from -2 to 3: end the model with a softmax, or say from_logits=True",
+        "categorical_crossentropy expects probabilities, but the outputs go from -2 to 3: end the model with a softmax, "
+        "or say from_logits=True",
     ),
     "no sigmoid before a loss of probabilities": (
         lambda: losses.get("binary_crossentropy")(ROWS, SCORES),
@@ -320,7 +353,8 @@ WARNINGS = {
     ),
     "a misspelt number to watch": (
         lambda: epoch(callbacks.ReduceLROnPlateau("val_acuracy", mode="max"), {"loss": 1.0, "val_loss": 1.0, "val_accuracy": 0.5}),
-        "ReduceLROnPlateau watches 'val_acuracy', but the logs have loss, val_loss, val_accuracy, learning_rate; did you mean 'val_accuracy'?",
+        "ReduceLROnPlateau watches 'val_acuracy', but the logs have loss, val_loss, val_accuracy, learning_rate; did "
+        "you mean 'val_accuracy'?",
     ),
 }  # fmt: skip
 

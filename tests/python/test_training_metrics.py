@@ -158,7 +158,8 @@ def test_counts_over_thresholds(thresholds, weights):
     several = thresholds if isinstance(thresholds, list) else [thresholds]
     found = [counts(YES, UNIT, each, weights) for each in several]
     for i, kind in enumerate((metrics.TruePositives, metrics.FalsePositives, metrics.TrueNegatives, metrics.FalseNegatives)):
-        np.testing.assert_allclose(run(kind(thresholds), YES, UNIT, weights), [each[i] for each in found][0 if len(several) == 1 else slice(None)])
+        want = [each[i] for each in found]
+        np.testing.assert_allclose(run(kind(thresholds), YES, UNIT, weights), want if len(several) > 1 else want[0])
     precision = [share(tp, tp + fp) for tp, fp, _, _ in found]
     recall = [share(tp, tp + fn) for tp, _, _, fn in found]
     for kind, want in ((metrics.Precision, precision), (metrics.Recall, recall)):
@@ -282,7 +283,7 @@ def test_f_scores(average, beta, threshold, weights):
     t, p = (ROWS, PROBS) if threshold is None else (YES, UNIT)
     yes = p == p.max(-1, keepdims=True) if threshold is None else p > threshold
     w = np.ones(N) if weights is None else weights
-    found = np.array([[sum(w * (a & b)) for a, b in ((t[:, j] == 1, yes[:, j]), (t[:, j] == 0, yes[:, j]), (t[:, j] == 1, ~yes[:, j]))] for j in range(C)])
+    found = np.array([[sum(w * x) for x in (a & b, ~a & b, a & ~b)] for a, b in zip(t.T == 1, yes.T)])  # tp, fp, fn of a class
     if average == "micro":
         found = found.sum(0, keepdims=True)
     scores = np.array([share((1 + beta**2) * tp, (1 + beta**2) * tp + beta**2 * fn + fp) for tp, fp, fn in found])
@@ -326,9 +327,11 @@ def test_intersection_over_union(weights):
     assert math.isclose(run(metrics.MeanIoU(C + 2), LABELS, guess, weights), iou(LABELS, guess, range(C), weights), **close)
     assert math.isclose(run(metrics.OneHotIoU(C, [1]), ROWS, PROBS, weights), iou(LABELS, guess, [1], weights), **close)
     assert math.isclose(run(metrics.OneHotMeanIoU(C), ROWS, PROBS, weights), iou(LABELS, guess, range(C), weights), **close)
-    assert math.isclose(run(metrics.MeanIoU(C, sparse_y_pred=False), LABELS, PROBS, weights), iou(LABELS, guess, range(C), weights), **close)
+    got = run(metrics.MeanIoU(C, sparse_y_pred=False), LABELS, PROBS, weights)
+    assert math.isclose(got, iou(LABELS, guess, range(C), weights), **close)
     yes = (UNIT[:, 0] >= 0.4).astype(int)
-    assert math.isclose(run(metrics.BinaryIoU(threshold=0.4), YES[:, 0], UNIT[:, 0], weights), iou(YES[:, 0], yes, [0, 1], weights), **close)
+    got = run(metrics.BinaryIoU(threshold=0.4), YES[:, 0], UNIT[:, 0], weights)
+    assert math.isclose(got, iou(YES[:, 0], yes, [0, 1], weights), **close)
     keep = LABELS != 1
     left = iou(LABELS[keep], guess[keep], range(C), None if weights is None else weights[keep])
     assert math.isclose(run(metrics.MeanIoU(C, ignore_class=1), LABELS, guess, weights), left, **close)

@@ -32,7 +32,8 @@ class Kill(callbacks.Callback):
 
 
 def model(optimizer="adam"):
-    made = rustorch.Model(["Dense(8, activation=relu)", "BatchNorm()", "Dropout(0.3)", "GaussianNoise(0.1)", "Dense(2, activation=softmax)"])
+    texts = ["Dense(8, activation=relu)", "BatchNorm()", "Dropout(0.3)", "GaussianNoise(0.1)", "Dense(2, activation=softmax)"]
+    made = rustorch.Model(texts)
     made.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return made
 
@@ -41,6 +42,8 @@ def data(kind):
     """A new one for each run, as a new process has it."""
     if kind == "arrays":
         return {"x": X, "y": Y, "batch_size": 8}
+    if kind == "steps":  # of 5 batches a pass
+        return {"x": X, "y": Y, "batch_size": 8, "steps_per_epoch": 3}
     generator = rustorch.Generator().manual_seed(4) if kind == "own generator" else None
     return {"x": DataLoader(TensorDataset(X, Y), batch_size=8, shuffle=True, generator=generator)}
 
@@ -49,7 +52,7 @@ def watchers():
     return [callbacks.EarlyStopping(patience=50), callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=0.2)]
 
 
-@pytest.mark.parametrize("kind", ["arrays", "loader", "own generator"])
+@pytest.mark.parametrize("kind", ["arrays", "loader", "own generator", "steps"])
 @pytest.mark.parametrize("killed_in", [0, 1, 4, 5])
 def test_the_same_bits(kind, killed_in, tmp_path):
     def run(seed, *more):
@@ -64,7 +67,8 @@ def test_the_same_bits(kind, killed_in, tmp_path):
     assert bool(killed_in) == bool(os.path.isdir(tmp_path / "run"))
     seen = []
     # after a kill in the first epoch nothing was saved: the same seed begins the same run
-    again = run(99 if killed_in else 3, BackupAndRestore(tmp_path / "run"), callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: seen.append(e)))
+    note = callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: seen.append(e))
+    again = run(99 if killed_in else 3, BackupAndRestore(tmp_path / "run"), note)
     assert seen == list(range(killed_in, 6))
     for a, b in zip(straight[0].state_dict().values(), again[0].state_dict().values()):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
@@ -98,7 +102,8 @@ def test_a_run_that_was_stopped_stays_stopped(tmp_path):
 def test_by_the_trainer(tmp_path):
     def run(folder, *more):
         made = model({"name": "sgd", "lr": 0.1})
-        config = TrainerConfig(epochs=4, seed=7, batch_size=8, validation_frequency=2, checkpoint_dir=str(folder), accumulation_steps=2, verbose=0)
+        options = {"batch_size": 8, "validation_frequency": 2, "accumulation_steps": 2, "verbose": 0}
+        config = TrainerConfig(epochs=4, seed=7, checkpoint_dir=str(folder), **options)
         history = Trainer(config, callbacks=list(more)).train(made, (X, Y), (X, Y))
         return made.get_weights(), history.history
 
@@ -121,7 +126,8 @@ def test_checkpoints_of_another_model(tmp_path):
 
 
 @pytest.mark.parametrize("given, problem", [
-    (("",), "backup_dir is empty"), ((3,), "must be the name of a folder"), (("a", 0), "whole number of epochs"), (("a", "batch"), "whole number of epochs"),
+    (("",), "backup_dir is empty"), ((3,), "must be the name of a folder"), (("a", 0), "whole number of epochs"),
+    (("a", "batch"), "whole number of epochs"),
 ])  # fmt: skip
 def test_wrong_settings(given, problem):
     with pytest.raises(rustorch.RusTorchError, match=problem):

@@ -132,9 +132,13 @@ def _watch(module: ModuleType) -> None:
     def __getattr__(name: str) -> Any:
         if before is not None:
             try:
-                return before(name)
+                found = before(name)
             except AttributeError:
                 pass
+            else:
+                if isinstance(found, ModuleType):
+                    _mirror()  # it may have been loaded just now
+                return found
         if name.startswith("__"):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
         raise AttributeError(_sentence(f"{_torch_name(module.__name__)}.{name}", module))
@@ -158,6 +162,7 @@ def _mirror() -> None:
 
 
 _finder = _Finder()
+_path_before: Optional[str] = None
 
 
 def installed() -> bool:
@@ -200,7 +205,9 @@ def install() -> None:
     sys.meta_path.insert(0, _finder)
     if FOLDER not in sys.path:
         sys.path.insert(min(1, len(sys.path)), FOLDER)  # multiprocessing hands sys.path on
-    os.environ["PYTHONPATH"] = path_with_folder(os.environ.get("PYTHONPATH", ""))
+    global _path_before
+    _path_before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = path_for_children()
     sys.modules["torch"] = rustorch
     _watch(rustorch)
     rustorch.__version__ = TorchVersion(f"{TORCH_VERSION}+rustorch{rustorch._C.__version__}")
@@ -225,15 +232,18 @@ def uninstall() -> None:
                     module.__getattr__ = watch._before
     if FOLDER in sys.path:
         sys.path.remove(FOLDER)
-    left = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each != FOLDER]
-    os.environ["PYTHONPATH"] = os.pathsep.join(left)
-    if not os.environ["PYTHONPATH"]:
-        del os.environ["PYTHONPATH"]
+    if _path_before is None:
+        os.environ.pop("PYTHONPATH", None)
+    else:
+        os.environ["PYTHONPATH"] = _path_before
     rustorch.__version__ = rustorch._C.__version__
     type(rustorch.autograd.Variable).of_torch = False
 
 
-def path_with_folder(path: str) -> str:
-    """PYTHONPATH with the folder in front, once."""
-    left = [each for each in path.split(os.pathsep) if each and each != FOLDER]
-    return os.pathsep.join([FOLDER, *left])
+def path_for_children() -> str:
+    """PYTHONPATH with the folder in front; and with rustorch's own place behind, where only this process knows of it."""
+    path = os.environ.get("PYTHONPATH", "")
+    left = [each for each in path.split(os.pathsep) if each != FOLDER] if path else []
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    known = os.path.basename(package) in ("site-packages", "dist-packages") or package in map(os.path.abspath, left)
+    return os.pathsep.join([FOLDER, *left, *([] if known else [package])])

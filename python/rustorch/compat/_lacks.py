@@ -6,13 +6,13 @@ import difflib
 from types import ModuleType
 from typing import Optional
 
-# The longest prefix counts.
+# For a name and what is below it, or with a * for names that begin so; the longest counts.
 REASONS = {
     "torch._dynamo": "there is no compiler: torch.compile returns the model itself",
     "torch._inductor": "there is no compiler: torch.compile returns the model itself",
-    "torch._foreach": "use a loop over the tensors, or an optimiser's foreach=True",
+    "torch._foreach*": "use a loop over the tensors, or an optimiser's foreach=True",
     "torch.ao": "there are no quantised dtypes",
-    "torch.complex": "there are no complex dtypes: keep real and imaginary parts in two tensors",
+    "torch.complex*": "there are no complex dtypes: keep real and imaginary parts in two tensors",
     "torch.cdouble": "there are no complex dtypes",
     "torch.cfloat": "there are no complex dtypes",
     "torch.distributed._composable": "DistributedDataParallel is the one way to share the work of a model",
@@ -27,8 +27,7 @@ REASONS = {
     "torch.distributed.run": "start the script with rustorch-launch -n N SCRIPT.py",
     "torch.distributed.tensor": "there are no distributed tensors: use DistributedDataParallel",
     "torch.export": "use rustorch.save, or safetensors",
-    "torch.fft": "there are no complex dtypes: use numpy.fft on tensor.numpy()",
-    "torch.float8": "there are no 8-bit floats: use bfloat16",
+    "torch.float8*": "there are no 8-bit floats: use bfloat16",
     "torch.fx": "programs are not traced: change the module itself",
     "torch.library": "use autograd.Function",
     "torch.nested": "use padding with a mask, or nn.utils.rnn.pack_padded_sequence",
@@ -36,13 +35,10 @@ REASONS = {
     "torch.nn.attention.varlen": "use scaled_dot_product_attention with attn_mask",
     "torch.nn.quantized": "there are no quantised dtypes",
     "torch.ops": "use the functions of torch and torch.nn.functional",
-    "torch.polar": "there are no complex dtypes: use cos and sin",
     "torch.quantization": "there are no quantised dtypes",
-    "torch.sparse": "there are no sparse tensors: use dense ones, or index_add_ and scatter_add_",
+    "torch.sparse*": "there are no sparse tensors: use dense ones, or index_add_ and scatter_add_",
     "torch.stft": "there are no complex dtypes",
     "torch.istft": "there are no complex dtypes",
-    "torch.view_as_complex": "there are no complex dtypes: write out the product of (a + ib)(c + id) in real tensors",
-    "torch.view_as_real": "there are no complex dtypes",
     "torchvision.models": "these are not among the models of rustorch.vision: see rustorch.vision.models.list_models()",
     "torchvision.ops": "there are no detection operators",
     "torchvision.datasets": "read it with a Dataset of your own, or ImageFolder",
@@ -52,8 +48,8 @@ REASONS = {
 
 def reason(name: str) -> str:
     """Why rustorch lacks the name, and what to use instead; "" where nothing is known."""
-    best = max((prefix for prefix in REASONS if name.startswith(prefix)), key=len, default="")
-    return REASONS.get(best, "")
+    fits = [key for key in REASONS if (name + ".").startswith(key + ".") or key.endswith("*") and name.startswith(key[:-1])]
+    return REASONS[max(fits, key=len)] if fits else ""
 
 
 def near(name: str, home: Optional[ModuleType]) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import List
 
-from rustorch.compat._alias import FOLDER, path_with_folder
+from rustorch.compat._alias import FOLDER, path_for_children
 
 USAGE = """usage: python -m rustorch run-torch SCRIPT.py [arguments]
        python -m rustorch run-torch -m MODULE [arguments]
@@ -54,10 +54,7 @@ def run_torch(arguments: List[str]) -> int:
         return _fail(f"there is no script {arguments[0]}")
     if sys.flags.ignore_environment:
         return _fail("python -E and -I ignore PYTHONPATH, by which the script finds rustorch as torch: leave them out")
-    # Where rustorch is found only by the path of this process (a build tree, a zip), the script must find it as well.
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = path_with_folder(os.environ.get("PYTHONPATH", ""))
-    os.environ["PYTHONPATH"] = path if _finds(package) else path + os.pathsep + package
+    os.environ["PYTHONPATH"] = path_for_children()
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, *subprocess._args_from_interpreter_flags(), *arguments]  # type: ignore[attr-defined]
@@ -65,9 +62,3 @@ def run_torch(arguments: List[str]) -> int:
         os.execv(sys.executable, command)
     except OSError as error:
         return _fail(f"{sys.executable} cannot be started: {error.strerror}")
-
-
-def _finds(package: str) -> bool:
-    """Whether a Python that is started anew looks into the folder: it is no entry that only this process has."""
-    inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return package in map(os.path.abspath, filter(None, inherited)) or "site-packages" in package or "dist-packages" in package

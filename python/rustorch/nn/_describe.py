@@ -73,7 +73,7 @@ def take_apart(module: Module, where: str) -> Parts:
             f"{where}: the {type(module).__name__} has parametrizations, which are code: call "
             "nn.utils.parametrize.remove_parametrizations first, or save the state_dict()"
         )
-    if class_path(type(module)).startswith("rustorch.nn.parallel."):
+    if type(module).__module__ == "rustorch.nn.parallel.distributed":
         raise SerializationError(f"{where}: a {type(module).__name__} belongs to a run of several ranks: save its .module")
     _check_hooks(module, where)
     state = module.__getstate__()

@@ -125,10 +125,10 @@ def schedule(
     cycle = wait + warmup + active
 
     def plan(step: int) -> ProfilerAction:
-        step -= skip_first
-        if skip_first_wait:
-            step += wait
-        if step < 0 or (repeat and step >= repeat * cycle):
+        if step < skip_first:
+            return ProfilerAction.NONE
+        step += (wait if skip_first_wait else 0) - skip_first
+        if repeat and step >= repeat * cycle:
             return ProfilerAction.NONE
         at = step % cycle
         if at < wait:

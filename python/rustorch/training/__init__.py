@@ -21,14 +21,16 @@ _NAMES = {
     "Trainer": "trainer",
     "TrainerConfig": "trainer",
     "ModelBuilder": "builder",
-    "BackupAndRestore": "backup",
 }
 _MODULES = (
     "activations", "callbacks", "history", "initializers", "layers", "losses", "metrics", "model", "optimizers", "parser", "regularizers",
-    "summary", "trainer", "builder", "backup",
+    "summary", "trainer", "builder",
 )  # fmt: skip
 # Callbacks are found here as well: EarlyStopping, ModelCheckpoint, …
-__all__ = ["BackupAndRestore", "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics", "optimizers"]
+__all__ = [
+    "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics",
+    "optimizers",
+]  # fmt: skip
 
 
 def __getattr__(name):  # imported when first asked for

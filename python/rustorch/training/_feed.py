@@ -6,9 +6,10 @@ rank gets its share of the rows of each batch; no row is left out or seen twice,
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
-from typing import Any, Iterable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -52,7 +53,8 @@ def as_tensor(value: Any, what: str) -> Tensor:
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
     if array.dtype.kind == "f":
-        array = array.astype(rustorch.get_default_dtype()(), copy=False) if rustorch.get_default_dtype()() in ("float32", "float64") else array
+        default = rustorch.get_default_dtype()()
+        array = array.astype(default if default in ("float32", "float64") else "float32", copy=False)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if not array.flags.writeable or any(stride < 0 for stride in array.strides):
@@ -87,7 +89,7 @@ class Feed:
     steps: Optional[int] = None
     restarts = True
     batch_size: Optional[int] = None
-    loader: Any = None  # the user's, whose position a checkpoint holds
+    loader: Any = None  # whose position a checkpoint holds
 
     def passing(self) -> Iterator[Batch]:
         """One pass over the data."""
@@ -110,7 +112,8 @@ def _unpack(batch: Any, who: str) -> Tuple[Any, Any, Any]:
         raise ArgumentTypeError(
             f"{who}: a batch must be (inputs,), (inputs, targets) or (inputs, targets, sample weights), not a {type(batch).__name__}{many}"
         )
-    parts: List[Any] = [None if part is None else as_tensor(part, name) for part, name in zip(batch, ("the inputs", "the targets", "the weights"))]
+    names = ("the inputs", "the targets", "the weights")
+    parts: List[Any] = [None if part is None else as_tensor(part, name) for part, name in zip(batch, names)]
     parts += [None] * (3 - len(parts))
     return parts[0], parts[1], parts[2]
 
@@ -127,10 +130,9 @@ def _count(x: Any, y: Any, who: str) -> int:
 class _Loader(Feed):
     """A DataLoader over a data set with numbers."""
 
-    def __init__(self, loader: DataLoader, who: str, each_once: bool, given: bool) -> None:
+    def __init__(self, loader: DataLoader, who: str, each_once: bool) -> None:
         self.who = who
-        self.wrapped = loader
-        self.loader = loader if given else None
+        self.wrapped = self.loader = loader
         self.batch_size = loader.batch_size
         self.own = isinstance(loader.sampler, DistributedSampler) and _ranks.size() > 1
         if self.own and each_once:  # the sampler repeats samples, so that all ranks have as many
@@ -161,6 +163,7 @@ class _Loader(Feed):
         """Rank 0 draws the order; each rank fetches its rows."""
         loader = self.wrapped
         drawn: List[Any] = []
+        skip = 0
         if _ranks.rank() == 0:
             order, skip, _ = loader._begin_pass()
             batches = [list(map(int, batch)) for batch in order][skip:]
@@ -168,14 +171,16 @@ class _Loader(Feed):
             drawn = [numbers, rustorch.tensor([len(batch) for batch in batches], dtype=rustorch.int64), rustorch.get_rng_state()]
         numbers, sizes, state = _ranks.from_first(drawn)
         rustorch.set_rng_state(state)
-        plan = [part.tolist() for part in numbers.split(sizes.tolist())]
+        every = iter(numbers.tolist())
+        plan = [list(itertools.islice(every, size)) for size in sizes.tolist()]
         mine = []
         for batch in plan:
             low, high = _ranks.rows(len(batch))
             mine.append(batch[low:high])
         source = iter(_like(loader, batch_sampler=[rows for rows in mine if rows] or [plan[0][:1]]))
         empty: Any = None
-        for rows, whole in zip(mine, plan):
+        for i, (rows, whole) in enumerate(zip(mine, plan)):
+            loader._taken = skip + i + 1  # as if this loader had been iterated
             if rows:
                 parts = _unpack(next(source), self.who)
                 _count(parts[0], parts[1], self.who)
@@ -185,6 +190,7 @@ class _Loader(Feed):
                     empty = [None if part is None else part[:0] for part in _unpack(sample, self.who)]
                 parts = tuple(empty)  # type: ignore[assignment]
             yield Batch(*parts, len(whole))
+        loader._taken, loader._start_state = 0, None
 
 
 def _like(loader: DataLoader, **order: Any) -> DataLoader:
@@ -270,7 +276,9 @@ def split(x: Any, y: Any, weight: Any, fraction: float, who: str) -> Tuple[Tuple
     n = tensors[0].shape[0]
     at = math.floor(n * (1.0 - fraction))
     if at == 0 or at == n:
-        raise ArgumentValueError(f"{who}: validation_split={fraction} of {n} samples leaves {at} to train with and {n - at} to validate with")
+        raise ArgumentValueError(
+            f"{who}: validation_split={fraction} of {n} samples leaves {at} to train with and {n - at} to validate with"
+        )
     parts = [[tensor[:at] for tensor in tensors], [tensor[at:] for tensor in tensors]]
     first, second = ([*part, None, None][:3] for part in parts)
     if y is None:
@@ -307,7 +315,7 @@ def feed(
         raise ArgumentTypeError(f"{who}: the data is {what}; arrays, tensors, a data set or a DataLoader are expected")
     if _is_array(x):
         dataset: Any = TensorDataset(*_arrays(x, y, weight, who))
-        return _Loader(DataLoader(dataset, batch_size or 32, shuffle), who, each_once, False)
+        return _Loader(DataLoader(dataset, batch_size or 32, shuffle), who, each_once)
     items = hasattr(x, "__getitem__") and hasattr(x, "__len__")
     if isinstance(x, Dataset) and not hasattr(x, "__len__") and not isinstance(x, Iterable):
         raise ArgumentTypeError(f"{who}: the data set {type(x).__name__} has no length: define __len__, or make it an IterableDataset")
@@ -317,21 +325,24 @@ def feed(
         )
     for value, name in ((y, "y"), (weight, "sample_weight")):
         if value is not None:
-            raise ArgumentValueError(f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out")
+            raise ArgumentValueError(
+                f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out"
+            )
     if isinstance(x, DataLoader):
         if batch_size is not None and batch_size != x.batch_size:
             raise ArgumentValueError(
-                f"{who}: batch_size={batch_size} is given, but the DataLoader makes batches of {x.batch_size}: leave batch_size out, or set it there"
+                f"{who}: batch_size={batch_size} is given, but the DataLoader makes batches of {x.batch_size}: leave batch_size out, or "
+                "set it there"
             )
         if x.iterable or x.batch_sampler is None:
             return _Stream(x, who, x)
-        return _Loader(x, who, each_once, True)
+        return _Loader(x, who, each_once)
     if isinstance(x, IterableDataset):
         return _Stream(DataLoader(x, batch_size or 32), who)
     if isinstance(x, Dataset) or (items and not isinstance(x, (list, tuple))):
         if len(x) == 0:
             raise ArgumentValueError(f"{who}: the data is empty: the data set has no samples")
-        return _Loader(DataLoader(x, batch_size or 32, shuffle), who, each_once, False)
+        return _Loader(DataLoader(x, batch_size or 32, shuffle), who, each_once)
     if isinstance(x, Sequence) and not x:
         raise ArgumentValueError(f"{who}: the data is empty: a {type(x).__name__} without batches")
     if batch_size is not None:

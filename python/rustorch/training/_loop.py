@@ -41,6 +41,7 @@ class Steps:
         self.argument = argument
         self.running: Optional[Iterator[Batch]] = None
         self.known = feed.steps if per_epoch is None else per_epoch
+        self.passes = 0
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of one epoch."""
@@ -52,15 +53,16 @@ class Steps:
                 yield batch
             self.known = count or self.known
             return
-        count = passes = 0
+        count, before = 0, self.passes
         while count < self.per_epoch:
             if self.running is None:
-                self.feed.prepare(number + passes)
-                self.running, passes = self.feed.passing(), passes + 1
+                self.feed.prepare(self.passes)
+                self.running = self.feed.passing()
+                self.passes += 1
             batch = next(self.running, None)
             if batch is None:
                 self.running = None
-                if not self.feed.restarts or passes > self.per_epoch:
+                if not self.feed.restarts or self.passes - before > self.per_epoch:
                     if count == 0:
                         return
                     warnings.warn(
@@ -106,8 +108,7 @@ class Totals:
 
             merge_states(every)
         logs: Dict[str, float] = {"loss": self.loss / self.samples if self.samples else 0.0}
-        ready = merged or _ranks.size() == 1 or self.samples >= _ranks.size()
-        for metric in every if ready else ():
+        for metric in every:
             value = metric.result()
             logs[metric.name] = float(value) if not hasattr(value, "shape") or not value.shape else value  # type: ignore[assignment]
         return logs
@@ -152,6 +153,14 @@ class Run:
         else:
             yield
 
+    def _scores(self, x: Tensor) -> Tensor:
+        """What the model gives, before the activation that the loss takes over."""
+        scores = self.model._scores(x)
+        if not isinstance(scores, Tensor) or scores.dim() == 0 or scores.shape[0] != x.shape[0]:
+            found = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else f"a {type(scores).__name__}"
+            raise ShapeError(f"the model must give one tensor with a row for each of {x.shape[0]} samples, but it gave {found}")
+        return scores
+
     def _loss(self, batch: Batch, scores: Tensor) -> Tuple[Optional[Tensor], float]:
         """The loss of this rank's rows (None without rows), and their share: what the losses of ranks are weighted by."""
         loss = self.model._loss_for_scores
@@ -193,7 +202,7 @@ class Run:
                 parallel._reducer.set_sync(last)
                 parallel._reducer.begin()
             with self._precision():
-                scores = model._scores(batch.x)
+                scores = self._scores(batch.x)
                 value, share = self._loss(batch, scores)
             penalty = self._penalty()
             shown, factor = self._value(value, share)
@@ -245,7 +254,7 @@ class Run:
         model._expect_targets(batch.y, "evaluate")
         self._settle(batch.x, False)
         with rustorch.no_grad(), self._precision():
-            scores = model._scores(batch.x)
+            scores = self._scores(batch.x)
             value, share = self._loss(batch, scores)
             shown, _ = self._value(value, share)
             penalty = self._penalty()
@@ -350,7 +359,7 @@ class Run:
                 callbacks.on_predict_batch_begin(i, {})
                 model._build_for(batch.x)
                 with self._precision():
-                    output = model._outputs(model._scores(batch.x))
+                    output = model._outputs(self._scores(batch.x))
                 whole = output if _ranks.size() == 1 else rustorch.cat(_ranks.gathered(output))
                 outputs.append(whole)
                 callbacks.on_predict_batch_end(i, {"outputs": whole})

@@ -110,17 +110,20 @@ class Progress:
         if bar is None:
             return
         bar.values = dict(logs)
-        kept = self.every == 1 or self.epoch == 0 or (self.epoch + 1) % self.every == 0 or self.epoch + 1 == self.epochs
-        if bar.columns:
+        number = self.epoch + 1
+        kept = number % self.every == 0 or number in (1, self.epochs)
+        if bar.columns and kept:
             bar.closed = True
             bar.total = bar.done
             bar._draw(last=True)
-            # an epoch whose line is not kept is overwritten by the next one's
-            self._write("\n" if kept else "\r\x1b[K" + ("\x1b[A\x1b[K" if self.epochs is not None else ""))
+            self._write("\n")
+        elif bar.columns:  # the next epoch is drawn over this one
+            self._write("\r\x1b[K" + ("\x1b[A\x1b[K" if self.epochs is not None else ""))
         elif kept and not (self.quiet and not self.plain):
             seconds = time.monotonic() - bar._start
-            head = f"Epoch {self.epoch + 1}/{self.epochs} - " if self.epochs is not None else f"{bar.done} steps - "
-            self._write(f"{head}{seconds:.1f}s{bar._numbers()}\n")
+            steps = f"{bar.done} step{'s' if bar.done != 1 else ''}"
+            head = steps if self.epochs is None else f"Epoch {self.epoch + 1}/{self.epochs}"
+            self._write(f"{head} - {seconds:.1f}s{bar._numbers()}\n")
 
     def interrupted(self) -> None:
         """Whatever is written next begins on a line of its own."""

@@ -12,6 +12,11 @@ from rustorch.training._names import did_you_mean
 
 __all__ = ["Spec"]
 
+_EXAMPLES = {
+    "activation": " such as 'relu', or a callable,", "initializer": " such as 'zeros', or a callable,", "optimizer": " such as 'adam'",
+    "regularizer": " such as 'l2(0.01)', or a callable,",
+}  # fmt: skip
+
 
 class Spec:
     """A name with arguments, and what was made of it. It writes itself as text that is read back."""
@@ -39,7 +44,7 @@ class Spec:
             name = options.pop("name", named) if named is None else named
             if isinstance(name, str):
                 return cls(kind, name, (), options)
-        raise ArgumentTypeError(f"{kind}: a name such as 'zeros' or a callable is expected, not {identifier!r}")
+        raise ArgumentTypeError(f"{kind}: a name{_EXAMPLES.get(kind, '')} is expected, not {identifier!r}")
 
     def bind(self, name: str, maker: Callable) -> "Spec":
         """Make the thing, after a check of the arguments."""

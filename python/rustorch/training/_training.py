@@ -45,14 +45,20 @@ class Trainable(Module):
         self._compiled: Optional[Dict[str, Any]] = None
         self._choice: Optional[optimizers.Choice] = None
         self._optimizer: Any = None
-        self._watched: List[int] = []
+        self._watched: List[Any] = []  # the parameters that the optimizer was made for
         self._loss: Any = None
-        self._loss_for_scores: Any = None
+        self._loss_for_scores: Any = None  # of what _scores gives
+        self._fused: Optional[str] = None  # the last activation, where that loss takes it over
         self._metrics: List[Any] = []
         self._weighted_metrics: List[Any] = []
         self._reducers: List[Any] = []  # in a list: it is no part of the model
+        self._feed: Optional[Feed] = None  # of the run that is under way
         self._batch_run: Optional[Run] = None
         self._batch_totals: Optional[Totals] = None
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Without what belongs to this process alone."""
+        return {**super().__getstate__(), "_reducers": [], "_batch_run": None, "_batch_totals": None, "_feed": None}
 
     # ------------------------------------------------------------------------------------------ what a model says
 
@@ -175,22 +181,22 @@ class Trainable(Module):
         assert self._choice is not None
         self._optimizer = self._choice.make(parameters)
         if self._choice.given is None:
-            self._watched = [id(p) for p in parameters]
+            self._watched = parameters
 
     def _ready_optimizer(self) -> Any:
         """The optimiser of the parameters that there are now."""
         optimizer = self.optimizer
         assert self._choice is not None
-        now = [id(p) for p in self.parameters()]
+        now = list(self.parameters())
         if optimizer is None:
             raise RusTorchError("there is nothing to train: the model has no parameters; add layers such as 'Dense(10)'")
-        if now == self._watched:
+        if _same(now, self._watched):
             return optimizer
         if self._choice.given is None:  # layers were added or taken away
             self._make_optimizer()
             return self._optimizer
         known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if not known & set(now):
+        if not any(id(p) in known for p in now):
             raise ArgumentValueError(
                 f"the optimizer {type(optimizer).__name__} was made for other parameters than this model's: make it from "
                 "model.parameters(), after the last layer was added, or give its name to compile"
@@ -208,19 +214,19 @@ class Trainable(Module):
             if found is not None:
                 self._loss_for_scores, self._fused = found, last
 
-    def _need_compiled(self, who: str, loss: bool = True) -> None:
+    def _need_compiled(self, who: str) -> None:
         if self._compiled is None:
             raise RusTorchError(
                 f"Model must be compiled before training: call model.compile(optimizer='adam', loss='mse') (or another loss) before {who}"
             )
-        if loss and self._loss is None:
+        if self._loss is None:
             raise RusTorchError(f"{who} needs a loss, but compile was called without one: model.compile(optimizer, loss='mse')")
 
     def _expect_targets(self, y: Any, who: str) -> None:
         if y is None:
             raise ArgumentValueError(
-                f"{who}: the batches hold inputs without targets, but a loss is compared with targets: give (inputs, targets), for instance "
-                "rustorch.data.TensorDataset(x, y), or y"
+                f"{who}: the batches hold inputs without targets, but the loss compares with targets: give (inputs, targets), for "
+                "instance rustorch.data.TensorDataset(x, y), or y"
             )
 
     # ------------------------------------------------------------------------------------------ modes, ranks
@@ -240,8 +246,8 @@ class Trainable(Module):
         """What averages the gradients over the ranks; None alone."""
         if _ranks.size() == 1:
             return None
-        now = [id(p) for p in self.parameters() if p.requires_grad]
-        if not self._reducers or self._reducers[0] != now:
+        now = [p for p in self.parameters() if p.requires_grad]
+        if not self._reducers or not _same(self._reducers[0], now):
             self._reducers = [now, wrapper_of(self) or DistributedDataParallel(self, broadcast_buffers=False)]
         return self._reducers[1]
 
@@ -355,7 +361,10 @@ class Trainable(Module):
         self._settle_loss()
         called = self._callbacks(callbacks, history.params)
         progress = Progress(0 if _has_bar(called) else verbose, epochs, options.log_every)
-        return Run(self, options).fit(train, valid, called, progress, history, initial_epoch, epochs, validation_freq, class_weight)
+        try:
+            return Run(self, options).fit(train, valid, called, progress, history, initial_epoch, epochs, validation_freq, class_weight)
+        finally:
+            self._feed = None
 
     def _callbacks(self, callbacks: Any, params: Dict[str, Any]) -> Any:
         from rustorch.training.callbacks import CallbackList
@@ -545,6 +554,11 @@ class Trainable(Module):
         except (TypeError, ValueError):
             return None
         return None if optimizer is None else config
+
+
+def _same(a: List[Any], b: List[Any]) -> bool:
+    """The same objects in the same order?"""
+    return len(a) == len(b) and all(one is other for one, other in zip(a, b))
 
 
 def _weights_of(layer: Module) -> List[np.ndarray]:

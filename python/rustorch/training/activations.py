@@ -91,6 +91,6 @@ def taken_over(activation: Any) -> Optional[str]:
     """``"softmax"`` (over the last axis) or ``"sigmoid"`` where a loss may compute with what comes before it."""
     if isinstance(activation, Spec):
         name = _BY_PLAIN[plain(activation.name)]
-        if name == "sigmoid" or (name == "softmax" and {*activation.args, *activation.kwargs.values()} <= {-1}):
+        if name == "sigmoid" or (name == "softmax" and all(axis == -1 for axis in [*activation.args, *activation.kwargs.values()])):
             return name
     return None

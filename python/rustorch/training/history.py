@@ -87,8 +87,8 @@ class TrainingHistory:
         return list(self.history.get("val_loss", []))
 
     def val_epochs(self) -> List[int]:
-        """The epochs, counted from 0, that were followed by a validation."""
-        return list(self._validated)
+        """The epochs that were followed by a validation, counted from 1 as the lines of ``fit`` and :meth:`plot_data` count them."""
+        return [n + 1 for n in self._validated]
 
     def metrics(self) -> Dict[str, List[float]]:
         """All but the losses, by name."""

@@ -12,6 +12,7 @@ from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, Se
 from rustorch.nn import functional as F
 from rustorch.nn.modules.activation import Sigmoid
 from rustorch.nn.modules.activation import Softmax as NnSoftmax
+from rustorch.nn.modules.lazy import _initialize
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import is_lazy
 from rustorch.training import activations, layers
@@ -55,16 +56,21 @@ class Model(Trainable):
     ['accuracy', 'loss']
     """
 
-    def __init__(self, name: Any = None, layers: Optional[Iterable[Any]] = None) -> None:
+    def __init__(self, *args: Any, name: Optional[str] = None, layers: Optional[Iterable[Any]] = None) -> None:
         super().__init__()
-        if isinstance(name, (list, tuple)):
-            if layers is not None:
-                raise ArgumentTypeError("Model: two lists of layers are given; Model(name, layers) takes a text and a list")
-            name, layers = None, name
-        if isinstance(name, Module):
-            name, layers = None, [name]
+        for given in args:
+            if isinstance(given, str) and name is None:
+                name = given
+            elif isinstance(given, (list, tuple, Module)) and layers is None:
+                layers = given
+            elif given is not None:
+                raise ArgumentTypeError(
+                    f"Model takes a name (text) and a list of layers, Model('digits', ['Dense(10)']), not {type(given).__name__}"
+                )
         if name is not None and not isinstance(name, str):
-            raise ArgumentTypeError(f"Model: name must be a text, not {type(name).__name__}; layers are given by a list, or by add")
+            raise ArgumentTypeError(f"Model: name must be a text, not {type(name).__name__}")
+        if isinstance(layers, (str, Module)):
+            layers = [layers]
         self.name = "Model" if name is None else name
         self._names: Dict[str, str] = {}  # of layers, by the names of their modules
         self._shapes: Dict[int, Tuple[Any, ...]] = {}
@@ -232,10 +238,9 @@ class Model(Trainable):
         return type(self).forward is Model.forward
 
     def _last_activation(self) -> Optional[str]:
-        chain = self.layers
-        if not self._sequential() or not chain or chain[-1]._forward_hooks or chain[-1]._forward_pre_hooks:
-            return None if not chain or not isinstance(chain[-1], layers.Layer) or not self._sequential() else self._activation_of(chain[-1])
-        return self._activation_of(chain[-1])
+        if not self._sequential() or not self.layers or _hooked(self.layers[-1]):
+            return None
+        return self._activation_of(self.layers[-1])
 
     def _activation_of(self, layer: Module) -> Optional[str]:
         if isinstance(layer, layers.Layer):
@@ -478,7 +483,7 @@ class Model(Trainable):
         described = []
         for name, layer in self._named_layers():
             if isinstance(layer, layers.Layer):
-                described.append({"name": name, "text": layer.text(name=False)})
+                described.append({"name": name, "text": layer.text()})
             else:
                 from rustorch.serialization import describe_module
 
@@ -519,3 +524,9 @@ class Model(Trainable):
     def get_compile_config(self) -> Optional[Dict[str, Any]]:
         """What :meth:`compile` was given, as JSON can hold it; None where it was given objects."""
         return self._compile_config()
+
+
+def _hooked(layer: Module) -> bool:
+    """Does somebody watch the calls of a layer?"""
+    tables = (layer._forward_hooks, layer._backward_hooks, layer._backward_pre_hooks)
+    return any(tables) or any(hook is not _initialize for hook in layer._forward_pre_hooks.values())

@@ -1,7 +1,9 @@
 """Optimisers by Keras's names, arguments, defaults and formulas, for ``compile``.
 
-What a name such as ``"adam"`` means is Keras's: learning rate 0.001, epsilon 1e-7 beside the uncorrected moments. Objects of
-:mod:`rustorch.optim` are taken as they are, with PyTorch's formulas.
+What a name such as ``"adam"`` means is Keras's: learning rate 0.001, epsilon 1e-7 beside the uncorrected moments. ``weight_decay``
+is applied to the weights themselves, as AdamW does, with every name. Objects of :mod:`rustorch.optim` are taken as they are, with
+PyTorch's formulas. Beside the optimiser's own options a dictionary may hold one of ``clipnorm`` (of each gradient), ``clipvalue`` and
+``global_clipnorm`` (of all together), and ``gradient_accumulation_steps``.
 
 Examples
 --------
@@ -16,137 +18,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor, _C, optim
 from rustorch._C import ArgumentTypeError, ArgumentValueError, UnsupportedError
-from rustorch.optim.optimizer import FusedOptimizer, Optimizer, check_betas, check_range
+from rustorch.optim.optimizer import Optimizer
+from rustorch.training import _rules
 from rustorch.training._names import did_you_mean, listed, plain
 
 __all__ = ["get", "Choice"]
-
-
-# ---------------------------------------------------------------------------------------------- Keras's formulas
-
-
-class _Adam(optim.Adam):
-    """Adam with epsilon beside the second moment before its bias correction, as Keras (and the paper's last lines) have it."""
-
-    def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        options = super()._options(group)
-        step = 1 + max((float(self.state[p]["step"]) for p in group["params"] if self.state.get(p)), default=0.0)
-        options["eps"] = group["eps"] / math.sqrt(1 - group["betas"][1] ** step)
-        return options
-
-    def _get_name(self) -> str:
-        return "Adam"
-
-
-class _Written(FusedOptimizer):
-    """A rule written in tensor operations, where Keras's formula is none of the engine's."""
-
-    def _step_group(self, group: Dict[str, Any], params: List[Tensor]) -> None:
-        with rustorch.no_grad():
-            for p in params:
-                state = self.state[p]
-                if "step" not in state:
-                    state["step"] = rustorch.tensor(0.0)
-                    for name in self._states:
-                        state[name] = rustorch.zeros_like(p.detach())
-                state["step"].add_(1.0)
-                self._update(group, p, p.grad, state, float(state["step"]))
-
-    def _update(self, group: Dict[str, Any], p: Tensor, grad: Tensor, state: Dict[str, Any], step: float) -> None:
-        raise NotImplementedError
-
-
-class _RMSprop(_Written):
-    """Keras's RMSprop: epsilon under the root."""
-
-    _states = ("velocity", "momentum", "average")
-
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, rho: float = 0.9, momentum: float = 0.0, eps: float = 1e-7, centered: bool = False
-    ) -> None:
-        super().__init__(params, {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps, "centered": centered})
-
-    def _check_group(self, group: Dict[str, Any]) -> None:
-        super()._check_group(group)
-        check_range("rho", group["rho"], 0, 1)
-        check_range("momentum", group["momentum"], 0, 1)
-
-    def _update(self, group: Dict[str, Any], p: Tensor, grad: Tensor, state: Dict[str, Any], step: float) -> None:
-        rho = group["rho"]
-        velocity = state["velocity"].mul_(rho).addcmul_(grad, grad, value=1 - rho)
-        below = velocity
-        if group["centered"]:
-            average = state["average"].mul_(rho).add_(grad, alpha=1 - rho)
-            below = velocity - average.square()
-        change = group["lr"] * grad * (below + group["eps"]).rsqrt()
-        if group["momentum"] > 0:
-            change = state["momentum"].mul_(group["momentum"]).add_(change)
-        p.sub_(change)
-
-
-class _Adamax(_Written):
-    """Keras's Adamax: epsilon beside the norm."""
-
-    _states = ("exp_avg", "exp_inf")
-
-    def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: Tuple[float, float] = (0.9, 0.999), eps: float = 1e-7) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
-
-    def _update(self, group: Dict[str, Any], p: Tensor, grad: Tensor, state: Dict[str, Any], step: float) -> None:
-        beta1, beta2 = group["betas"]
-        mean = state["exp_avg"].mul_(beta1).add_(grad, alpha=1 - beta1)
-        norm = state["exp_inf"].mul_(beta2)
-        norm.copy_(rustorch.maximum(norm, grad.abs()))
-        p.sub_(group["lr"] / (1 - beta1**step) * mean / (norm + group["eps"]))
-
-
-class _Lion(_Written):
-    """Lion: the sign of a momentum. Source: Chen et al., arXiv 2302.06675."""
-
-    _states = ("exp_avg",)
-
-    def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: Tuple[float, float] = (0.9, 0.99)) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas})
-
-    def _update(self, group: Dict[str, Any], p: Tensor, grad: Tensor, state: Dict[str, Any], step: float) -> None:
-        beta1, beta2 = group["betas"]
-        mean = state["exp_avg"]
-        p.sub_(group["lr"] * (mean * beta1 + grad * (1 - beta1)).sign())
-        mean.mul_(beta2).add_(grad, alpha=1 - beta2)
-
-
-class _Ftrl(_Written):
-    """FTRL-proximal. Source: McMahan et al., KDD 2013, with the shrinkage of Keras."""
-
-    _states = ("accumulator", "linear")
-
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, learning_rate_power: float = -0.5, initial_accumulator_value: float = 0.1,
-        l1: float = 0.0, l2: float = 0.0, l2_shrinkage: float = 0.0, beta: float = 0.0,
-    ) -> None:
-        super().__init__(params, {
-            "lr": lr, "learning_rate_power": learning_rate_power, "initial_accumulator_value": initial_accumulator_value, "l1": l1,
-            "l2": l2, "l2_shrinkage": l2_shrinkage, "beta": beta,
-        })  # fmt: skip
-
-    def _update(self, group: Dict[str, Any], p: Tensor, grad: Tensor, state: Dict[str, Any], step: float) -> None:
-        if step == 1:
-            state["accumulator"].fill_(group["initial_accumulator_value"])
-        power, lr = -group["learning_rate_power"], group["lr"]
-        l2 = group["l2"] + group["beta"] / (2 * lr)
-        shrunk = grad + 2 * group["l2_shrinkage"] * p
-        before = state["accumulator"].clone()
-        now = state["accumulator"].add_(grad.square())
-        state["linear"].add_(shrunk - (now.pow(power) - before.pow(power)) / lr * p)
-        quadratic = now.pow(power) / lr + 2 * l2
-        linear = state["linear"]
-        p.copy_((linear.clamp(-group["l1"], group["l1"]) - linear) / quadratic)
 
 
 def _adagrad(params: Any, lr: float = 1e-3, initial_accumulator_value: float = 0.1, eps: float = 1e-7) -> Optimizer:
@@ -155,8 +36,7 @@ def _adagrad(params: Any, lr: float = 1e-3, initial_accumulator_value: float = 0
 
 
 def _adam(params: Any, lr: float = 1e-3, betas: Tuple[float, float] = (0.9, 0.999), eps: float = 1e-7, amsgrad: bool = False) -> Optimizer:
-    check_betas(betas)
-    return _Adam(params, lr=lr, betas=betas, eps=eps, amsgrad=amsgrad)
+    return _rules.Adam(params, lr=lr, betas=betas, eps=eps, amsgrad=amsgrad)
 
 
 def _nadam(params: Any, lr: float = 1e-3, betas: Tuple[float, float] = (0.9, 0.999), eps: float = 1e-7) -> Optimizer:
@@ -171,33 +51,29 @@ def _sgd(params: Any, lr: float = 1e-2, momentum: float = 0.0, nesterov: bool = 
     return optim.SGD(params, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0)
 
 
-# ---------------------------------------------------------------------------------------------- by name
-
-
 class _Kind(NamedTuple):
     make: Callable
     decay: float = 0.0  # Keras's default of weight_decay, which is always apart from the gradient
-    keras: bool = True
 
 
 _TABLE: Dict[str, _Kind] = {
     "sgd": _Kind(_sgd),
     "adam": _Kind(_adam),
     "adamw": _Kind(_adam, 0.004),
-    "rmsprop": _Kind(_RMSprop),
+    "rmsprop": _Kind(_rules.RMSprop),
     "adagrad": _Kind(_adagrad),
     "adadelta": _Kind(_adadelta),
-    "adamax": _Kind(_Adamax),
+    "adamax": _Kind(_rules.Adamax),
     "nadam": _Kind(_nadam),
-    "lion": _Kind(_Lion),
-    "ftrl": _Kind(_Ftrl),
-    "radam": _Kind(optim.RAdam, keras=False),
-    "asgd": _Kind(optim.ASGD, keras=False),
-    "rprop": _Kind(optim.Rprop, keras=False),
+    "lion": _Kind(_rules.Lion),
+    "ftrl": _Kind(_rules.Ftrl),
+    "radam": _Kind(optim.RAdam),
+    "asgd": _Kind(optim.ASGD),
+    "rprop": _Kind(optim.Rprop),
 }
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _SHARED = ("weight_decay", *_CLIPS, "gradient_accumulation_steps", "name")
-_SPELLINGS = {"learningrate": "lr", "epsilon": "eps", "alpha": "rho", "beta": "beta"}
+_SPELLINGS = {"learningrate": "lr", "epsilon": "eps", "alpha": "rho"}
 _NOT_HERE = {
     "use_ema": "average the weights with rustorch.optim.swa_utils.AveragedModel",
     "ema_momentum": "average the weights with rustorch.optim.swa_utils.AveragedModel",
@@ -217,10 +93,10 @@ class Choice:
         self.name = name
         self.given = given
         self.options = options
-        self.clips = {key: options.pop(key) for key in _CLIPS if options.get(key) is not None}
-        for key in _CLIPS:
-            options.pop(key, None)
-        self.accumulation = options.pop("gradient_accumulation_steps", None) or 1
+        clips = {key: options.pop(key, None) for key in _CLIPS}
+        self.clips = {key: bound for key, bound in clips.items() if bound is not None}
+        accumulation = options.pop("gradient_accumulation_steps", None)
+        self.accumulation = 1 if accumulation is None else accumulation
         decay = options.pop("weight_decay", None)
         kind = _TABLE.get(name)
         self.decay = float((kind.decay if kind else 0.0) if decay is None else decay)
@@ -338,7 +214,9 @@ def _named(name: str, given: Dict[str, Any]) -> Choice:
     found = next((each for each in _TABLE if plain(each) == short), None)
     if found is None:
         if short == "lbfgs":
-            raise UnsupportedError("optimizer LBFGS needs a closure that computes the loss again: write the loop yourself with rustorch.optim.LBFGS")
+            raise UnsupportedError(
+                "optimizer LBFGS needs a closure that computes the loss again: write the loop yourself with rustorch.optim.LBFGS"
+            )
         raise ArgumentValueError(f"there is no optimizer '{name}'{did_you_mean(name, _TABLE)}\nOptimizers:\n{listed(_TABLE)}")
     choice = Choice(found, _translated(found, _TABLE[found], given))
     try:  # what is out of range is said now, and not at the first step

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
+from rustorch._C import ArgumentValueError
+
 __all__ = ["width", "summary"]
 
 
@@ -58,10 +60,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bo
         floor = (31, 22, 13)  # Keras's columns, so that small models look alike
         widths = [max(own, least) for own, least in zip(widths, floor)] + widths[len(floor) :]
     else:
-        spare = line_length - sum(widths) - 3 * len(widths) - 1
-        share = -(-spare // 2) if spare > 0 else spare
-        widths[0] = max(8, widths[0] + share)
-        widths[1] = max(8, widths[1] + spare - share)
+        room = line_length - sum(widths[2:]) - 3 * len(widths) - 1  # for the first two columns
+        if room < 12:
+            raise ArgumentValueError(f"summary: line_length must be {line_length - room + 12} or more for this model, not {line_length}")
+        widths[0] = max(6, min(room - 6, round(room * widths[0] / (widths[0] + widths[1]))))
+        widths[1] = room - widths[0]
 
     def line(left: str, middle: str, end: str, bar: str) -> str:
         return left + middle.join(bar * (n + 2) for n in widths) + end

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple, Union
-
-import numpy as np
 
 import rustorch
 from rustorch import _C
@@ -18,6 +15,7 @@ from rustorch.training._feed import feed
 from rustorch.training._loop import Options, Steps
 from rustorch.training._training import Trainable, _check_verbose, _takes_size, _triple
 from rustorch.training.history import TrainingHistory
+from rustorch.utils import set_seed
 
 __all__ = ["Trainer", "TrainerConfig"]
 
@@ -129,9 +127,10 @@ class Trainer:
     >>> model.compile("adam", "mse")
     >>> history = Trainer(TrainerConfig(epochs=3, verbose=0)).train(model, (x, y), (x, y))
     >>> len(history.train_loss()), history.val_epochs()
-    (3, [0, 1, 2])
+    (3, [1, 2, 3])
     >>> net = rustorch.nn.Linear(3, 1)
-    >>> trainer = Trainer(net, rustorch.optim.SGD(net.parameters(), lr=0.1), rustorch.nn.MSELoss(), config=TrainerConfig(epochs=2, verbose=0))
+    >>> optimizer = rustorch.optim.SGD(net.parameters(), lr=0.1)
+    >>> trainer = Trainer(net, optimizer, rustorch.nn.MSELoss(), config=TrainerConfig(epochs=2, verbose=0))
     >>> len(trainer.train((x, y)).train_loss())
     2
     """
@@ -178,7 +177,8 @@ class Trainer:
             model.compile("rmsprop" if self.optimizer is None else self.optimizer, self.criterion, metrics=self.metrics)
         if not model.compiled:
             raise RusTorchError(
-                "Trainer: the model is not compiled: call model.compile(optimizer, loss) first, or give Trainer(model, optimizer, criterion)"
+                "Trainer: the model is not compiled: call model.compile(optimizer, loss) first, or give Trainer(model, optimizer, "
+                "criterion)"
             )
         return model
 
@@ -214,9 +214,7 @@ class Trainer:
             raise ArgumentTypeError("Trainer.train: no data to train with is given: trainer.train(model, train_loader, val_loader)")
         config = self.config
         if config.seed is not None:
-            rustorch.manual_seed(config.seed)
-            random.seed(config.seed)
-            np.random.seed(config.seed % 2**32)
+            set_seed(config.seed)
         model._need_compiled("Trainer.train")
         if config.learning_rate is not None:
             for group in model._ready_optimizer().param_groups:
@@ -243,12 +241,10 @@ class Trainer:
         lists = [each if isinstance(each, (list, tuple)) else [each] for each in (self.callbacks, callbacks) if each is not None]
         every = [callback for each in lists for callback in each]
         if self.config.checkpoint_dir is not None:
-            from rustorch.training.backup import BackupAndRestore
+            from rustorch.training.callbacks import BackupAndRestore
 
             every.append(BackupAndRestore(self.config.checkpoint_dir, self.config.checkpoint_frequency))
         return every
-
-    fit = train
 
     def evaluate(self, *args: Any) -> Dict[str, float]:
         """``evaluate(model, loader)``: the loss and the metrics by name; see :meth:`rustorch.Model.evaluate`."""
@@ -256,11 +252,13 @@ class Trainer:
         if len(data) != 1:
             raise ArgumentTypeError("Trainer.evaluate takes a model and data: trainer.evaluate(model, loader)")
         x, y, weight = _triple(data[0])
-        return model.evaluate(x, y, batch_size=self.config.batch_size if _takes_size(x) else None, verbose=self.config.verbose, sample_weight=weight)
+        size = self.config.batch_size if _takes_size(x) else None
+        return model.evaluate(x, y, batch_size=size, verbose=self.config.verbose, sample_weight=weight)
 
     def predict(self, *args: Any) -> Any:
         """``predict(model, data)``: see :meth:`rustorch.Model.predict`."""
         model, data = self._sorted(args)
         if len(data) != 1:
             raise ArgumentTypeError("Trainer.predict takes a model and data: trainer.predict(model, loader)")
-        return model.predict(data[0], batch_size=self.config.batch_size if _takes_size(data[0]) else None, verbose=self.config.verbose)
+        size = self.config.batch_size if _takes_size(data[0]) else None
+        return model.predict(data[0], batch_size=size, verbose=self.config.verbose)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from typing import Iterator, List, Union
+from typing import Iterator, List, Optional, Union
 
 from .. import _C
 from .._columns import duration, size, table
@@ -80,7 +80,7 @@ class Profiler:
         self._profile.reset()
 
     @contextlib.contextmanager
-    def profile(self, name: Union[str, None] = None) -> Iterator["Profiler"]:
+    def profile(self, name: Optional[str] = None) -> Iterator["Profiler"]:
         """Measure a block as an interval of this name, "profile" if none is given.
 
         Starts the profiler if it is not running, and then stops it at the end of the block. Blocks nest, and may be open
@@ -94,8 +94,9 @@ class Profiler:
                 if self._started_by_block:
                     self._profile.start()
             self._blocks += 1
-        span = _C._profile_enter("profile" if name is None else name)
+        span = 0
         try:
+            span = _C._profile_enter("profile" if name is None else name)
             yield self
         finally:
             _C._profile_leave(span)

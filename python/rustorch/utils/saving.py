@@ -139,21 +139,23 @@ def load_model(
 
     def take(decoder: Any, root: Any) -> Any:
         parts = root.get("dict", {}) if isinstance(root, dict) else {}
-        if parts.get("format") != FORMAT:
+        if parts.get("format") == FORMAT:
+            if parts["version"] != 1:
+                raise SerializationError(f"{name} is a model file of version {parts['version']}: a newer rustorch wrote it")
+            root = parts["model"]
+        if not isinstance(root, dict) or "module" not in root:
             return decoder.decode(root)
-        if parts["version"] != 1:
-            raise SerializationError(f"{name} is a model file of version {parts['version']}: a newer rustorch wrote it")
-        node = parts["model"] if compile else {**parts["model"], "compile": None, "optimizer": None}
+        node = root if compile else {**root, "compile": None, "optimizer": None}
         if classes is not None:
             return decoder.decode(node)
-        _load_into(model, decoder.state(node), f"a {parts['class']}", name, strict)
+        _load_into(model, decoder.state(node), f"a {node['class']}", name, strict)
         if compile and "compile" in node:
             load_optimizer(model, {"optimizer": decoder.decode(node["optimizer"])})
         return model
 
     state = serialization.read(path, map_location, mmap, classes or (), take=take)
-    if isinstance(state, Module):  # rebuilt, or the one given, or from a file of rustorch.save(module)
-        return state if classes is not None or state is model else _load_into(model, state.state_dict(), "a module", name, strict)
+    if isinstance(state, Module):  # rebuilt, or the one given
+        return state
     if isinstance(state, dict) and classes is None and state and all(isinstance(value, Tensor) for value in state.values()):
         return _load_into(model, state, "a state_dict", name, strict)
     raise SerializationError(

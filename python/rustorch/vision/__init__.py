@@ -7,8 +7,8 @@ Examples
 >>> import rustorch as torch
 >>> from rustorch.vision import models
 >>> model = models.resnet18(num_classes=10)
->>> model(torch.zeros(1, 3, 32, 32)).shape
-rustorch.Size([1, 10])
+>>> model(torch.zeros(2, 3, 64, 64)).shape
+rustorch.Size([2, 10])
 """
 
 import importlib as _importlib

@@ -146,28 +146,44 @@ def set_plot_style(style: Union[str, Mapping[str, Any]] = "default", **changes: 
 # and Renslow (2018); turbo: Mikhailov (2019, Apache 2.0); coolwarm: Moreland (2009); those from "blues" on: ColorBrewer
 # (Harrower and Brewer, 2003, Apache 2.0).
 _MAPS = {
-    "viridis": "44015446085c471063481769481d6f482475472a7a46307e453781433d844142873f48893d4e8a3a538b38598c355e8d33638d31688e2e6d8e2c718e2a768e"
-    "297b8e27808e25848e23898e218e8d20928c1f978b1e9c891fa18821a58524aa8328ae802eb37c35b7793dbc7446c06f50c46a5ac86465cb5e70cf577cd250"
-    "89d54895d840a2da37b0dd2fbddf26cae11fd8e219e5e419f1e51dfde725",
-    "plasma": "0d08871b068d2605912f059638049a41049d4903a05102a35901a56100a76900a87100a87801a88004a88707a68e0ca49511a19c179ea21d9aa82296ae2892"
-    "b42e8dba3388bf3984c43e7fc9447acd4a76d24f71d6556dda5b69de6164e26660e66c5ce97257ed7953f07f4ff3854bf58c46f79342f99a3efba139fca835"
-    "fdaf31feb72dfebe2afdc627fcce25fbd724f8df25f6e826f3f027f0f921",
-    "inferno": "00000402020c0504170a072210092d160b391e0c45260c512f0a5b380962400a67490b6a510e6c59106e61136e69166e71196e781c6d801f6c88226a902568"
-    "982766a02a63a82e5fb0315bb73557bf3952c63d4dcc4248d34743d94d3ddf5337e45a31e9612bed6925f1711ff47918f78212f98b0bfa9407fb9d07fca60c"
-    "fcb014fbba1ffac42af8cd37f6d746f4e156f2ea69f2f27df5f992fcffa4",
-    "magma": "00000402020b0504160907200e0b2b140e361a104221114e29115a311165390f6e420f754a107952137c5a167e6219806a1c81721f81792282812581892881"
-    "912b81992d80a1307eaa337db2357bba3878c23b75ca3e72d2426fd9466be04c67e75263ec5860f1605df4695cf7725cf97b5dfb8560fc8e64fd9869fea16e"
-    "feaa74feb47bfebd82fec68afecf92fed89afde2a3fdebacfcf4b6fcfdbf",
-    "cividis": "00224e002656002a5f002d68003070083370163770203a6f273e6e2e416d34456c3a486c3f4c6c444f6c49536c4e566c535a6d575d6d5c616e60646f656870"
-    "696b716d6f727272747676767a7a787e7d788381798885788d8878928c789690779b9476a09875a59c74aaa073afa471b5a86fbaac6dbfb06bc4b468c9b965"
-    "cfbd62d4c15fdac65bdfca57e5cf52ead34cf0d846f6dd3ffce236fee838",
-    "turbo": "30123b36215f3b2f803f3e9c424bb54559cb4666dd4773eb4680f6458cfd4099ff38a5fb2fb2f427bee91fc9dd1ad4d018ddc21ae4b622ebaa2ff19b3ff68a"
-    "52fa7a65fd6979fe598bff4b9cfe40a9fb39b7f735c3f134d0ea34dbe236e5d938eecf3af5c53afaba39fdae35fea130fe932afc8423f9751df46617ef5811"
-    "e84b0ce14109d83706ce2d04c32503b71d02a916019b0f018b09027a0403",
+    "viridis": (
+        "44015446085c471063481769481d6f482475472a7a46307e453781433d844142873f48893d4e8a3a538b38598c355e8d33638d31688e2e6d8e2c718e2a768e"
+        "297b8e27808e25848e23898e218e8d20928c1f978b1e9c891fa18821a58524aa8328ae802eb37c35b7793dbc7446c06f50c46a5ac86465cb5e70cf577cd250"
+        "89d54895d840a2da37b0dd2fbddf26cae11fd8e219e5e419f1e51dfde725"
+    ),
+    "plasma": (
+        "0d08871b068d2605912f059638049a41049d4903a05102a35901a56100a76900a87100a87801a88004a88707a68e0ca49511a19c179ea21d9aa82296ae2892"
+        "b42e8dba3388bf3984c43e7fc9447acd4a76d24f71d6556dda5b69de6164e26660e66c5ce97257ed7953f07f4ff3854bf58c46f79342f99a3efba139fca835"
+        "fdaf31feb72dfebe2afdc627fcce25fbd724f8df25f6e826f3f027f0f921"
+    ),
+    "inferno": (
+        "00000402020c0504170a072210092d160b391e0c45260c512f0a5b380962400a67490b6a510e6c59106e61136e69166e71196e781c6d801f6c88226a902568"
+        "982766a02a63a82e5fb0315bb73557bf3952c63d4dcc4248d34743d94d3ddf5337e45a31e9612bed6925f1711ff47918f78212f98b0bfa9407fb9d07fca60c"
+        "fcb014fbba1ffac42af8cd37f6d746f4e156f2ea69f2f27df5f992fcffa4"
+    ),
+    "magma": (
+        "00000402020b0504160907200e0b2b140e361a104221114e29115a311165390f6e420f754a107952137c5a167e6219806a1c81721f81792282812581892881"
+        "912b81992d80a1307eaa337db2357bba3878c23b75ca3e72d2426fd9466be04c67e75263ec5860f1605df4695cf7725cf97b5dfb8560fc8e64fd9869fea16e"
+        "feaa74feb47bfebd82fec68afecf92fed89afde2a3fdebacfcf4b6fcfdbf"
+    ),
+    "cividis": (
+        "00224e002656002a5f002d68003070083370163770203a6f273e6e2e416d34456c3a486c3f4c6c444f6c49536c4e566c535a6d575d6d5c616e60646f656870"
+        "696b716d6f727272747676767a7a787e7d788381798885788d8878928c789690779b9476a09875a59c74aaa073afa471b5a86fbaac6dbfb06bc4b468c9b965"
+        "cfbd62d4c15fdac65bdfca57e5cf52ead34cf0d846f6dd3ffce236fee838"
+    ),
+    "turbo": (
+        "30123b36215f3b2f803f3e9c424bb54559cb4666dd4773eb4680f6458cfd4099ff38a5fb2fb2f427bee91fc9dd1ad4d018ddc21ae4b622ebaa2ff19b3ff68a"
+        "52fa7a65fd6979fe598bff4b9cfe40a9fb39b7f735c3f134d0ea34dbe236e5d938eecf3af5c53afaba39fdae35fea130fe932afc8423f9751df46617ef5811"
+        "e84b0ce14109d83706ce2d04c32503b71d02a916019b0f018b09027a0403"
+    ),
     "gray": "000000ffffff",
     "hot": "0b0000aa0000ff4b00ffea00ffff5fffffff",
     "jet": "0000800000ff0080ff00ffff80ff80ffff00ff8000ff0000800000",
-    "coolwarm": "3b4cc04c66d65f7fe87396f588abfd9dbdffb1cbfcc4d5f3d5dbe5e4d9d2f0cdbbf6bea4f7aa8cf39475e97a5fdc5d4aca3b37b40426",
+    "coolwarm": (
+        "3b4cc04055c8465ecf4c66d6536edd5977e35f7fe86687ed6c8ff17396f57a9df881a4fb88abfd8fb1fe96b7ff9dbdffa3c2feaac7fdb1cbfcb7cff9bed2f6"
+        "c4d5f3cad8efcfdaead5dbe5dadce0dfdbd9e4d9d2e9d5cbedd2c3f0cdbbf2c9b4f5c4acf6bea4f7b89cf7b194f7aa8cf6a385f59c7df39475f08b6eed8366"
+        "e97a5fe57058e16751dc5d4ad65244d0473dca3b37c32e31bb1b2cb40426"
+    ),
     "blues": "f7fbffdeebf7c6dbef9dcae16aaed64292c62171b508519c08306b",
     "greens": "f7fcf5e5f5e0c7e9c0a0d99b73c47642ab5d238b45006d2c00441b",
     "reds": "fff5f0fee0d2fcbba1fc9272fb694aef3c2ccb181da50f1567000d",
@@ -268,7 +284,9 @@ def create_colormap(colors: Union[str, ColorMap, Sequence[Color]], n: int = 256,
     backwards = wanted.endswith("_r")
     digits = _MAPS.get(wanted[:-2] if backwards else wanted)
     if digits is None:
-        raise _C.ArgumentValueError(f"there is no colour map {colors!r}: the maps are {', '.join(_MAPS)}, each also with _r, or colours of your own")
+        raise _C.ArgumentValueError(
+            f"there is no colour map {colors!r}: the maps are {', '.join(_MAPS)}, each also with _r, or colours of your own"
+        )
     points: List[str] = ["#" + digits[i : i + 6] for i in range(0, len(digits), 6)]
     return ColorMap(points[::-1] if backwards else points, name or colors, n)
 
@@ -287,6 +305,12 @@ def scaled(values: np.ndarray, low: Optional[float], high: Optional[float], log:
             part = np.where(values <= 0, np.nan, part)
         else:
             span = high - low
-            part = (values / 2 - low / 2) / (high / 2 - low / 2) if span == np.inf else (values - low) / span if span > 0 else values * 0 + 0.5
+            part = (
+                (values / 2 - low / 2) / (high / 2 - low / 2)
+                if span == np.inf
+                else (values - low) / span
+                if span > 0
+                else values * 0 + 0.5
+            )
     part = np.where(np.isposinf(values), 1.0, np.where(np.isneginf(values), 0.0, part))
     return part, low, high

@@ -9,10 +9,10 @@ import numpy as np
 from rustorch import _C
 from rustorch.visualization._colors import rgba, style_of
 from rustorch.visualization._data import not_finite, same_length, vector
+from rustorch.visualization._drawing import MARKERS
 from rustorch.visualization._figure import Description, Figure, Path, axis, mark, panel, style_part, text
 
 _Curve = Union[Sequence[float], Tuple[Sequence[float], Sequence[float]]]
-_MARKERS = ("circle", "square", "triangle", "diamond", "cross")
 
 
 def _points(curve: Any, name: str) -> Tuple[np.ndarray, np.ndarray]:
@@ -71,16 +71,19 @@ def plot_curves(
         for i, (label, curve) in enumerate(curves.items()):
             x, y = _points(curve, str(label))
             color = rgba(style["palette"][i % len(style["palette"])])
-            marks.append(mark("line", label, x=x, y=y, colour=color, width=style["line_width"], marker=_MARKERS[i % 5]))
+            marks.append(mark("line", label, x=x, y=y, colour=color, width=style["line_width"], marker=MARKERS[i % 5]))
             ys.append(y)
         log = name in log_y
         across = axis("linear", x_label, whole=all(np.array_equal(part["x"], np.rint(part["x"])) for part in marks))
-        drawn.append(panel(across, axis("log" if log else "linear"), marks, name, not_finite(ys, ys if log else []), grid_y=style["grid"]))
+        drawn.append(
+            panel(across, axis("log" if log else "linear"), marks, name, not_finite(ys, ys if log else []), grid_y=style["grid"])
+        )
     if not drawn:
         raise _C.ArgumentValueError("plot_curves: there is nothing to draw")
     width, height = size if size is not None else (460.0 * len(drawn), 340.0)
     description = {
-        "title": text(title), "width": float(width), "height": float(height), "columns": len(drawn), "style": style_part(style), "panels": drawn,
+        "title": text(title), "width": float(width), "height": float(height), "columns": len(drawn),
+        "style": style_part(style), "panels": drawn,
     }  # fmt: skip
     figure = Figure(description, dpi=72 * scale)
     figure.save(save_path)

@@ -73,6 +73,14 @@ _SCRIPTS = (
 _warned: Set[str] = set()
 
 
+def _callers_level() -> int:
+    """The stack level of the line that is not ours, for warnings."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("rustorch.visualization"):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def _script(character: str) -> Tuple[str, str]:
     for first, last, script, package in _SCRIPTS:
         if first <= ord(character) <= last:
@@ -92,7 +100,7 @@ def _warn_missing(characters: str) -> None:
         warnings.warn(
             f"no installed font has the {script} characters {''.join(members)!r}: they are drawn as boxes. "
             f"Install one, on Debian and Ubuntu with: apt install {package}",
-            UserWarning, stacklevel=4,
+            UserWarning, stacklevel=_callers_level(),
         )  # fmt: skip
 
 

@@ -163,7 +163,9 @@ def _run(model: Any, given: Any, seen: Dict[int, _Part]) -> _Trace:
         model.eval()
         with rustorch.enable_grad():
             # numbers that the tape follows, so that the way of the input is known from the start
-            watched = tuple(x.detach().requires_grad_().clone() if isinstance(x, rustorch.Tensor) and x.is_floating_point() else x for x in inputs)
+            watched = tuple(
+                x.detach().requires_grad_().clone() if isinstance(x, rustorch.Tensor) and x.is_floating_point() else x for x in inputs
+            )
             trace.made(watched, None)
             output = model(*watched)
         trace.last = trace.makers(output)
@@ -224,7 +226,9 @@ class _Layout:
         for child in part.children:
             self.arrange(child)
         if self.trace is not None:  # as they were called; those never called last
-            part.children.sort(key=lambda child: min([self.trace.order[leaf] for leaf in self.trace.order if leaf.inside(child)], default=10**9))
+            part.children.sort(
+                key=lambda child: min([self.trace.order[leaf] for leaf in self.trace.order if leaf.inside(child)], default=10**9)
+            )
         links = self.links(part)
         level = {child: 0 for child in part.children}
         if links:
@@ -238,7 +242,11 @@ class _Layout:
             if links and not any(child in link for link in links):
                 level[child] = last + 1
         part.rows = [[child for child in part.children if level[child] == row] for row in range(max(level.values()) + 1)]
-        widest = max(child.width for child in part.children if not child.children) if any(not child.children for child in part.children) else 0.0
+        widest = (
+            max(child.width for child in part.children if not child.children)
+            if any(not child.children for child in part.children)
+            else 0.0
+        )
         for row in part.rows:
             if len(row) == 1 and not row[0].children:
                 row[0].width = widest
@@ -275,7 +283,14 @@ class _Layout:
             if level[target] - begin > 1:
                 begin_y = part.y if source is None else source.y + source.height / 2
                 begin_x = edge if source is None else source.x + source.width
-                self.paths.append([(begin_x, begin_y), (edge, begin_y), (edge, target.y + target.height / 2), (target.x + target.width, target.y + target.height / 2)])
+                self.paths.append(
+                    [
+                        (begin_x, begin_y),
+                        (edge, begin_y),
+                        (edge, target.y + target.height / 2),
+                        (target.x + target.width, target.y + target.height / 2),
+                    ]
+                )
                 edge += _LANE
             elif source is not None:
                 self.down(source.x + source.width / 2, source.y + source.height, target)
@@ -313,7 +328,9 @@ def _mixed(color: int, paper: int, part: float) -> int:
     return out
 
 
-def describe(model: Any, given: Any, input_size: Any, depth: int, style: Mapping[str, Any]) -> Tuple[Description, Tuple[float, float], str]:
+def describe(
+    model: Any, given: Any, input_size: Any, depth: int, style: Mapping[str, Any]
+) -> Tuple[Description, Tuple[float, float], str]:
     """The panel of a model, its size in inches, and its name."""
     if not isinstance(model, nn.Module):
         raise _C.ArgumentTypeError(f"plot_model: an nn.Module is needed, not {type(model).__name__}")
@@ -351,7 +368,11 @@ def describe(model: Any, given: Any, input_size: Any, depth: int, style: Mapping
                 continue
             x, y = last.x + last.width / 2, last.y + last.height
             straight = abs(x - width / 2) < 0.5
-            layout.paths.append([(x, y), (width / 2, boxes[1][1])] if straight else [(x, y), (x, y + _ROW / 2), (width / 2, y + _ROW / 2), (width / 2, boxes[1][1])])
+            layout.paths.append(
+                [(x, y), (width / 2, boxes[1][1])]
+                if straight
+                else [(x, y), (x, y + _ROW / 2), (width / 2, y + _ROW / 2), (width / 2, boxes[1][1])]
+            )
     title_room = 30.0
     drawn = panel(
         axis("none", "", 0, width), axis("none", "", 0, height, reversed=True), _marks(layout, ends, boxes, style), square=True,
@@ -359,7 +380,9 @@ def describe(model: Any, given: Any, input_size: Any, depth: int, style: Mapping
     return drawn, ((width + 40) / 72, (height + 32 + title_room) / 72), type(model).__name__
 
 
-def _marks(layout: _Layout, ends: List[str], boxes: List[Tuple[float, float, float, float]], style: Mapping[str, Any]) -> List[Description]:
+def _marks(
+    layout: _Layout, ends: List[str], boxes: List[Tuple[float, float, float, float]], style: Mapping[str, Any]
+) -> List[Description]:
     palette, paper = style["palette"], rgba(style["background"])
     ink, muted = rgba(style["ink"]), rgba(style["muted"])
 
@@ -386,11 +409,27 @@ def _marks(layout: _Layout, ends: List[str], boxes: List[Tuple[float, float, flo
         color = rgba(palette[hue % len(palette)])
         marks.append(
             mark(
-                "boxes", **corners(parts), colour=_mixed(color, paper, 0.16 if light else 0.28), edge=_mixed(color, paper, 0.85), width=1.0, radius=5,
+                "boxes", **corners(parts), colour=_mixed(color, paper, 0.16 if light else 0.28), edge=_mixed(color, paper, 0.85),
+                width=1.0, radius=5,
                 texts=[part.lines() for part in parts], text_size=_TEXT, text_colour=ink, heading=True,
             )
         )  # fmt: skip
     if ends:
         x, y, x2, y2 = (list(side) for side in zip(*boxes))
-        marks.append(mark("boxes", x=x, y=y, x2=x2, y2=y2, colour=paper, edge=muted, width=1.0, radius=12, texts=ends, text_size=_TEXT, text_colour=ink))
+        marks.append(
+            mark(
+                "boxes",
+                x=x,
+                y=y,
+                x2=x2,
+                y2=y2,
+                colour=paper,
+                edge=muted,
+                width=1.0,
+                radius=12,
+                texts=ends,
+                text_size=_TEXT,
+                text_colour=ink,
+            )
+        )
     return marks

@@ -7,7 +7,10 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 import numpy as np
 
 from rustorch import _C
-from rustorch.visualization._data import vector
+from rustorch.visualization._colors import rgba
+from rustorch.visualization._data import not_finite, vector
+from rustorch.visualization._drawing import Drawing, Size, number
+from rustorch.visualization._figure import Description, Path, mark, panel, text
 
 
 class Curve(NamedTuple):
@@ -72,10 +75,15 @@ def _table(history: Any) -> Dict[str, Any]:
     if isinstance(inner, Mapping):
         return dict(inner)
     if hasattr(history, "train_loss"):
-        table = {"loss": _called(history, "train_loss"), "val_loss": _called(history, "val_loss") or [], **(_called(history, "metrics") or {})}
+        table = {
+            "loss": _called(history, "train_loss"),
+            "val_loss": _called(history, "val_loss") or [],
+            **(_called(history, "metrics") or {}),
+        }
         return {key: values for key, values in table.items() if len(values)}
     raise _C.ArgumentTypeError(
-        f"plot_training_history: a TrainingHistory, a history with a dict .history, or a dict of lists is needed, not {type(history).__name__}"
+        "plot_training_history: a TrainingHistory, a history with a dict .history, or a dict of lists is needed, "
+        f"not {type(history).__name__}"
     )
 
 
@@ -89,7 +97,7 @@ def metrics_of(history: Any) -> List[Metric]:
         table.update({prefix + name: values for name, values in part.items()})
     found: Dict[str, List[Optional[Curve]]] = {}
     longest = max((len(values) for values in table.values()), default=0)
-    validated = _called(history, "val_epochs")
+    validated, trained = _called(history, "val_epochs"), getattr(history, "epoch", None)
     for key, values in table.items():
         name, validation = _split(str(key))
         numbers = vector(values, f"plot_training_history: {key}")
@@ -99,6 +107,8 @@ def metrics_of(history: Any) -> List[Metric]:
             epochs = np.asarray(validated, float)
         elif validation and len(numbers) < longest and longest % len(numbers) == 0:  # every k-th epoch
             epochs = np.arange(1, len(numbers) + 1) * (longest // len(numbers))
+        elif isinstance(trained, (list, tuple)) and len(trained) == len(numbers):
+            epochs = np.asarray(trained, float) + 1  # Keras counts from 0; a run may go on where another stopped
         else:
             epochs = np.arange(1.0, len(numbers) + 1)
         found.setdefault(name, [None, None])[validation] = Curve(epochs, numbers)
@@ -123,5 +133,94 @@ def best(metric: Metric) -> Optional[Tuple[float, float]]:
     curve = metric.validation if metric.validation is not None else metric.train
     if rising is None or is_rate(metric.name) or curve is None or not np.isfinite(curve.values).any() or len(curve.values) < 2:
         return None
-    at = int(np.nanargmax(np.where(np.isinf(curve.values), np.nan, curve.values)) if rising else np.nanargmin(np.where(np.isinf(curve.values), np.nan, curve.values)))
+    at = int(
+        np.nanargmax(np.where(np.isinf(curve.values), np.nan, curve.values))
+        if rising
+        else np.nanargmin(np.where(np.isinf(curve.values), np.nan, curve.values))
+    )
     return float(curve.epochs[at]), float(curve.values[at])
+
+
+class HistoryPlots(Drawing):
+    """The method of Plotter that draws histories."""
+
+    def plot_training_history(
+        self,
+        history: Any,
+        save_path: Optional[Path] = None,
+        show_validation: bool = True,
+        *,
+        title: Optional[str] = None,
+        log_y: Optional[bool] = None,
+        mark_best: bool = True,
+        x_label: str = "epoch",
+        columns: Optional[int] = None,
+        figure_size: Optional[Size] = None,
+    ) -> Any:
+        """The course of training: one panel a metric, training and validation together.
+
+        Parameters
+        ----------
+        history : TrainingHistory, a history with a dict ``.history`` (Keras), or a dict of lists
+            ``val_`` in front of a name means validation.
+        save_path : optional
+        show_validation : bool, default True
+        title : str, optional
+        log_y : bool, optional
+            Logarithmic axes; by default where a loss or a learning rate spans two decades.
+        mark_best : bool, default True
+            A line at the best epoch of the validation (else of the training), for metrics whose better direction is known.
+        x_label : str, default "epoch"
+        columns : int, optional
+            Panels in a row.
+        figure_size : (width, height) in inches, optional
+            By default the plotter's, lower for panels in one row, and larger from five panels on.
+
+        Raises
+        ------
+        ArgumentTypeError
+            It is no history.
+        ArgumentValueError
+            It is empty.
+
+        Example
+        -------
+        >>> from rustorch.visualization import Plotter
+        >>> history = {"loss": [1.0, 0.5, 0.3], "val_loss": [1.1, 0.7, 0.8], "accuracy": [0.5, 0.7, 0.8]}
+        >>> Plotter().plot_training_history(history, save_path="training.png", title="run 1")
+        Figure(10 x 4.5 in, 100 dpi, 'run 1')
+        """
+        metrics = metrics_of(history)
+        if not show_validation:
+            metrics = [metric._replace(validation=None) for metric in metrics if metric.train is not None] or metrics
+        panels = [self._history_panel(metric, log_y, mark_best, x_label) for metric in metrics]
+        if len(panels) == 1 and title is None:
+            title = panels[0]["title"]
+        return self._grid_of(panels, title, save_path, columns, figure_size)
+
+    def _history_panel(self, metric: Metric, log_y: Optional[bool], mark_best: bool, x_label: Any) -> Description:
+        log = spans_decades(metric) if log_y is None else bool(log_y)
+        width = float(self.style["line_width"])
+        curves = [("training", metric.train, "solid", "circle"), ("validation", metric.validation, "dashed", "square")]
+        marks, shown = [], []
+        for i, (name, curve, dash, marker) in enumerate(curves):
+            if curve is None:
+                continue
+            marks.append(mark("line", name, x=curve.epochs, y=curve.values, colour=self._color(i), width=width, dash=dash, marker=marker))
+            shown.append(curve)
+        top = best(metric) if mark_best else None
+        if top is not None:
+            label = f"best {number(top[1])} at {text(x_label) or 'x'} {number(top[0])}"
+            marks.append(mark("rules", label, x=[top[0]], colour=rgba(self.style["muted"]), width=1.0, dash="dotted"))
+        if is_rate(metric.name) and len(marks) == 1:
+            marks[0]["name"] = ""
+        values = [curve.values for curve in shown]
+        across = self._axis(x_label, False, None, "x_limits", whole=True)
+        return panel(
+            across,
+            self._axis("", log, None, "y_limits"),
+            marks,
+            spelled(metric.name),
+            not_finite(values, values if log else []),
+            **self._grid(),
+        )

@@ -19,7 +19,7 @@ def require() -> None:
 
     if importlib.util.find_spec("matplotlib") is None:
         raise _C.UnsupportedError(
-            'Plotter(backend="matplotlib"): matplotlib is not installed: pip install matplotlib, or use the default backend, which needs nothing'
+            'Plotter(backend="matplotlib"): matplotlib is not installed: pip install matplotlib, or use the default backend'
         )
 
 
@@ -37,7 +37,12 @@ def draw(description: Description, dpi: float) -> Any:
     from matplotlib.figure import Figure
 
     style, panels = description["style"], description["panels"]
-    figure = Figure(figsize=(description["width"] / 72, description["height"] / 72), dpi=dpi, facecolor=_color(style["background"]), layout="constrained")
+    figure = Figure(
+        figsize=(description["width"] / 72, description["height"] / 72),
+        dpi=dpi,
+        facecolor=_color(style["background"]),
+        layout="constrained",
+    )
     FigureCanvasAgg(figure)
     columns = max(1, min(description["columns"], len(panels)))
     rows = -(-len(panels) // columns)
@@ -67,7 +72,17 @@ def _panel(figure: Any, axes: Any, drawn: Description, style: Description) -> No
     if drawn["title"]:
         axes.set_title(drawn["title"], color=_color(style["ink"]), fontweight="bold", fontsize=1.2 * style["text"])
     if drawn["note"]:
-        axes.annotate(drawn["note"], (1, 0), (0, -32), "axes fraction", textcoords="offset points", ha="right", va="top", fontsize=8, color=_color(style["muted"]))
+        axes.annotate(
+            drawn["note"],
+            (1, 0),
+            (0, -32),
+            "axes fraction",
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8,
+            color=_color(style["muted"]),
+        )
     if any(each["name"] for each in drawn["marks"]):
         axes.legend(loc="best", frameon=False, labelcolor=_color(style["ink"]))
     bar = drawn.get("bar")
@@ -76,7 +91,9 @@ def _panel(figure: Any, axes: Any, drawn: Description, style: Description) -> No
         from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
         norm = (LogNorm if bar.get("log") else Normalize)(bar["low"], bar["high"])
-        explained = figure.colorbar(ScalarMappable(norm, ListedColormap(_colors(bar["colours"]))), ax=axes, label=bar.get("label") or None)
+        explained = figure.colorbar(
+            ScalarMappable(norm, ListedColormap(_colors(bar["colours"]))), ax=axes, label=bar.get("label") or None
+        )
         explained.ax.tick_params(colors=_color(style["muted"]))
         explained.ax.yaxis.label.set_color(_color(style["muted"]))
     if not drawn.get("boxed"):
@@ -108,16 +125,39 @@ def _line(axes: Any, each: Description) -> None:
         for first, last in zip([-1, *ends], ends):
             path = np.stack([each["x"][first + 1 : last], each["y"][first + 1 : last]], 1)
             axes.plot(path[:-1, 0], path[:-1, 1], color=_color(each["colour"]), lw=each["width"])
-            axes.annotate("", path[-1], path[-2], arrowprops={"arrowstyle": "-|>", "color": _color(each["colour"]), "lw": each["width"], "shrinkA": 0, "shrinkB": 0})
+            axes.annotate(
+                "",
+                path[-1],
+                path[-2],
+                arrowprops={"arrowstyle": "-|>", "color": _color(each["colour"]), "lw": each["width"], "shrinkA": 0, "shrinkB": 0},
+            )
         return
     marker = _MARKERS[each.get("marker", "none")] if np.isfinite(each["y"]).sum() <= 40 else ""
-    axes.plot(each["x"], each["y"], _DASHES[each.get("dash", "solid")], color=_color(each["colour"]), lw=each["width"], marker=marker, ms=5, label=each["name"] or None)
+    axes.plot(
+        each["x"],
+        each["y"],
+        _DASHES[each.get("dash", "solid")],
+        color=_color(each["colour"]),
+        lw=each["width"],
+        marker=marker,
+        ms=5,
+        label=each["name"] or None,
+    )
 
 
 def _points(axes: Any, each: Description) -> None:
     colors = _color(each["colour"]) if each.get("colours") is None else None
     shades = None if colors is not None else _colors(each["colours"])
-    axes.scatter(each["x"], each["y"], each["width"] ** 2, c=shades, color=colors, marker=_MARKERS[each["marker"]], linewidths=0, label=each["name"] or None)
+    axes.scatter(
+        each["x"],
+        each["y"],
+        each["width"] ** 2,
+        c=shades,
+        color=colors,
+        marker=_MARKERS[each["marker"]],
+        linewidths=0,
+        label=each["name"] or None,
+    )
 
 
 def _boxes(axes: Any, each: Description) -> None:
@@ -130,7 +170,10 @@ def _boxes(axes: Any, each: Description) -> None:
         colors = _colors(each["colours"]) if each.get("colours") is not None else [_color(each["colour"])]
         edge = _color(each["edge"]) if each.get("edge") else "none"
         patches = [Rectangle(corner, w, h) for *corner, w, h in zip(x, y, width, height)]
-        axes.add_collection(PatchCollection(patches, facecolors=colors, edgecolors=[edge], linewidths=each.get("width", 0)))
+        drawn = PatchCollection(patches, facecolors=colors, edgecolors=[edge], linewidths=each.get("width", 0))
+        drawn.sticky_edges.x.append(0)
+        drawn.sticky_edges.y.append(0)
+        axes.add_collection(drawn)
         if each["name"] and len(x):
             axes.add_patch(Rectangle((x[0], y[0]), 0, 0, facecolor=colors[0], label=each["name"]))  # for the legend
     axes.update_datalim(np.concatenate([np.stack([x, y], 1), np.stack([each["x2"], each["y2"]], 1)]) if len(x) else np.zeros((0, 2)))
@@ -138,9 +181,25 @@ def _boxes(axes: Any, each: Description) -> None:
     for i, words in enumerate(each.get("texts") or []):
         ink = each["text_colours"][i] if each.get("text_colours") is not None else each.get("text_colour", 255)
         if each.get("align") == "corner":
-            axes.annotate(words, (min(x[i], each["x2"][i]), min(y[i], each["y2"][i])), (5, -4), textcoords="offset points", va="top", fontsize=each["text_size"], color=_color(int(ink)))
+            axes.annotate(
+                words,
+                (min(x[i], each["x2"][i]), min(y[i], each["y2"][i])),
+                (5, -4),
+                textcoords="offset points",
+                va="top",
+                fontsize=each["text_size"],
+                color=_color(int(ink)),
+            )
         else:
-            axes.text(x[i] + width[i] / 2, y[i] + height[i] / 2, words, ha="center", va="center", fontsize=each["text_size"], color=_color(int(ink)))
+            axes.text(
+                x[i] + width[i] / 2,
+                y[i] + height[i] / 2,
+                words,
+                ha="center",
+                va="center",
+                fontsize=each["text_size"],
+                color=_color(int(ink)),
+            )
 
 
 def _image(axes: Any, each: Description) -> None:

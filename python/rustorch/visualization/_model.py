@@ -38,7 +38,11 @@ class ModelVisualizer:
         return self.plotter.plot_model(self.model, input, title, save_path, **options)
 
     def _parameters(self, what: str) -> List[Tuple[str, Any]]:
-        found = [(name, parameter) for name, parameter in self.model.named_parameters() if type(parameter).__name__ != "UninitializedParameter" and parameter.numel()]
+        found = [
+            (name, parameter)
+            for name, parameter in self.model.named_parameters()
+            if type(parameter).__name__ != "UninitializedParameter" and parameter.numel()
+        ]
         if not found:
             raise _C.RusTorchError(f"{what}: the model has no parameters yet: a lazy one learns them from its first batch")
         return found
@@ -85,7 +89,11 @@ class ModelVisualizer:
         RusTorchError
             No parameter has a gradient.
         """
-        norms = {name: float(parameter.grad.double().norm()) for name, parameter in self._parameters("plot_gradients") if parameter.grad is not None}
+        norms = {
+            name: float(parameter.grad.double().norm())
+            for name, parameter in self._parameters("plot_gradients")
+            if parameter.grad is not None
+        }
         if not norms:
             raise _C.RusTorchError("plot_gradients: no parameter has a gradient: call backward() first")
         size = (self.plotter.figure_size[0], max(2.0, 0.24 * len(norms) + 1.1))

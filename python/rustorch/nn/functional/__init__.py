@@ -61,12 +61,19 @@ selu_ = _written_into("selu")
 threshold_ = _written_into("threshold")
 
 
+def _run(op: Any, inplace: bool, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """op(input, …); with inplace the result replaces the input's values, of which the gradient keeps a copy."""
+    if not inplace:
+        return op(input, *args, **kwargs)
+    source = input.clone() if input.requires_grad and rustorch.is_grad_enabled() else input
+    return input.copy_(op(source, *args, **kwargs))
+
+
 def _in_place(name: str, op: Any) -> Any:
     """op(input, …, inplace=False): with inplace the result replaces the input's values."""
 
     def function(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
-        result = op(input, *args, **kwargs)
-        return input.copy_(result) if inplace else result
+        return _run(op, inplace, input, *args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     example = f">>> F.{name}(rustorch.tensor([1.0, 2.0]), inplace=True).shape\nrustorch.Size([2])\n"
@@ -98,8 +105,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> F.leaky_relu(rustorch.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1000,  2.0000])
     """
-    result = _ops.leaky_relu(input, negative_slope)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.leaky_relu, inplace, input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -108,8 +114,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> F.elu(rustorch.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    result = _ops.elu(input, alpha)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.elu, inplace, input, alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -118,8 +123,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> F.celu(rustorch.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    result = _ops.celu(input, alpha)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.celu, inplace, input, alpha)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -128,8 +132,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     >>> F.hardtanh(rustorch.tensor([-2.0, 0.5]))
     tensor([-1.0000,  0.5000])
     """
-    result = _ops.hardtanh(input, min_val, max_val)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.hardtanh, inplace, input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -138,8 +141,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     >>> F.threshold(rustorch.tensor([0.2, 0.7]), 0.5, 9.0)
     tensor([9.0000, 0.7000])
     """
-    result = _ops.threshold(input, threshold, value)
-    return input.copy_(result) if inplace else result
+    return _run(_ops.threshold, inplace, input, threshold, value)
 
 
 selu = _in_place("selu", _ops.selu)

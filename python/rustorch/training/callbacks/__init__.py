@@ -6,8 +6,7 @@ Examples
 >>> given = [callbacks.EarlyStopping(patience=3), callbacks.CSVLogger("training.csv"), callbacks.TerminateOnNaN()]
 """
 
-from typing import Any
-
+from rustorch.training.callbacks._backup import BackupAndRestore
 from rustorch.training.callbacks._base import Callback, CallbackList, History, LambdaCallback
 from rustorch.training.callbacks._files import CSVLogger, TensorBoard
 from rustorch.training.callbacks._monitor import EarlyStopping, ModelCheckpoint, MonitorCallback, ReduceLROnPlateau
@@ -15,14 +14,6 @@ from rustorch.training.callbacks._progress import ProgbarLogger, ProgressBar
 from rustorch.training.callbacks._rates import LearningRateScheduler, TerminateOnNaN
 
 __all__ = [
-    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint",
-    "MonitorCallback", "ProgbarLogger", "ProgressBar", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
+    "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "EarlyStopping", "History", "LambdaCallback", "LearningRateScheduler",
+    "ModelCheckpoint", "MonitorCallback", "ProgbarLogger", "ProgressBar", "ReduceLROnPlateau", "TensorBoard", "TerminateOnNaN",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name == "BackupAndRestore":  # it is a Callback, so it comes after this module
-        from rustorch.training.backup import BackupAndRestore
-
-        return BackupAndRestore
-    raise AttributeError(f"module 'rustorch.training.callbacks' has no attribute '{name}'")

@@ -235,7 +235,8 @@ class CallbackList(Callback):
     Example
     -------
     >>> from rustorch.training.callbacks import CallbackList, LambdaCallback
-    >>> both = CallbackList([LambdaCallback(on_train_begin=lambda logs: print("a")), LambdaCallback(on_train_begin=lambda logs: print("b"))])
+    >>> first, second = (LambdaCallback(on_train_begin=lambda logs, name=name: print(name)) for name in "ab")
+    >>> both = CallbackList([first, second])
     >>> both.on_train_begin()
     a
     b
@@ -293,8 +294,8 @@ class CallbackList(Callback):
         missing = [key for key in state if key not in mine]
         if missing:
             raise RusTorchError(
-                f"the run that is resumed had the callbacks {', '.join(state)}, this one has {', '.join(mine) or 'none'}: give the same, in "
-                "the same order"
+                f"the run that is resumed had the callbacks {', '.join(state)}, this one has {', '.join(mine) or 'none'}: give the same, "
+                "in the same order"
             )
         for key, each in state.items():
             mine[key].load_state_dict(each)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Dict, List, Optional, Union
+from typing import Dict, List, Optional, Union
 
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, SerializationError
@@ -28,6 +28,13 @@ class MonitorCallback(Callback):
         What the first value has to beat.
     min_delta : float, default 0
         By how much a value must be better to count.
+
+    Example
+    -------
+    >>> from rustorch.training.callbacks import MonitorCallback
+    >>> watch = MonitorCallback("val_accuracy", min_delta=0.01)
+    >>> watch.current({"val_accuracy": 0.75}), watch.better(0.75, than=0.7), watch.better(0.75, than=0.745)
+    (0.75, True, False)
     """
 
     state_names = ("best",)
@@ -49,7 +56,7 @@ class MonitorCallback(Callback):
             return -1.0
         from rustorch.training import metrics
 
-        known = [each for each in getattr(self.model, "_metrics", None) or () if getattr(each, "name", None) == name]
+        known = [each for each in getattr(self.model, "_metrics", ()) if each.name == name]
         if not known:
             try:
                 known = [metrics.get(name)]
@@ -248,9 +255,8 @@ class ModelCheckpoint(MonitorCallback):
             return self.filepath.format(**values)
         except KeyError as error:
             name = str(error.args[0])
-            raise ArgumentValueError(
-                f"ModelCheckpoint: the path {self.filepath!r} asks for {name}, but there are {', '.join(values)}{did_you_mean(name, values)}"
-            ) from None
+            found = ", ".join(values) + did_you_mean(name, values)
+            raise ArgumentValueError(f"ModelCheckpoint: the path {self.filepath!r} asks for {name}, but there are {found}") from None
         except (ValueError, IndexError, TypeError) as error:
             raise ArgumentValueError(f"ModelCheckpoint: the path {self.filepath!r} cannot be filled in: {error}") from None
 

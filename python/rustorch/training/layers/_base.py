@@ -277,11 +277,9 @@ class Layer(LazyModuleMixin, Module):
 
     # ------------------------------------------------------------------------------------------ text
 
-    def text(self, name: bool = True) -> str:
+    def text(self) -> str:
         """The layer as :func:`rustorch.training.layers.from_text` reads it; a name that the model chose is no part of it."""
         given = {**getattr(self, "_given", {})}
-        if not name:
-            given.pop("name", None)
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
         args: List[Any] = []
         for expected in names:  # leading arguments without their names, as people write them
@@ -296,7 +294,7 @@ class Layer(LazyModuleMixin, Module):
 
     def get_config(self) -> Dict[str, Any]:
         """The layer as JSON can hold it, without weights: its name and its text."""
-        return {"name": self.name, "text": self.text(name=False)}
+        return {"name": self.name, "text": self.text()}
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> "Layer":

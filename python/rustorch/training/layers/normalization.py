@@ -188,6 +188,7 @@ class LayerNormalization(Layer):
         for own in (self.weight, self.bias):
             if own is not None and tuple(own.shape) != over:
                 raise ShapeError(
-                    f"{self._words()} normalises over {tuple(own.shape)}, as its first batch had, but the input's last dimensions are {over}"
+                    f"{self._words()} normalises over {tuple(own.shape)}, as its first batch had, but the input's last dimensions are "
+                    f"{over}"
                 )
         return F.layer_norm(x, over, self.weight, self.bias, self.epsilon)

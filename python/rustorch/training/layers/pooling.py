@@ -257,7 +257,8 @@ class _UpSampling(_Formatted):
     def __init__(self, size: Any = 2, data_format: Optional[str] = None, interpolation: str = "nearest", **common: Any) -> None:
         super().__init__(**common)
         self.size = self._counts("size", size, self._n)
-        self.interpolation = self._choice("interpolation", interpolation, ("nearest", "bilinear", "bicubic") if self._n == 2 else ("nearest",))
+        known = ("nearest", "bilinear", "bicubic") if self._n == 2 else ("nearest",)
+        self.interpolation = self._choice("interpolation", interpolation, known)
         self._set_format(data_format)
 
     def _first(self, x: Tensor) -> Tensor:

@@ -23,12 +23,14 @@ from rustorch.nn import functional as F
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training.losses._base import EPSILON, FunctionLoss, Loss
 from rustorch.training.losses._torch import TorchLoss
-from rustorch.training.losses.crossentropy import (
-    CTC, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
-    CategoricalGeneralizedCrossEntropy, KLDivergence, Poisson, SparseCategoricalCrossentropy, binary_crossentropy,
-    binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy, categorical_generalized_cross_entropy, ctc,
-    kl_divergence, poisson, sparse_categorical_crossentropy,
+from rustorch.training.losses.binary import (
+    BinaryCrossentropy, BinaryFocalCrossentropy, binary_crossentropy, binary_focal_crossentropy,
 )  # fmt: skip
+from rustorch.training.losses.crossentropy import (
+    CategoricalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy, SparseCategoricalCrossentropy,
+    categorical_crossentropy, categorical_focal_crossentropy, categorical_generalized_cross_entropy, sparse_categorical_crossentropy,
+)  # fmt: skip
+from rustorch.training.losses.distributions import CTC, KLDivergence, Poisson, ctc, kl_divergence, poisson
 from rustorch.training.losses.margin import (
     Circle, CategoricalHinge, Dice, Hinge, SquaredHinge, Tversky, categorical_hinge, circle, dice, hinge, squared_hinge, tversky,
 )  # fmt: skip
@@ -219,14 +221,20 @@ def serialize(loss: Loss) -> Dict[str, Any]:
 
 
 def deserialize(config: Dict[str, Any]) -> Loss:
-    """The loss that :func:`serialize`, or Keras's ``class_name`` and ``config``, describe."""
+    """The loss that :func:`serialize`, or Keras's ``class_name`` and ``config``, describe.
+
+    >>> from rustorch.training import losses
+    >>> losses.deserialize({"class_name": "Huber", "config": {"delta": 2.0}})
+    Huber(delta=2.0)
+    """
     from rustorch.training._spec import Spec
 
     options = dict(config)
     inner = options.pop("config", None)
     name = options.pop("class_name", None) or (options.pop("name", None) if inner is None else None)
     if not isinstance(name, str):
-        raise ArgumentTypeError(f"a loss as a dictionary has class_name and config, but this one has {', '.join(map(repr, config)) or 'nothing'}")
+        found = ", ".join(map(repr, config)) or "nothing"
+        raise ArgumentTypeError(f"a loss as a dictionary has class_name and config, but this one has {found}")
     options = dict(options if inner is None else inner)
     if name.startswith("nn."):
         return TorchLoss(getattr(nn.modules.loss, name[3:])(**options))

@@ -73,6 +73,18 @@ def pair(what: str, y_true: Any, y_pred: Any) -> Tuple[Tensor, Tensor]:
     return y_true, y_pred
 
 
+def smoothed(rows: Tensor, smoothing: float, share: float) -> Tensor:
+    """Labels moved by so much towards an even share."""
+    return rows * (1.0 - smoothing) + smoothing * share if smoothing else rows
+
+
+def smoothing_of(what: str, smoothing: Any) -> float:
+    """The checked argument label_smoothing."""
+    if not 0 <= smoothing <= 1:
+        raise ArgumentValueError(f"{what}: label_smoothing is from 0 to 1, not {smoothing!r}")
+    return float(smoothing)
+
+
 def _weigh(values: Tensor, weights: Tensor) -> Tensor:
     """values · weights; weights of fewer dimensions belong to the first dimensions of the values."""
     values, weights = same_rank(values, weights)

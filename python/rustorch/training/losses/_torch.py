@@ -10,7 +10,7 @@ from rustorch import Tensor, nn
 from rustorch._C import UnsupportedError
 from rustorch.nn import functional as F
 from rustorch.training.losses._base import Loss, as_floats, as_tensor, same_rank
-from rustorch.training.losses.crossentropy import _look_at_classes
+from rustorch.training.losses.crossentropy import look_at_classes
 
 __all__ = ["TorchLoss"]
 
@@ -48,7 +48,7 @@ class TorchLoss(Loss):
 
     def look(self, y_true: Tensor, y_pred: Tensor) -> None:
         if self._numbers and self.from_logits:
-            _look_at_classes(self, y_pred, 1)
+            look_at_classes(self, y_pred, 1)
 
     def prepare(self, y_true: Any, y_pred: Any) -> Tuple[Tensor, Tensor]:
         y_pred, y_true = as_floats(y_pred), as_tensor(y_true)

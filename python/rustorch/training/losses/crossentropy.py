@@ -1,8 +1,7 @@
-"""Losses of probabilities: cross entropies of classes and of yes-or-no outputs, their focal variants, and relatives.
+"""Cross entropies of classes, their focal variant and a robust one.
 
-C is the number of classes. Probabilities are kept 1e-7 away from 0 and 1 before their logarithm is taken, and those of
-classes are divided by their sum, as Keras does. From logits (scores before the softmax or sigmoid) nothing is clipped, and a
-fused kernel computes.
+C is the number of classes. Probabilities are divided by their sum and kept 1e-7 away from 0 and 1 before their logarithm is
+taken, as Keras does. From logits (scores before the softmax) nothing is clipped, and a fused kernel computes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,10 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, IndexOutOfRangeError, ShapeError
 from rustorch.nn import functional as F
-from rustorch.training.losses._base import EPSILON, FunctionLoss, Loss, as_floats, as_tensor, pair, same_rank, shape_text, warn
+from rustorch.training.losses._base import EPSILON, FunctionLoss, Loss, as_floats, as_tensor, shape_text, smoothed, smoothing_of, warn
+
+
+_NO_CLASS = -(2**62)  # the number that the kernel leaves out: none that a label has
 
 
 def _axis(what: str, axis: Any, dims: int) -> int:
@@ -25,8 +27,8 @@ def _axis(what: str, axis: Any, dims: int) -> int:
     return axis % dims
 
 
-def class_numbers(what: str, labels: Tensor, classes: int, ignore: Optional[int] = None) -> Tensor:
-    """int64 labels, each 0 ≤ label < classes (or ``ignore``).
+def class_numbers(what: str, labels: Tensor, classes: Optional[int] = None, ignore: Optional[int] = None) -> Tensor:
+    """int64 labels; with ``classes`` also checked to be 0 ≤ label < classes (or ``ignore``).
 
     Raises
     ------
@@ -39,6 +41,8 @@ def class_numbers(what: str, labels: Tensor, classes: int, ignore: Optional[int]
     if labels.is_floating_point() and not bool((found == labels).all()):
         wrong = float(labels[found != labels][0])
         raise ArgumentValueError(f"{what}: labels are class numbers, but {wrong:g} is not a whole number")
+    if classes is None:
+        return found
     checked = found if ignore is None else found[found != ignore]
     if checked.numel():
         low, high = (int(x) for x in checked.aminmax())
@@ -74,13 +78,15 @@ def _rows(what: str, y_true: Tensor, y_pred: Tensor, axis: int) -> Tuple[Tensor,
 
 def _from_scores(labels: Tensor, scores: Tensor, axis: int, smoothing: float = 0.0) -> Tensor:
     """Cross entropy with the softmax fused: labels are class numbers, or rows of the scores' shape."""
+    if scores.dim() == 2 and axis == 1:
+        return F.cross_entropy(scores, labels, ignore_index=_NO_CLASS, reduction="none", label_smoothing=smoothing)
     last = scores.movedim(axis, -1)
     classes = last.shape[-1]
     if labels.dim() == scores.dim():
         labels = labels.movedim(axis, -1).reshape(-1, classes)
     else:
         labels = labels.reshape(-1)
-    return F.cross_entropy(last.reshape(-1, classes), labels, reduction="none", label_smoothing=smoothing).reshape(last.shape[:-1])
+    return _from_scores(labels, last.reshape(-1, classes), 1, smoothing).reshape(last.shape[:-1])
 
 
 def _probabilities(y_pred: Tensor, axis: int) -> Tensor:
@@ -88,10 +94,16 @@ def _probabilities(y_pred: Tensor, axis: int) -> Tensor:
     return (y_pred / y_pred.sum(axis, keepdim=True)).clamp(EPSILON, 1.0 - EPSILON)
 
 
-def _of_class(labels: Tensor, y_pred: Tensor, axis: int) -> Tensor:
+def _of_numbers(what: str, labels: Tensor, y_pred: Tensor, axis: int, from_logits: bool, smoothing: float = 0.0) -> Tensor:
     """Minus the logarithm of the probability of each label's class."""
-    chosen = y_pred.gather(axis, labels.unsqueeze(axis)).squeeze(axis) / y_pred.sum(axis)
-    return -chosen.clamp(EPSILON, 1.0 - EPSILON).log()
+    try:
+        if from_logits:
+            return _from_scores(labels, y_pred, axis, smoothing)
+        chosen = y_pred.gather(axis, labels.unsqueeze(axis)).squeeze(axis) / y_pred.sum(axis)
+        return -chosen.clamp(EPSILON, 1.0 - EPSILON).log()
+    except IndexOutOfRangeError:
+        class_numbers(what, labels, y_pred.shape[axis])  # knows more to say
+        raise
 
 
 def _one_unit(what: str, y_pred: Tensor, axis: int) -> None:
@@ -100,16 +112,6 @@ def _one_unit(what: str, y_pred: Tensor, axis: int) -> None:
             f"{what}: the outputs have one class, so the loss cannot change: for two classes use binary_crossentropy with a sigmoid, else "
             "give the last layer a unit for each class"
         )
-
-
-def _smoothed(rows: Tensor, smoothing: float, share: float) -> Tensor:
-    return rows * (1.0 - smoothing) + smoothing * share if smoothing else rows
-
-
-def _check_smoothing(what: str, smoothing: Any) -> float:
-    if not 0 <= smoothing <= 1:
-        raise ArgumentValueError(f"{what}: label_smoothing is from 0 to 1, not {smoothing!r}")
-    return float(smoothing)
 
 
 def categorical_crossentropy(
@@ -141,19 +143,16 @@ def categorical_crossentropy(
     y_pred, y_true = as_floats(y_pred), as_tensor(y_true)
     axis = _axis(what, axis, y_pred.dim())
     _one_unit(what, y_pred, axis)
-    smoothing = _check_smoothing(what, label_smoothing)
+    smoothing = smoothing_of(what, label_smoothing)
     labels, numbers = _rows(what, y_true, y_pred, axis)
     if numbers:
-        labels = class_numbers(what, labels, y_pred.shape[axis])
-        if from_logits:
-            return _from_scores(labels, y_pred, axis, smoothing)
-        if not smoothing:
-            return _of_class(labels, y_pred, axis)
-        labels = F.one_hot(labels, y_pred.shape[axis]).movedim(-1, axis)
+        if from_logits or not smoothing:
+            return _of_numbers(what, class_numbers(what, labels), y_pred, axis, from_logits, smoothing)
+        labels = F.one_hot(class_numbers(what, labels, y_pred.shape[axis]), y_pred.shape[axis]).movedim(-1, axis)
     labels = labels.to(y_pred.dtype)
     if from_logits:
         return _from_scores(labels, y_pred, axis, smoothing)
-    return -(_smoothed(labels, smoothing, 1.0 / y_pred.shape[axis]) * _probabilities(y_pred, axis).log()).sum(axis)
+    return -(smoothed(labels, smoothing, 1.0 / y_pred.shape[axis]) * _probabilities(y_pred, axis).log()).sum(axis)
 
 
 def sparse_categorical_crossentropy(
@@ -190,89 +189,12 @@ def sparse_categorical_crossentropy(
     labels = y_true.squeeze(axis) if y_true.dim() == y_pred.dim() and y_true.shape[axis] == 1 else y_true
     if list(labels.shape) != [n for i, n in enumerate(y_pred.shape) if i != axis]:
         labels, _ = _rows(what, y_true, y_pred, axis)
-    labels = class_numbers(what, labels, y_pred.shape[axis], ignore_class)
     if ignore_class is None:
-        return _from_scores(labels, y_pred, axis) if from_logits else _of_class(labels, y_pred, axis)
+        return _of_numbers(what, class_numbers(what, labels), y_pred, axis, from_logits)
+    labels = class_numbers(what, labels, y_pred.shape[axis], ignore_class)
     valid = labels != ignore_class
-    labels = labels.where(valid, rustorch.zeros_like(labels))
-    values = _from_scores(labels, y_pred, axis) if from_logits else _of_class(labels, y_pred, axis)
+    values = _of_numbers(what, labels.where(valid, rustorch.zeros_like(labels)), y_pred, axis, from_logits)
     return values.where(valid, rustorch.zeros_like(values))
-
-
-def _yes_or_no(what: str, y_true: Any, y_pred: Any) -> Tuple[Tensor, Tensor]:
-    y_true, y_pred = as_tensor(y_true), as_floats(y_pred)
-    aligned, outputs = same_rank(y_true, y_pred)
-    if outputs.dim() == aligned.dim() + 1 and outputs.shape[-1] > 1 and aligned.shape == outputs.shape[:-1]:
-        raise ShapeError(
-            f"{what}: labels of shape {shape_text(y_true)} do not fit outputs of shape {shape_text(y_pred)}: a class number a sample "
-            "belongs to sparse_categorical_crossentropy with a softmax, one yes-or-no label to a last layer of one unit"
-        )
-    y_true, y_pred = pair(what, y_true, y_pred)
-    if y_true.numel():
-        low, high = (float(x) for x in y_true.detach().aminmax())
-        if low < 0 or high > 1:
-            hint = "labels of -1 and 1 belong to hinge; or take (y + 1) / 2" if low == -1 and high <= 1 else (
-                "class numbers belong to sparse_categorical_crossentropy"
-            )
-            raise ArgumentValueError(f"{what}: labels are from 0 to 1, but they go from {low:g} to {high:g}: {hint}")
-    return y_true, y_pred
-
-
-def _bce(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    return F.binary_cross_entropy(y_pred.clamp(EPSILON, 1.0 - EPSILON), y_true, reduction="none")
-
-
-def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
-) -> Tensor:
-    """The mean over ``axis`` of −(y log p + (1 − y) log(1 − p)).
-
-    Parameters
-    ----------
-    y_true : of y_pred's shape
-        Labels from 0 to 1.
-    y_pred : (batch, …)
-        Probabilities.
-    from_logits : bool, default False
-        Whether ``y_pred`` are scores before the sigmoid.
-    label_smoothing : float from 0 to 1, default 0
-        Labels move by so much towards ½.
-    axis : int, default -1
-
-    Example
-    -------
-    >>> import rustorch as torch
-    >>> from rustorch.training import losses
-    >>> losses.binary_crossentropy(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 0.5]]))
-    tensor([0.6931])
-    """
-    what = "binary_crossentropy"
-    y_true, y_pred = _yes_or_no(what, y_true, y_pred)
-    y_true = _smoothed(y_true, _check_smoothing(what, label_smoothing), 0.5)
-    if from_logits:
-        return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction="none").mean(axis)
-    return _bce(y_true, y_pred).mean(axis)
-
-
-def binary_focal_crossentropy(
-    y_true: Any, y_pred: Any, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False,
-    label_smoothing: float = 0.0, axis: int = -1,
-) -> Tensor:
-    """:func:`binary_crossentropy` times (1 − p_t)^gamma, p_t the probability given to the label: easy samples count for little.
-
-    With ``apply_class_balancing`` also times ``alpha`` for label 1 and 1 − ``alpha`` for label 0.
-    Source: Lin et al., ICCV 2017.
-    """
-    what = "binary_focal_crossentropy"
-    y_true, y_pred = _yes_or_no(what, y_true, y_pred)
-    y_true = _smoothed(y_true, _check_smoothing(what, label_smoothing), 0.5)
-    if from_logits:
-        y_pred = y_pred.sigmoid()
-    p_t = y_true * y_pred + (1 - y_true) * (1 - y_pred)
-    values = (1.0 - p_t) ** gamma * _bce(y_true, y_pred)
-    if apply_class_balancing:
-        values = (y_true * alpha + (1 - y_true) * (1 - alpha)) * values
-    return values.mean(axis)
 
 
 def categorical_focal_crossentropy(
@@ -282,6 +204,10 @@ def categorical_focal_crossentropy(
     """:func:`categorical_crossentropy` whose terms are multiplied by ``alpha`` · (1 − p)^gamma.
 
     ``alpha`` is a number or one for each class. Source: Lin et al., ICCV 2017.
+
+    >>> from rustorch.training import losses
+    >>> losses.categorical_focal_crossentropy([[0.0, 1.0], [1.0, 0.0]], [[0.25, 0.75], [0.5, 0.5]])
+    tensor([0.0045, 0.0433])
     """
     what = "categorical_focal_crossentropy"
     y_pred, y_true = as_floats(y_pred), as_tensor(y_true)
@@ -290,7 +216,7 @@ def categorical_focal_crossentropy(
     labels, numbers = _rows(what, y_true, y_pred, axis)
     if numbers:
         labels = F.one_hot(class_numbers(what, labels, y_pred.shape[axis]), y_pred.shape[axis]).movedim(-1, axis)
-    labels = _smoothed(labels.to(y_pred.dtype), _check_smoothing(what, label_smoothing), 1.0 / y_pred.shape[axis])
+    labels = smoothed(labels.to(y_pred.dtype), smoothing_of(what, label_smoothing), 1.0 / y_pred.shape[axis])
     if from_logits:
         y_pred = y_pred.softmax(axis)
     p = _probabilities(y_pred, axis)
@@ -300,7 +226,12 @@ def categorical_focal_crossentropy(
 
 
 def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Tensor:
-    """(1 − p^q) / q, p the probability of the class that ``y_true`` numbers: robust to wrong labels. Source: Zhang & Sabuncu, NeurIPS 2018."""
+    """(1 − p^q) / q, p the probability of the class that ``y_true`` numbers: robust to wrong labels. Source: Zhang & Sabuncu, NeurIPS 2018.
+
+    >>> from rustorch.training import losses
+    >>> losses.categorical_generalized_cross_entropy([1, 0], [[0.25, 0.75], [0.5, 0.5]], q=0.7)
+    tensor([0.2606, 0.5492])
+    """
     what = "categorical_generalized_cross_entropy"
     y_pred, y_true = as_floats(y_pred), as_tensor(y_true)
     labels, numbers = _rows(what, y_true, y_pred, y_pred.dim() - 1)
@@ -308,46 +239,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     return (1.0 - y_pred.gather(-1, labels.unsqueeze(-1)).squeeze(-1) ** q) / q
 
 
-def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
-    """Σ y_true · log(y_true / y_pred) over the last axis, both kept between 1e-7 and 1.
-
-    >>> import rustorch as torch
-    >>> from rustorch.training import losses
-    >>> losses.kl_divergence(torch.tensor([[0.5, 0.5]]), torch.tensor([[0.9, 0.1]]))
-    tensor([0.5108])
-    """
-    y_true, y_pred = pair("kl_divergence", y_true, y_pred)
-    y_true, y_pred = y_true.clamp(EPSILON, 1.0), y_pred.clamp(EPSILON, 1.0)
-    return (y_true * (y_true / y_pred).log()).sum(-1)
-
-
-def poisson(y_true: Any, y_pred: Any) -> Tensor:
-    """The mean of y_pred − y_true · log(y_pred + 1e-7) over the last axis: for counts, with a last activation that is positive."""
-    y_true, y_pred = pair("poisson", y_true, y_pred)
-    return (y_pred - y_true * (y_pred + EPSILON).log()).mean(-1)
-
-
-def ctc(y_true: Any, y_pred: Any) -> Tensor:
-    """Connectionist temporal classification: minus the log-probability of the labels, whatever their alignment.
-
-    Parameters
-    ----------
-    y_true : (batch, length) of class numbers, 0 where a row is filled up; 0 is also the blank
-    y_pred : (batch, time, C) of scores before the softmax
-
-    Source: Graves et al., ICML 2006; Keras 3, ``keras.losses.ctc``.
-    """
-    y_true, y_pred = as_tensor(y_true), as_floats(y_pred)
-    if y_true.dim() != 2 or y_pred.dim() != 3 or y_true.shape[0] != y_pred.shape[0]:
-        raise ShapeError(
-            f"ctc: labels are (batch, length) and outputs (batch, time, classes), but they are {shape_text(y_true)} and {shape_text(y_pred)}"
-        )
-    labels = class_numbers("ctc", y_true, y_pred.shape[-1])
-    steps = [y_pred.shape[1]] * y_pred.shape[0]
-    return F.ctc_loss(y_pred.log_softmax(-1).transpose(0, 1), labels, steps, (labels != 0).sum(-1), blank=0, reduction="none")
-
-
-def _look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
+def look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
     """The first batch: scores where probabilities are due, or the other way round."""
     if not y_pred.numel() or y_pred.dim() < 2 or not -y_pred.dim() <= axis < y_pred.dim() or y_pred.shape[axis] < 2:
         return
@@ -366,22 +258,11 @@ def _look_at_classes(loss: Loss, y_pred: Tensor, axis: int) -> None:
         )
 
 
-def _look_at_pairs(loss: Loss, y_pred: Tensor) -> None:
-    if loss.from_logits or not y_pred.numel():
-        return
-    low, high = (float(x) for x in y_pred.aminmax())
-    if low < 0 or high > 1:
-        warn(
-            f"{loss.name} expects probabilities, but the outputs go from {low:g} to {high:g}: end the model with a sigmoid, or say "
-            "from_logits=True"
-        )
-
-
 class _ClassLoss(FunctionLoss):
     axis = -1
 
     def look(self, y_true: Tensor, y_pred: Tensor) -> None:
-        _look_at_classes(self, y_pred, self.axis)
+        look_at_classes(self, y_pred, self.axis)
 
 
 class CategoricalCrossentropy(_ClassLoss):
@@ -408,7 +289,7 @@ class CategoricalCrossentropy(_ClassLoss):
         self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1, reduction: Optional[str] = "sum_over_batch_size",
         name: str = "categorical_crossentropy", dtype: Any = None,
     ) -> None:
-        _check_smoothing(name, label_smoothing)
+        smoothing_of(name, label_smoothing)
         super().__init__(
             categorical_crossentropy, reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
         )
@@ -445,60 +326,19 @@ class SparseCategoricalCrossentropy(_ClassLoss):
         return None if self.from_logits else self._changed(from_logits=True)
 
 
-class _YesOrNoLoss(FunctionLoss):
-    elementwise = True
-
-    def look(self, y_true: Tensor, y_pred: Tensor) -> None:
-        _look_at_pairs(self, y_pred)
-
-
-class BinaryCrossentropy(_YesOrNoLoss):
-    """Cross entropy of yes-or-no outputs. See :func:`binary_crossentropy`.
-
-    Example
-    -------
-    >>> import rustorch as torch
-    >>> from rustorch.training.losses import BinaryCrossentropy
-    >>> BinaryCrossentropy()(torch.tensor([[1.0], [0.0]]), torch.tensor([[0.5], [0.5]]))
-    tensor(0.6931)
-    """
-
-    activation = "sigmoid"
-
-    def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1, reduction: Optional[str] = "sum_over_batch_size",
-        name: str = "binary_crossentropy", dtype: Any = None,
-    ) -> None:
-        _check_smoothing(name, label_smoothing)
-        super().__init__(binary_crossentropy, reduction, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
-
-    def with_logits(self) -> Optional[Loss]:
-        return None if self.from_logits else self._changed(from_logits=True)
-
-
-class BinaryFocalCrossentropy(_YesOrNoLoss):
-    """:class:`BinaryCrossentropy` in which easy samples count for little. See :func:`binary_focal_crossentropy`."""
-
-    def __init__(
-        self, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False,
-        label_smoothing: float = 0.0, axis: int = -1, reduction: Optional[str] = "sum_over_batch_size",
-        name: str = "binary_focal_crossentropy", dtype: Any = None,
-    ) -> None:
-        _check_smoothing(name, label_smoothing)
-        super().__init__(
-            binary_focal_crossentropy, reduction, name, dtype, apply_class_balancing=apply_class_balancing, alpha=alpha, gamma=gamma,
-            from_logits=from_logits, label_smoothing=label_smoothing, axis=axis,
-        )
-
-
 class CategoricalFocalCrossentropy(_ClassLoss):
-    """:class:`CategoricalCrossentropy` in which easy samples count for little. See :func:`categorical_focal_crossentropy`."""
+    """:class:`CategoricalCrossentropy` in which easy samples count for little. See :func:`categorical_focal_crossentropy`.
+
+    >>> from rustorch.training import losses
+    >>> losses.CategoricalFocalCrossentropy()([[0.0, 1.0], [1.0, 0.0]], [[0.25, 0.75], [0.5, 0.5]])
+    tensor(0.0239)
+    """
 
     def __init__(
         self, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
         reduction: Optional[str] = "sum_over_batch_size", name: str = "categorical_focal_crossentropy", dtype: Any = None,
     ) -> None:
-        _check_smoothing(name, label_smoothing)
+        smoothing_of(name, label_smoothing)
         super().__init__(
             categorical_focal_crossentropy, reduction, name, dtype, alpha=alpha, gamma=gamma, from_logits=from_logits,
             label_smoothing=label_smoothing, axis=axis,
@@ -506,7 +346,12 @@ class CategoricalFocalCrossentropy(_ClassLoss):
 
 
 class CategoricalGeneralizedCrossEntropy(_ClassLoss):
-    """Cross entropy that bears wrong labels. See :func:`categorical_generalized_cross_entropy`."""
+    """Cross entropy that bears wrong labels. See :func:`categorical_generalized_cross_entropy`.
+
+    >>> from rustorch.training import losses
+    >>> losses.CategoricalGeneralizedCrossEntropy(q=0.7)([1, 0], [[0.25, 0.75], [0.5, 0.5]])
+    tensor(0.4049)
+    """
 
     def __init__(
         self, q: float = 0.5, reduction: Optional[str] = "sum_over_batch_size", name: str = "categorical_generalized_cross_entropy",
@@ -515,28 +360,3 @@ class CategoricalGeneralizedCrossEntropy(_ClassLoss):
         if not 0 < q < 1:
             raise ArgumentValueError(f"{name}: q is between 0 and 1, not {q!r}")
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
-
-
-class KLDivergence(FunctionLoss):
-    """How far a distribution is from the target's: :func:`kl_divergence`."""
-
-    def __init__(self, reduction: Optional[str] = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None) -> None:
-        super().__init__(kl_divergence, reduction, name, dtype)
-
-
-class Poisson(FunctionLoss):
-    """The loss of counts: :func:`poisson`."""
-
-    elementwise = True
-
-    def __init__(self, reduction: Optional[str] = "sum_over_batch_size", name: str = "poisson", dtype: Any = None) -> None:
-        super().__init__(poisson, reduction, name, dtype)
-
-
-class CTC(FunctionLoss):
-    """Labels without an alignment, such as the letters of an utterance: :func:`ctc`."""
-
-    from_logits = True
-
-    def __init__(self, reduction: Optional[str] = "sum_over_batch_size", name: str = "ctc", dtype: Any = None) -> None:
-        super().__init__(ctc, reduction, name, dtype)

@@ -38,13 +38,23 @@ def hinge(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """The mean of max(1 − y_true · y_pred, 0)² over the last axis; labels as of :func:`hinge`."""
+    """The mean of max(1 − y_true · y_pred, 0)² over the last axis; labels as of :func:`hinge`.
+
+    >>> from rustorch.training import losses
+    >>> losses.squared_hinge([[-1.0, 1.0]], [[0.5, 0.5]])
+    tensor([1.2500])
+    """
     y_true, y_pred = _signs("squared_hinge", y_true, y_pred)
     return (1.0 - y_true * y_pred).clamp(min=0).square().mean(-1)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Tensor:
-    """max(largest score of a wrong class − score of the right one + 1, 0); labels are one-hot rows."""
+    """max(largest score of a wrong class − score of the right one + 1, 0); labels are one-hot rows.
+
+    >>> from rustorch.training import losses
+    >>> losses.categorical_hinge([[0.0, 1.0]], [[0.5, 0.75]])
+    tensor([0.7500])
+    """
     y_true, y_pred = pair("categorical_hinge", y_true, y_pred)
     right = (y_true * y_pred).sum(-1)
     wrong = ((1.0 - y_true) * y_pred).amax(-1)
@@ -71,6 +81,10 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     """:func:`dice` with weights: ``alpha`` of what is in ``y_true`` alone, ``beta`` of what is in ``y_pred`` alone.
 
     Source: Salehi et al., 2017; which weight is which follows Keras 3.
+
+    >>> from rustorch.training import losses
+    >>> losses.tversky([[1.0, 0.0]], [[1.0, 1.0]], alpha=0.3, beta=0.7)
+    tensor(0.4118)
     """
     y_true, y_pred = pair("tversky", y_true, y_pred)
     both = _sum(y_true * y_pred, axis)
@@ -96,10 +110,15 @@ def circle(
     gamma, margin : float
 
     Source: Sun et al., CVPR 2020.
+
+    >>> from rustorch.training import losses
+    >>> losses.circle([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], gamma=2.0)
+    tensor([0.4518, 0.7763, 0.0000])
     """
     y_true, y_pred = as_tensor(y_true), as_floats(y_pred)
     if y_pred.dim() != 2 or y_true.numel() != y_pred.shape[0]:
-        raise ShapeError(f"circle: labels (batch,) and embeddings (batch, n) are expected, not {shape_text(y_true)} and {shape_text(y_pred)}")
+        found = f"{shape_text(y_true)} and {shape_text(y_pred)}"
+        raise ShapeError(f"circle: labels (batch,) and embeddings (batch, n) are expected, not {found}")
     labels = y_true.reshape(-1, 1).to(rustorch.int64)
     references = y_pred if ref_embeddings is None else as_floats(ref_embeddings, y_pred.dtype)
     of_reference = labels.transpose(0, 1) if ref_labels is None else as_tensor(ref_labels).reshape(1, -1).to(rustorch.int64)
@@ -132,7 +151,12 @@ class Hinge(FunctionLoss):
 
 
 class SquaredHinge(FunctionLoss):
-    """The square of the hinge: :func:`squared_hinge`."""
+    """The square of the hinge: :func:`squared_hinge`.
+
+    >>> from rustorch.training import losses
+    >>> losses.SquaredHinge()([[-1.0, 1.0]], [[0.5, 0.5]])
+    tensor(1.2500)
+    """
 
     elementwise = True
 
@@ -141,14 +165,24 @@ class SquaredHinge(FunctionLoss):
 
 
 class CategoricalHinge(FunctionLoss):
-    """The hinge of classes: :func:`categorical_hinge`."""
+    """The hinge of classes: :func:`categorical_hinge`.
+
+    >>> from rustorch.training import losses
+    >>> losses.CategoricalHinge()([[0.0, 1.0]], [[0.5, 0.75]])
+    tensor(0.7500)
+    """
 
     def __init__(self, reduction: Optional[str] = "sum_over_batch_size", name: str = "categorical_hinge", dtype: Any = None) -> None:
         super().__init__(categorical_hinge, reduction, name, dtype)
 
 
 class Dice(FunctionLoss):
-    """The overlap of masks: :func:`dice`."""
+    """The overlap of masks: :func:`dice`.
+
+    >>> from rustorch.training import losses
+    >>> losses.Dice()([[1.0, 0.0]], [[1.0, 1.0]])
+    tensor(0.3333)
+    """
 
     def __init__(
         self, reduction: Optional[str] = "sum_over_batch_size", name: str = "dice", axis: _Axis = None, dtype: Any = None
@@ -157,7 +191,12 @@ class Dice(FunctionLoss):
 
 
 class Tversky(FunctionLoss):
-    """The overlap of masks with weights of what is missed and what is too much: :func:`tversky`."""
+    """The overlap of masks with weights of what is missed and what is too much: :func:`tversky`.
+
+    >>> from rustorch.training import losses
+    >>> losses.Tversky(alpha=0.3, beta=0.7)([[1.0, 0.0]], [[1.0, 1.0]])
+    tensor(0.4118)
+    """
 
     def __init__(
         self, alpha: float = 0.5, beta: float = 0.5, reduction: Optional[str] = "sum_over_batch_size", name: str = "tversky",
@@ -167,7 +206,12 @@ class Tversky(FunctionLoss):
 
 
 class Circle(FunctionLoss):
-    """Embeddings of one class near, others far: :func:`circle`. What has no partner, or no stranger, in the batch counts for nothing."""
+    """Embeddings of one class near, others far: :func:`circle`. What has no partner, or no stranger, in the batch counts for nothing.
+
+    >>> from rustorch.training import losses
+    >>> losses.Circle(gamma=2.0)([0, 0, 1], [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    tensor(0.6141)
+    """
 
     def __init__(
         self, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True, reduction: Optional[str] = "sum_over_batch_size",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, Callable, Optional
 
+import rustorch
 from rustorch import Tensor
 from rustorch.nn import functional as F
 from rustorch.training.losses._base import EPSILON, _MEANS, FunctionLoss, pair
+
+_PLAIN = (rustorch.float32, rustorch.float64)
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
@@ -23,37 +26,67 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Tensor:
-    """The mean of |y_true − y_pred| over the last axis."""
+    """The mean of |y_true − y_pred| over the last axis.
+
+    >>> from rustorch.training import losses
+    >>> losses.mean_absolute_error([[0.0, 1.0], [1.0, 1.0]], [[0.2, 0.9], [0.4, 0.6]])
+    tensor([0.1500, 0.5000])
+    """
     y_true, y_pred = pair("mean_absolute_error", y_true, y_pred)
     return F.l1_loss(y_pred, y_true, reduction="none").mean(-1)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Tensor:
-    """100 times the mean of |y_true − y_pred| / max(|y_true|, 1e-7) over the last axis."""
+    """100 times the mean of |y_true − y_pred| / max(|y_true|, 1e-7) over the last axis.
+
+    >>> from rustorch.training import losses
+    >>> losses.mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 4.0]])
+    tensor([25.])
+    """
     y_true, y_pred = pair("mean_absolute_percentage_error", y_true, y_pred)
     return 100.0 * ((y_true - y_pred) / y_true.abs().clamp(min=EPSILON)).abs().mean(-1)
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Tensor:
-    """The mean of (log(1 + y_true) − log(1 + y_pred))² over the last axis; both are taken to be at least 1e-7."""
+    """The mean of (log(1 + y_true) − log(1 + y_pred))² over the last axis; both are taken to be at least 1e-7.
+
+    >>> from rustorch.training import losses
+    >>> losses.mean_squared_logarithmic_error([[0.0, 1.0]], [[1.0, 1.0]])
+    tensor([0.2402])
+    """
     y_true, y_pred = pair("mean_squared_logarithmic_error", y_true, y_pred)
     return (y_pred.clamp(min=EPSILON).log1p() - y_true.clamp(min=EPSILON).log1p()).square().mean(-1)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Tensor:
-    """The mean of ½ d² where |d| ≤ ``delta`` and of ``delta`` · (|d| − ½ ``delta``) beyond. Source: Huber, 1964."""
+    """The mean of ½ d² where |d| ≤ ``delta`` and of ``delta`` · (|d| − ½ ``delta``) beyond. Source: Huber, 1964.
+
+    >>> from rustorch.training import losses
+    >>> losses.huber([[0.0, 0.0]], [[0.5, 3.0]])
+    tensor([1.3125])
+    """
     y_true, y_pred = pair("huber", y_true, y_pred)
     return F.huber_loss(y_pred, y_true, reduction="none", delta=delta).mean(-1)
 
 
 def smooth_l1(y_true: Any, y_pred: Any, beta: float = 1.0) -> Tensor:
-    """:func:`huber` divided by ``beta``, as PyTorch has it. Source: Girshick, ICCV 2015."""
+    """:func:`huber` divided by ``beta``, as PyTorch has it. Source: Girshick, ICCV 2015.
+
+    >>> from rustorch.training import losses
+    >>> losses.smooth_l1([[0.0, 0.0]], [[0.5, 3.0]], beta=0.5)
+    tensor([1.5000])
+    """
     y_true, y_pred = pair("smooth_l1", y_true, y_pred)
     return F.smooth_l1_loss(y_pred, y_true, reduction="none", beta=beta).mean(-1)
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
-    """The mean of log cosh(y_pred − y_true) over the last axis: d² / 2 where small, |d| − log 2 where large."""
+    """The mean of log cosh(y_pred − y_true) over the last axis: d² / 2 where small, |d| − log 2 where large.
+
+    >>> from rustorch.training import losses
+    >>> losses.log_cosh([[0.0, 0.0]], [[1.0, 2.0]])
+    tensor([0.8794])
+    """
     y_true, y_pred = pair("log_cosh", y_true, y_pred)
     d = y_pred - y_true
     return (d + F.softplus(-2.0 * d) - math.log(2.0)).mean(-1)
@@ -65,7 +98,12 @@ def normalized(x: Tensor, axis: int) -> Tensor:
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """Minus the cosine of the angle between target and output along an axis: −1 where they point alike, 1 where opposite."""
+    """Minus the cosine of the angle between target and output along an axis: −1 where they point alike, 1 where opposite.
+
+    >>> from rustorch.training import losses
+    >>> losses.cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
+    tensor([-1.0000, -0.7071])
+    """
     y_true, y_pred = pair("cosine_similarity", y_true, y_pred)
     return -(normalized(y_true, axis) * normalized(y_pred, axis)).sum(axis)
 
@@ -78,7 +116,9 @@ class _PairLoss(FunctionLoss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
         if sample_weight is None and mask is None and self.reduction in _MEANS:
-            y_true, y_pred = pair(self.name, *self.prepare(y_true, y_pred))
+            same = type(y_true) is type(y_pred) is Tensor and y_true.dtype == y_pred.dtype in _PLAIN and y_true.shape == y_pred.shape
+            if not same or self.dtype is not None:
+                y_true, y_pred = pair(self.name, *self.prepare(y_true, y_pred))
             if y_pred.numel():
                 return type(self)._kernel(y_pred, y_true, **{key: getattr(self, key) for key in self._options})
         return super().__call__(y_true, y_pred, sample_weight, mask)
@@ -107,7 +147,12 @@ class MeanSquaredError(_PairLoss):
 
 
 class MeanAbsoluteError(_PairLoss):
-    """The mean absolute error; arguments as of :class:`MeanSquaredError`."""
+    """The mean absolute error; arguments as of :class:`MeanSquaredError`.
+
+    >>> from rustorch.training import losses
+    >>> losses.MeanAbsoluteError()([[0.0, 1.0], [1.0, 1.0]], [[0.2, 0.9], [0.4, 0.6]])
+    tensor(0.3250)
+    """
 
     _kernel = staticmethod(F.l1_loss)
 
@@ -116,7 +161,12 @@ class MeanAbsoluteError(_PairLoss):
 
 
 class Huber(_PairLoss):
-    """Squared up to ``delta`` (default 1), linear beyond: :func:`huber`."""
+    """Squared up to ``delta`` (default 1), linear beyond: :func:`huber`.
+
+    >>> from rustorch.training import losses
+    >>> losses.Huber(delta=2.0)([[0.0, 0.0]], [[0.5, 3.0]])
+    tensor(2.0625)
+    """
 
     _kernel = staticmethod(F.huber_loss)
 
@@ -127,7 +177,12 @@ class Huber(_PairLoss):
 
 
 class SmoothL1(_PairLoss):
-    """:class:`Huber` divided by ``beta`` (default 1): :func:`smooth_l1`."""
+    """:class:`Huber` divided by ``beta`` (default 1): :func:`smooth_l1`.
+
+    >>> from rustorch.training import losses
+    >>> losses.SmoothL1(beta=0.5)([[0.0, 0.0]], [[0.5, 3.0]])
+    tensor(1.5000)
+    """
 
     _kernel = staticmethod(F.smooth_l1_loss)
 
@@ -138,7 +193,12 @@ class SmoothL1(_PairLoss):
 
 
 class MeanAbsolutePercentageError(FunctionLoss):
-    """The mean absolute error in percent of the target: :func:`mean_absolute_percentage_error`."""
+    """The mean absolute error in percent of the target: :func:`mean_absolute_percentage_error`.
+
+    >>> from rustorch.training import losses
+    >>> losses.MeanAbsolutePercentageError()([[2.0, 4.0]], [[1.0, 4.0]])
+    tensor(25.)
+    """
 
     elementwise = True
 
@@ -149,7 +209,12 @@ class MeanAbsolutePercentageError(FunctionLoss):
 
 
 class MeanSquaredLogarithmicError(FunctionLoss):
-    """The mean squared error of logarithms: :func:`mean_squared_logarithmic_error`."""
+    """The mean squared error of logarithms: :func:`mean_squared_logarithmic_error`.
+
+    >>> from rustorch.training import losses
+    >>> losses.MeanSquaredLogarithmicError()([[0.0, 1.0]], [[1.0, 1.0]])
+    tensor(0.2402)
+    """
 
     elementwise = True
 
@@ -160,7 +225,12 @@ class MeanSquaredLogarithmicError(FunctionLoss):
 
 
 class LogCosh(FunctionLoss):
-    """The logarithm of the hyperbolic cosine of the error: :func:`log_cosh`."""
+    """The logarithm of the hyperbolic cosine of the error: :func:`log_cosh`.
+
+    >>> from rustorch.training import losses
+    >>> losses.LogCosh()([[0.0, 0.0]], [[1.0, 2.0]])
+    tensor(0.8794)
+    """
 
     elementwise = True
 
@@ -169,7 +239,12 @@ class LogCosh(FunctionLoss):
 
 
 class CosineSimilarity(FunctionLoss):
-    """Minus the cosine between targets and outputs along ``axis`` (default −1): :func:`cosine_similarity`."""
+    """Minus the cosine between targets and outputs along ``axis`` (default −1): :func:`cosine_similarity`.
+
+    >>> from rustorch.training import losses
+    >>> losses.CosineSimilarity()([[1.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
+    tensor(-0.8536)
+    """
 
     def __init__(
         self, axis: int = -1, reduction: Optional[str] = "sum_over_batch_size", name: str = "cosine_similarity", dtype: Any = None

@@ -33,10 +33,12 @@ from rustorch.training.metrics.accuracy import (
     SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy, accuracy, binary_accuracy, categorical_accuracy,
     sparse_categorical_accuracy, sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,
 )  # fmt: skip
+from rustorch.training.metrics.auc import AUC
 from rustorch.training.metrics.confusion import (
-    AUC, F1Score, FalseNegatives, FalsePositives, FBetaScore, Precision, PrecisionAtRecall, Recall, RecallAtPrecision,
-    SensitivityAtSpecificity, SpecificityAtSensitivity, TrueNegatives, TruePositives, f1_score,
+    FalseNegatives, FalsePositives, Precision, PrecisionAtRecall, Recall, RecallAtPrecision, SensitivityAtSpecificity,
+    SpecificityAtSensitivity, TrueNegatives, TruePositives,
 )  # fmt: skip
+from rustorch.training.metrics.fscore import F1Score, FBetaScore, f1_score
 from rustorch.training.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU, confusion_matrix
 from rustorch.training.metrics.regression import (
     BinaryCrossentropy, CategoricalCrossentropy, CategoricalHinge, ConcordanceCorrelation, CosineSimilarity, Hinge, KLDivergence,
@@ -96,7 +98,8 @@ def _named(text: str, loss: Any) -> Metric:
             return LossMetric(losses.get(text), spec.name)
         except ArgumentValueError:
             known = sorted({*names(), *losses.names()})
-            raise ArgumentValueError(f"there is no metric '{spec.name}'{did_you_mean(spec.name, known)}; there are\n{listed(known)}") from None
+            hint = did_you_mean(spec.name, known)
+            raise ArgumentValueError(f"there is no metric '{spec.name}'{hint}; there are\n{listed(known)}") from None
     if not spec.args and not spec.kwargs:
         needed = [
             key for key, each in inspect.signature(maker).parameters.items() if each.default is each.empty and each.kind != each.VAR_KEYWORD

@@ -69,13 +69,23 @@ def _of_rows(what: str, y_true: Any, y_pred: Tensor) -> Tensor:
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1.0 where the largest output is the class of the one-hot row."""
+    """1.0 where the largest output is the class of the one-hot row.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.categorical_accuracy([[0.0, 1.0], [1.0, 0.0]], [[0.25, 0.75], [0.5, 0.5]])
+    tensor([1., 1.])
+    """
     y_pred = as_tensor(y_pred)
     return (_of_rows("categorical_accuracy", y_true, y_pred) == y_pred.argmax(-1)).to(rustorch.float32)
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
-    """1.0 where the largest output is the class that the label numbers."""
+    """1.0 where the largest output is the class that the label numbers.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.sparse_categorical_accuracy([1, 1], [[0.25, 0.75], [0.5, 0.5]])
+    tensor([1., 0.])
+    """
     y_pred = as_tensor(y_pred)
     labels = _numbers("sparse_categorical_accuracy", y_true, y_pred)
     return (labels == y_pred.argmax(-1).to(labels.dtype)).to(rustorch.float32)
@@ -87,7 +97,12 @@ def _in_top(labels: Tensor, y_pred: Tensor, k: int) -> Tensor:
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    """1.0 where the class of the one-hot row is among the ``k`` largest outputs; ties count as within."""
+    """1.0 where the class of the one-hot row is among the ``k`` largest outputs; ties count as within.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.top_k_categorical_accuracy([[0, 0, 1], [1, 0, 0]], [[0.1, 0.3, 0.6], [0.1, 0.7, 0.2]], k=2)
+    tensor([1., 0.])
+    """
     y_pred = as_floats(y_pred)
     return _in_top(_of_rows("top_k_categorical_accuracy", y_true, y_pred), y_pred, k)
 
@@ -96,6 +111,10 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
     """1.0 where the class that the label numbers is among the ``k`` largest outputs; ties count as within.
 
     With ``from_sorted_ids`` the outputs are class numbers, likeliest first.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.sparse_top_k_categorical_accuracy([2, 0], [[0.1, 0.3, 0.6], [0.1, 0.7, 0.2]], k=2)
+    tensor([1., 0.])
     """
     what = "sparse_top_k_categorical_accuracy"
     y_pred = as_tensor(y_pred)
@@ -171,7 +190,12 @@ def _check_k(k: Any) -> int:
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class of the one-hot label is among the ``k`` largest outputs."""
+    """How often the class of the one-hot label is among the ``k`` largest outputs.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1], [1, 0, 0]], [[0.1, 0.3, 0.6], [0.1, 0.7, 0.2]])
+    0.5
+    """
 
     direction = "up"
 
@@ -180,7 +204,12 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
-    """How often the class that the label numbers is among the ``k`` largest outputs (or first numbers, ``from_sorted_ids``)."""
+    """How often the class that the label numbers is among the ``k`` largest outputs (or first numbers, ``from_sorted_ids``).
+
+    >>> from rustorch.training import metrics
+    >>> metrics.SparseTopKCategoricalAccuracy(k=2)([2, 0], [[0.1, 0.3, 0.6], [0.1, 0.7, 0.2]])
+    0.5
+    """
 
     direction = "up"
 
@@ -225,7 +254,12 @@ class AutoAccuracy(MeanMetricWrapper):
 
 
 class AutoTopKAccuracy(MeanMetricWrapper):
-    """``"top_k_accuracy"``: of class numbers or one-hot rows, as the shapes of each batch say."""
+    """``"top_k_accuracy"``: of class numbers or one-hot rows, as the shapes of each batch say.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.AutoTopKAccuracy(k=1)([1, 1], [[0.2, 0.8], [0.7, 0.3]])
+    0.5
+    """
 
     direction = "up"
 

@@ -1,4 +1,4 @@
-"""Metrics of right and wrong yes-or-no answers over thresholds: counts, precision, recall, AUC, and points of the curves.
+"""Metrics of right and wrong yes-or-no answers over thresholds: counts, precision, recall, and points of their curves.
 
 Labels are of the outputs' shape, 0 or 1. Beyond Keras, class numbers are taken as well where the outputs have classes. An
 answer is yes where the output is greater than the threshold.
@@ -10,13 +10,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from rustorch._C import ArgumentTypeError, ArgumentValueError, IndexOutOfRangeError, ShapeError
-from rustorch.training.losses._base import as_tensor, warn
+from rustorch._C import ArgumentValueError, IndexOutOfRangeError, ShapeError
+from rustorch.training.losses._base import as_tensor
 from rustorch.training.losses.crossentropy import class_numbers
 from rustorch.training.metrics._base import Metric, Result, as_array, divide, squeeze_last, warn_unless_probabilities
 
 _NEVER = -1e10  # below every output: what is not among the top k
-_EPSILON = 1e-7
 _Thresholds = Union[None, float, Sequence[float]]
 
 
@@ -53,7 +52,8 @@ def _only_top(p: np.ndarray, k: int) -> np.ndarray:
     return out
 
 
-def _weights(what: str, sample_weight: Any, shape: Tuple[int, ...]) -> np.ndarray:
+def weights_of(what: str, sample_weight: Any, shape: Tuple[int, ...]) -> np.ndarray:
+    """Weights of samples spread to the labels' shape."""
     w = np.asarray(as_array(sample_weight), np.float64)
     while 0 < w.ndim < len(shape):
         w = w[..., None]
@@ -71,7 +71,7 @@ def count(
 ) -> Counts:
     """The four counts at every threshold, each sample at its weight. ``thresholds`` ascend."""
     t, p = labels_and_outputs(what, y_true, y_pred)
-    w = np.ones(p.shape) if sample_weight is None else _weights(what, sample_weight, p.shape)
+    w = np.ones(p.shape) if sample_weight is None else weights_of(what, sample_weight, p.shape)
     if label_weights is not None:
         w = w * label_weights
     if top_k is not None:
@@ -99,7 +99,8 @@ def count(
     return found if multi_label else Counts(*(each[:, 0] for each in found))
 
 
-def _as_list(thresholds: _Thresholds, default: float) -> List[float]:
+def threshold_list(thresholds: _Thresholds, default: float) -> List[float]:
+    """One threshold or several, checked."""
     if thresholds is None:
         return [default]
     listed = list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
@@ -125,7 +126,7 @@ class _OverThresholds(Metric):
         super().__init__(name)
         if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
             raise ArgumentValueError(f"{self.name}: top_k is a whole number from 1, not {top_k!r}")
-        self.thresholds = _as_list(thresholds, 0.5 if top_k is None else _NEVER)
+        self.thresholds = threshold_list(thresholds, 0.5 if top_k is None else _NEVER)
         self._given = thresholds
         self.top_k = top_k
         self.class_id = class_id
@@ -172,19 +173,34 @@ class TruePositives(_Count):
 
 
 class FalsePositives(_Count):
-    """How many yes were wrong; ``thresholds`` (default ½) may be several."""
+    """How many yes were wrong; ``thresholds`` (default ½) may be several.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.FalsePositives()([0, 1, 1, 1], [1, 0, 1, 1])
+    1.0
+    """
 
     keeps = ["fp"]
 
 
 class TrueNegatives(_Count):
-    """How many no were right; ``thresholds`` (default ½) may be several."""
+    """How many no were right; ``thresholds`` (default ½) may be several.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.TrueNegatives()([0, 1, 0, 1], [0, 0, 1, 1])
+    1.0
+    """
 
     keeps = ["tn"]
 
 
 class FalseNegatives(_Count):
-    """How many no were wrong; ``thresholds`` (default ½) may be several."""
+    """How many no were wrong; ``thresholds`` (default ½) may be several.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.FalseNegatives()([0, 1, 1, 1], [1, 0, 1, 1])
+    1.0
+    """
 
     keeps = ["fn"]
 
@@ -233,7 +249,7 @@ class Recall(_OverThresholds):
         return _plain(divide(self.tp, self.tp + self.fn))
 
 
-def _spread(n: int) -> List[float]:
+def evenly(n: int) -> List[float]:
     """n thresholds from 0 to 1, evenly."""
     return [0.5] if n == 1 else [i / (n - 1) for i in range(n)]
 
@@ -248,7 +264,7 @@ class _AtPoint(_OverThresholds):
             raise ArgumentValueError(f"{type(self).__name__}: {what} is from 0 to 1, not {value!r}")
         if num_thresholds < 1:
             raise ArgumentValueError(f"{type(self).__name__}: num_thresholds is a whole number from 1, not {num_thresholds!r}")
-        super().__init__(_spread(num_thresholds), class_id=class_id, name=name)
+        super().__init__(evenly(num_thresholds), class_id=class_id, name=name)
         self.num_thresholds = num_thresholds
         setattr(self, what, value)
         self.value = value
@@ -285,7 +301,12 @@ class SensitivityAtSpecificity(_AtPoint):
 
 
 class SpecificityAtSensitivity(_AtPoint):
-    """The largest specificity at thresholds where the sensitivity is at least ``sensitivity``."""
+    """The largest specificity at thresholds where the sensitivity is at least ``sensitivity``.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
+    0.6666...
+    """
 
     def __init__(
         self, sensitivity: float, num_thresholds: int = 200, class_id: Optional[int] = None, name: Optional[str] = None
@@ -298,7 +319,12 @@ class SpecificityAtSensitivity(_AtPoint):
 
 
 class PrecisionAtRecall(_AtPoint):
-    """The largest precision at thresholds where the recall is at least ``recall``."""
+    """The largest precision at thresholds where the recall is at least ``recall``.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
+    0.5
+    """
 
     def __init__(self, recall: float, num_thresholds: int = 200, class_id: Optional[int] = None, name: Optional[str] = None) -> None:
         super().__init__(recall, num_thresholds, class_id, name, "recall")
@@ -309,7 +335,12 @@ class PrecisionAtRecall(_AtPoint):
 
 
 class RecallAtPrecision(_AtPoint):
-    """The largest recall at thresholds where the precision is at least ``precision``."""
+    """The largest recall at thresholds where the precision is at least ``precision``.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.RecallAtPrecision(0.6)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
+    0.0
+    """
 
     def __init__(
         self, precision: float, num_thresholds: int = 200, class_id: Optional[int] = None, name: Optional[str] = None
@@ -319,245 +350,3 @@ class RecallAtPrecision(_AtPoint):
     def result(self) -> float:
         """The recall so far."""
         return self._best(self._precision(), self._sensitivity())
-
-
-class AUC(Metric):
-    """The area under a curve over thresholds: ROC (recall over false positive rate) or PR (precision over recall).
-
-    Parameters
-    ----------
-    num_thresholds : int, default 200
-        Evenly from 0 to 1; the area is that of the curve through so many points.
-    curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
-        PRGAIN is the precision-recall-gain curve.
-    summation_method : {"interpolation", "minoring", "majoring"}
-        ``"interpolation"``: trapezoids, for PR after Davis & Goadrich; the others the lower and upper sum.
-    name : str, optional
-    thresholds : sequence of floats from 0 to 1, optional
-        In place of ``num_thresholds``; 0 and 1 are added.
-    multi_label : bool, default False
-        Whether outputs (batch, labels) get an area each, of which the mean is taken; else all are one.
-    num_labels : int, optional
-        The number of labels, where ``multi_label``.
-    label_weights : sequence of floats, optional
-        Weights of the labels: of their areas where ``multi_label``, else of their samples.
-    from_logits : bool, default False
-        Whether outputs are scores before a sigmoid.
-
-    Source: Keras 3, ``keras.metrics.AUC``; Davis & Goadrich, ICML 2006; Flach & Kull, NeurIPS 2015.
-
-    Example
-    -------
-    >>> from rustorch.training.metrics import AUC
-    >>> AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
-    0.75
-    """
-
-    direction = "up"
-
-    def __init__(
-        self, num_thresholds: int = 200, curve: str = "ROC", summation_method: str = "interpolation", name: Optional[str] = None,
-        thresholds: Optional[Sequence[float]] = None, multi_label: bool = False, num_labels: Optional[int] = None,
-        label_weights: Optional[Sequence[float]] = None, from_logits: bool = False,
-    ) -> None:
-        super().__init__(name)
-        if str(curve).upper() not in ("ROC", "PR", "PRGAIN"):
-            raise ArgumentValueError(f"AUC: curve is 'ROC', 'PR' or 'PRGAIN', not {curve!r}")
-        if str(summation_method).lower() not in ("interpolation", "minoring", "majoring"):
-            raise ArgumentValueError(f"AUC: summation_method is 'interpolation', 'minoring' or 'majoring', not {summation_method!r}")
-        if thresholds is None and num_thresholds < 2:
-            raise ArgumentValueError(f"AUC: num_thresholds is a whole number from 2, not {num_thresholds!r}")
-        if num_labels and not multi_label:
-            raise ArgumentTypeError("AUC: num_labels goes with multi_label=True")
-        self.curve = str(curve).upper()
-        self.summation_method = str(summation_method).lower()
-        self.multi_label = multi_label
-        self.num_labels = num_labels
-        self.label_weights = None if label_weights is None else np.asarray(label_weights, np.float64)
-        self.from_logits = from_logits
-        between = _spread(num_thresholds)[1:-1] if thresholds is None else sorted(_as_list(thresholds, 0.5))
-        self.num_thresholds = len(between) + 2
-        self._given = None if thresholds is None else between
-        self._all = np.array([-_EPSILON, *between, 1.0 + _EPSILON])
-        if multi_label:
-            self.columns = 0
-        if not multi_label or num_labels:
-            self.build(num_labels or 1)
-
-    @property
-    def thresholds(self) -> List[float]:
-        """All thresholds, with those a little outside of 0 and 1 at the ends."""
-        return self._all.tolist()
-
-    def build(self, columns: int) -> None:
-        """Counts of so many labels."""
-        if self.multi_label:
-            self.columns = columns
-        shape = (self.num_thresholds, columns) if self.multi_label else (self.num_thresholds,)
-        self.tp, self.fp, self.tn, self.fn = (self.add_variable(shape) for _ in range(4))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch into account."""
-        p = as_array(y_pred)
-        if self.from_logits:
-            p = 1.0 / (1.0 + np.exp(-p))
-        elif not self._looked:
-            warn_unless_probabilities(self, p, "AUC(from_logits=True) takes scores before a sigmoid")
-        self._looked = True
-        p = np.clip(p, 0.0, 1.0)
-        if self.multi_label and not self.columns:
-            if p.ndim != 2:
-                raise ShapeError(f"AUC: multi_label needs outputs (batch, labels), but they are {p.shape}")
-            self.build(p.shape[1])
-        found = count(
-            self.name, y_true, p, self._all, sample_weight, multi_label=self.multi_label,
-            label_weights=None if self.multi_label else self.label_weights,
-        )
-        for variable, each in zip((self.tp, self.fp, self.tn, self.fn), found):
-            variable += each
-
-    def get_config(self) -> Dict[str, Any]:
-        """The arguments it can be made from."""
-        return {**super().get_config(), "thresholds": self._given, "num_thresholds": self.num_thresholds}
-
-    def _areas_of_pr(self) -> np.ndarray:
-        """Between two thresholds the true positives grow evenly with the positives, so precision does not (Davis & Goadrich)."""
-        tp, positives = np.asarray(self.tp), np.asarray(self.tp + self.fp)
-        slope = divide(tp[:-1] - tp[1:], np.maximum(positives[:-1] - positives[1:], 0))
-        intercept = tp[1:] - slope * positives[1:]
-        both = (positives[:-1] > 0) & (positives[1:] > 0)
-        ratio = np.where(both, divide(positives[:-1], positives[1:]), 1.0)
-        return divide(slope * (tp[:-1] - tp[1:] + intercept * np.log(ratio)), np.maximum(self.tp[1:] + self.fn[1:], 0))
-
-    def _curve(self) -> Tuple[np.ndarray, np.ndarray]:
-        tp, fp, tn, fn = (np.asarray(x) for x in (self.tp, self.fp, self.tn, self.fn))
-        recall = divide(tp, tp + fn)
-        if self.curve == "ROC":
-            return divide(fp, fp + tn), recall
-        if self.curve == "PR":
-            return recall, divide(tp, tp + fp)
-        odds = divide(tp + fn, tn + fp)
-        gain_recall = np.where(tp == 0, 0.0, 1.0 - odds * divide(fn, tp))
-        return np.maximum(gain_recall, 0.0), np.where(tp == 0, 1.0, 1.0 - odds * divide(fp, tp))
-
-    def result(self) -> float:
-        """The area so far."""
-        if not self.variables:
-            return 0.0
-        if self.curve == "PR" and self.summation_method == "interpolation":
-            areas = self._areas_of_pr()
-        else:
-            x, y = self._curve()
-            sides = {"interpolation": lambda a, b: (a + b) / 2.0, "minoring": np.minimum, "majoring": np.maximum}
-            areas = (x[:-1] - x[1:]) * sides[self.summation_method](y[:-1], y[1:])
-        area = areas.sum(0)
-        if not self.multi_label:
-            return float(area)
-        return float(np.average(area, weights=self.label_weights))
-
-
-class FBetaScore(Metric):
-    """The weighted harmonic mean of precision and recall, (1 + β²) · p · r / (β² · p + r), of each class.
-
-    Parameters
-    ----------
-    average : {None, "micro", "macro", "weighted"}
-        None gives an array, one number a class; the others one number: of all together, the mean, or the mean weighted by how
-        often the classes are.
-    beta : float, default 1
-        How much recall counts more than precision.
-    threshold : float from 0 to 1, optional
-        Outputs above are yes; by default the largest output of a sample is.
-    name : str, default "fbeta_score"
-
-    Example
-    -------
-    >>> from rustorch.training.metrics import FBetaScore
-    >>> FBetaScore("macro", beta=2.0, threshold=0.5)([[1, 1, 1], [1, 0, 0], [1, 1, 0]], [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0]])
-    0.709...
-    """
-
-    direction = "up"
-    columns = 0
-
-    def __init__(
-        self, average: Optional[str] = None, beta: float = 1.0, threshold: Optional[float] = None, name: str = "fbeta_score"
-    ) -> None:
-        super().__init__(name)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ArgumentValueError(f"{self.name}: average is 'micro', 'macro', 'weighted' or None, not {average!r}")
-        if not beta > 0:
-            raise ArgumentValueError(f"{self.name}: beta is greater than 0, not {beta!r}")
-        if threshold is not None and not 0 < threshold <= 1:
-            raise ArgumentValueError(f"{self.name}: threshold is greater than 0 and at most 1, not {threshold!r}")
-        self.average, self.beta, self.threshold = average, float(beta), threshold
-
-    def build(self, columns: int) -> None:
-        """Counts of so many classes."""
-        self.columns = columns
-        self.tp, self.fp, self.fn = (self.add_variable((columns,)) for _ in range(3))
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take a batch of (batch, classes) into account."""
-        t, p = labels_and_outputs(self.name, y_true, y_pred)
-        if p.ndim != 2:
-            raise ShapeError(f"{self.name}: outputs are (batch, classes), but they are {p.shape}")
-        if not self.columns:
-            self.build(p.shape[1])
-            if self.threshold is None and p.shape[1] == 1:
-                warn(f"{self.name}: without a threshold the largest of one output is always yes: say {type(self).__name__}(threshold=0.5)")
-        if self.threshold is None:
-            yes = (p >= p.max(-1, keepdims=True)) & (np.abs(p) > 1e-9)
-        else:
-            yes = p > np.asarray(self.threshold, p.dtype)
-        t = t.astype(np.float64)
-        w = np.ones(p.shape) if sample_weight is None else _weights(self.name, sample_weight, p.shape)
-        self.tp += (w * yes * t).sum(0)
-        self.fp += (w * yes * (1.0 - t)).sum(0)
-        self.fn += (w * ~yes * t).sum(0)
-
-    def result(self) -> Result:
-        """The score so far."""
-        if not self.columns:
-            return 0.0
-        tp, fp, fn = (np.asarray(x) for x in (self.tp, self.fp, self.fn))
-        if self.average == "micro":
-            tp, fp, fn = tp.sum(), fp.sum(), fn.sum()
-        precision, recall = tp / (tp + fp + _EPSILON), tp / (tp + fn + _EPSILON)
-        score = (1.0 + self.beta**2) * (precision * recall / (self.beta**2 * precision + recall + _EPSILON))
-        if self.average == "weighted":
-            share = tp + fn
-            return float((score * (share / (share.sum() + _EPSILON))).sum())
-        return np.array(score) if self.average is None else float(np.mean(score))
-
-
-class F1Score(FBetaScore):
-    """The harmonic mean of precision and recall: :class:`FBetaScore` with β = 1.
-
-    >>> from rustorch.training.metrics import F1Score
-    >>> F1Score("macro")([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
-    0.666...
-    """
-
-    def __init__(self, average: Optional[str] = None, threshold: Optional[float] = None, name: str = "f1_score") -> None:
-        super().__init__(average, 1.0, threshold, name)
-
-
-def f1_score(y_true: Any, y_pred: Any, average: Optional[str] = "macro", threshold: Optional[float] = None) -> Result:
-    """The F1 score of class numbers, or of outputs (batch, classes); arguments as of :class:`F1Score`.
-
-    >>> from rustorch.training import metrics
-    >>> metrics.f1_score([0, 1, 1, 2], [0, 1, 2, 2])
-    0.777...
-    """
-    t, p = as_array(y_true), as_array(y_pred)
-    if p.ndim == 1 and p.dtype.kind in "iub" and t.shape == p.shape:
-        numbers = np.concatenate([t, p])
-        classes = int(numbers.max(initial=0)) + 1
-        for each in (t, p):
-            class_numbers("f1_score", as_tensor(each), classes)
-        t, p = t[:, None] == np.arange(classes), (p[:, None] == np.arange(classes)).astype(np.float64)
-        threshold = 0.5
-    metric = F1Score(average, threshold)
-    metric.update_state(t, p)
-    return metric.result()

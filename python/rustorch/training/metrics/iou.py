@@ -9,11 +9,9 @@ import numpy as np
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentValueError, ShapeError
-from rustorch.training.losses._base import as_tensor
+from rustorch.training.losses._base import EPSILON, as_tensor
 from rustorch.training.losses.crossentropy import class_numbers
 from rustorch.training.metrics._base import Metric, as_array
-
-_EPSILON = 1e-7
 
 
 def confusion_matrix(
@@ -122,7 +120,7 @@ class IoU(Metric):
         both = np.diag(total)[self.target_class_ids]
         either = (total.sum(0) + total.sum(1) - np.diag(total))[self.target_class_ids]
         seen = either > 1e-9
-        return float(np.where(seen, both / (either + _EPSILON), 0.0).sum() / (seen.sum() + _EPSILON))
+        return float(np.where(seen, both / (either + EPSILON), 0.0).sum() / (seen.sum() + EPSILON))
 
 
 class BinaryIoU(IoU):
@@ -159,7 +157,12 @@ class MeanIoU(IoU):
 
 
 class OneHotIoU(IoU):
-    """:class:`IoU` of one-hot labels and of scores (or, with ``sparse_y_pred``, class numbers)."""
+    """:class:`IoU` of one-hot labels and of scores (or, with ``sparse_y_pred``, class numbers).
+
+    >>> from rustorch.training import metrics
+    >>> metrics.OneHotIoU(num_classes=2, target_class_ids=[0])([[0.0, 1.0], [1.0, 0.0]], [[0.25, 0.75], [0.5, 0.5]])
+    0.9999...
+    """
 
     def __init__(
         self, num_classes: int, target_class_ids: Sequence[int], name: Optional[str] = None, ignore_class: Optional[int] = None,
@@ -169,7 +172,12 @@ class OneHotIoU(IoU):
 
 
 class OneHotMeanIoU(MeanIoU):
-    """:class:`MeanIoU` of one-hot labels and of scores (or, with ``sparse_y_pred``, class numbers)."""
+    """:class:`MeanIoU` of one-hot labels and of scores (or, with ``sparse_y_pred``, class numbers).
+
+    >>> from rustorch.training import metrics
+    >>> metrics.OneHotMeanIoU(num_classes=2)([[0.0, 1.0], [1.0, 0.0]], [[0.25, 0.75], [0.5, 0.5]])
+    0.9999...
+    """
 
     def __init__(
         self, num_classes: int, name: Optional[str] = None, ignore_class: Optional[int] = None, sparse_y_pred: bool = False, axis: int = -1

@@ -11,7 +11,7 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentValueError, ShapeError
 from rustorch.training import losses
-from rustorch.training.losses._base import EPSILON, Loss, as_floats, as_tensor, pair, warn
+from rustorch.training.losses._base import EPSILON, as_floats, as_tensor, pair, warn
 from rustorch.training.metrics._base import Mean, MeanMetricWrapper, Metric, Result, as_array, squeeze_last
 
 
@@ -33,7 +33,12 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 
 def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """How near the points are to y_pred = y_true, from −1 to 1. Source: Lin, 1989."""
+    """How near the points are to y_pred = y_true, from −1 to 1. Source: Lin, 1989.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.concordance_correlation([[0.0, 1.0, 2.0]], [[0.0, 1.0, 3.0]])
+    tensor([0.8571])
+    """
     y_true, y_pred = pair("concordance_correlation", y_true, y_pred)
     mean_true, mean_pred = y_true.mean(axis, keepdim=True), y_pred.mean(axis, keepdim=True)
     spread = y_true.var(axis, correction=0, keepdim=True) + y_pred.var(axis, correction=0, keepdim=True)
@@ -47,7 +52,12 @@ def cosine(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 
 class LossMetric(MeanMetricWrapper):
-    """The mean of a loss's values as a metric: what :func:`rustorch.training.metrics.get` makes of a loss."""
+    """The mean of a loss's values as a metric: what :func:`rustorch.training.metrics.get` makes of a loss.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.LossMetric("huber")([[0.0, 0.0]], [[0.5, 3.0]])
+    1.3125
+    """
 
     direction = "down"
 
@@ -57,43 +67,59 @@ class LossMetric(MeanMetricWrapper):
         self.loss = loss
 
 
-def _of_loss(function: Callable[..., Tensor], name: str, doc: str, better: str = "down", kind: Optional[str] = None) -> Any:
-    """The metric class of a function that has no arguments besides labels and outputs."""
+def _of_loss(kind: str, function: Callable[..., Tensor], name: str, doc: str, example: str) -> Any:
+    """The metric class of a loss without arguments: its name, its meaning, and an example with its value."""
 
     def __init__(self: Any, name: str = name) -> None:
         MeanMetricWrapper.__init__(self, function, name)
 
-    body = {"__init__": __init__, "__doc__": doc, "direction": better, "__module__": __name__, "__qualname__": kind}
-    return type(kind or "", (MeanMetricWrapper,), body)
+    call, value = example.split(" = ")
+    doc += f"\n\n>>> from rustorch.training import metrics\n>>> metrics.{kind}()({call})\n{value}\n"
+    return type(kind, (MeanMetricWrapper,), {"__init__": __init__, "__doc__": doc, "direction": "down", "__module__": __name__})
 
 
-MeanSquaredError = _of_loss(losses.mean_squared_error, "mean_squared_error", """The mean of (y_true − y_pred)².
-
->>> from rustorch.training.metrics import MeanSquaredError
->>> MeanSquaredError()([[0.0, 1.0]], [[1.0, 1.0]])
-0.5
-""", kind="MeanSquaredError")  # fmt: skip
+MeanSquaredError = _of_loss(
+    "MeanSquaredError", losses.mean_squared_error, "mean_squared_error", "The mean of (y_true − y_pred)².",
+    "[[0.0, 1.0]], [[1.0, 1.0]] = 0.5",
+)  # fmt: skip
 MeanAbsoluteError = _of_loss(
-    losses.mean_absolute_error, "mean_absolute_error", "The mean of |y_true − y_pred|.", kind="MeanAbsoluteError"
-)
+    "MeanAbsoluteError", losses.mean_absolute_error, "mean_absolute_error", "The mean of |y_true − y_pred|.",
+    "[[0.0, 1.0]], [[0.5, 1.0]] = 0.25",
+)  # fmt: skip
 MeanAbsolutePercentageError = _of_loss(
-    losses.mean_absolute_percentage_error, "mean_absolute_percentage_error", "The mean error in percent of the label.",
-    kind="MeanAbsolutePercentageError",
+    "MeanAbsolutePercentageError", losses.mean_absolute_percentage_error, "mean_absolute_percentage_error",
+    "The mean error in percent of the label.", "[[2.0, 4.0]], [[1.0, 4.0]] = 25.0",
 )  # fmt: skip
 MeanSquaredLogarithmicError = _of_loss(
-    losses.mean_squared_logarithmic_error, "mean_squared_logarithmic_error", "The mean squared error of log(1 + y).",
-    kind="MeanSquaredLogarithmicError",
+    "MeanSquaredLogarithmicError", losses.mean_squared_logarithmic_error, "mean_squared_logarithmic_error",
+    "The mean squared error of log(1 + y).", "[[0.0, 1.0]], [[1.0, 1.0]] = 0.2402...",
 )  # fmt: skip
-LogCoshError = _of_loss(losses.log_cosh, "logcosh", "The mean of log cosh(y_pred − y_true).", kind="LogCoshError")
-KLDivergence = _of_loss(losses.kl_divergence, "kl_divergence", "The mean divergence from the label's distribution.", kind="KLDivergence")
-Poisson = _of_loss(losses.poisson, "poisson", "The mean of y_pred − y_true · log y_pred.", kind="Poisson")
-Hinge = _of_loss(losses.hinge, "hinge", "The mean of max(1 − y_true · y_pred, 0).", kind="Hinge")
-SquaredHinge = _of_loss(losses.squared_hinge, "squared_hinge", "The mean of max(1 − y_true · y_pred, 0)².", kind="SquaredHinge")
-CategoricalHinge = _of_loss(losses.categorical_hinge, "categorical_hinge", "The mean hinge of classes.", kind="CategoricalHinge")
+LogCoshError = _of_loss(
+    "LogCoshError", losses.log_cosh, "logcosh", "The mean of log cosh(y_pred − y_true).", "[[0.0, 0.0]], [[0.0, 1.0]] = 0.2168..."
+)
+KLDivergence = _of_loss(
+    "KLDivergence", losses.kl_divergence, "kl_divergence", "The mean divergence from the label's distribution.",
+    "[[0.5, 0.5]], [[0.9, 0.1]] = 0.5108...",
+)  # fmt: skip
+Poisson = _of_loss(
+    "Poisson", losses.poisson, "poisson", "The mean of y_pred − y_true · log y_pred.", "[[2.0, 0.0]], [[2.0, 1.0]] = 0.8068..."
+)
+Hinge = _of_loss("Hinge", losses.hinge, "hinge", "The mean of max(1 − y_true · y_pred, 0).", "[[0.0, 1.0]], [[0.5, 0.5]] = 1.0")
+SquaredHinge = _of_loss(
+    "SquaredHinge", losses.squared_hinge, "squared_hinge", "The mean of max(1 − y_true · y_pred, 0)².", "[[0.0, 1.0]], [[0.5, 0.5]] = 1.25"
+)
+CategoricalHinge = _of_loss(
+    "CategoricalHinge", losses.categorical_hinge, "categorical_hinge", "The mean hinge of classes.", "[[0.0, 1.0]], [[0.5, 0.75]] = 0.75"
+)
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
-    """The mean of :func:`rustorch.training.losses.binary_crossentropy`."""
+    """The mean of :func:`rustorch.training.losses.binary_crossentropy`.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.BinaryCrossentropy()([[0.0, 1.0], [1.0, 1.0]], [[0.2, 0.9], [0.4, 0.6]])
+    0.4389...
+    """
 
     direction = "down"
 
@@ -102,7 +128,12 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of :func:`rustorch.training.losses.categorical_crossentropy`."""
+    """The mean of :func:`rustorch.training.losses.categorical_crossentropy`.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.CategoricalCrossentropy()([[0.0, 1.0], [1.0, 0.0]], [[0.25, 0.75], [0.5, 0.5]])
+    0.4904...
+    """
 
     direction = "down"
 
@@ -113,7 +144,12 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
-    """The mean of :func:`rustorch.training.losses.sparse_categorical_crossentropy`; what ``ignore_class`` marks counts for nothing."""
+    """The mean of :func:`rustorch.training.losses.sparse_categorical_crossentropy`; what ``ignore_class`` marks counts for nothing.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.SparseCategoricalCrossentropy()([1, 0], [[0.25, 0.75], [0.5, 0.5]])
+    0.4904...
+    """
 
     direction = "down"
 
@@ -131,7 +167,12 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
 
 class CosineSimilarity(MeanMetricWrapper):
-    """The mean cosine between labels and outputs along ``axis``."""
+    """The mean cosine between labels and outputs along ``axis``.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.CosineSimilarity()([[1.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
+    0.8535...
+    """
 
     direction = "up"
 
@@ -140,7 +181,12 @@ class CosineSimilarity(MeanMetricWrapper):
 
 
 class PearsonCorrelation(MeanMetricWrapper):
-    """The mean over samples of :func:`pearson_correlation` along ``axis``."""
+    """The mean over samples of :func:`pearson_correlation` along ``axis``.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.PearsonCorrelation()([[0.0, 1.0, 2.0]], [[5.0, 2.0, 4.0]])
+    -0.327...
+    """
 
     direction = "up"
 
@@ -149,7 +195,12 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """The mean over samples of :func:`concordance_correlation` along ``axis``."""
+    """The mean over samples of :func:`concordance_correlation` along ``axis``.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.ConcordanceCorrelation()([[0.0, 1.0, 2.0]], [[0.0, 1.0, 3.0]])
+    0.8571...
+    """
 
     direction = "up"
 

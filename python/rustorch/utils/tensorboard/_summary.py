@@ -54,6 +54,11 @@ def scalar(tag: str, value: Any, double_precision: bool = False, new_style: bool
     return _value(tag, (2, "float", number))
 
 
+def floats(tag: str, array: np.ndarray) -> bytes:
+    """float32 numbers of any shape."""
+    return _value(tag, _tensor(_FLOAT, array.shape, (5, "floats", array.reshape(-1))))
+
+
 def _default_edges() -> np.ndarray:
     positive = 1e-12 * 1.1 ** np.arange(776)  # up to 1e20
     return np.concatenate([-positive[::-1], [0.0], positive])
@@ -117,7 +122,8 @@ def _ordered(what: str, array: np.ndarray, dataformats: str) -> np.ndarray:
     """(N, H, W, C) of an array whose dimensions the letters name."""
     letters = dataformats.upper()
     if sorted(letters) not in (sorted(each) for each in ("NCHW", "CHW", "HW")) or len(letters) != array.ndim:
-        raise ShapeError(f"{what}: an image of shape {array.shape} is not {dataformats}; dataformats names its dimensions, such as CHW, HWC, HW")
+        hint = "dataformats names its dimensions, such as CHW, HWC, HW"
+        raise ShapeError(f"{what}: an image of shape {array.shape} is not {dataformats}; {hint}")
     for letter in "NC":
         if letter not in letters:
             array, letters = array[None], letter + letters

@@ -115,7 +115,7 @@ class SummaryWriter:
     def add_tensor(self, tag: str, tensor: Any, global_step: Optional[int] = None, walltime: Optional[float] = None) -> None:
         """float32 numbers of any shape."""
         array = _summary.numbers(f"add_tensor {tag!r}", tensor).astype(np.float32)
-        self._add(tag, _summary._value(_tag(tag), _summary._tensor(1, array.shape, (5, "floats", array.reshape(-1)))), global_step, walltime)
+        self._add(tag, _summary.floats(_tag(tag), array), global_step, walltime)
 
     def add_histogram(
         self, tag: str, values: Any, global_step: Optional[int] = None, bins: Union[str, int, Sequence[float]] = "tensorflow",

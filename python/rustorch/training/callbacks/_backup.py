@@ -8,7 +8,7 @@ from typing import Any, List
 from rustorch import checkpoint
 from rustorch._C import ArgumentTypeError, ArgumentValueError, SerializationError, UnsupportedError
 from rustorch.training import _ranks
-from rustorch.training.callbacks import Callback
+from rustorch.training.callbacks._base import Callback
 
 __all__ = ["BackupAndRestore"]
 
@@ -37,7 +37,7 @@ class BackupAndRestore(Callback):
     Example
     -------
     >>> import tempfile
-    >>> from rustorch.training.backup import BackupAndRestore
+    >>> from rustorch.training.callbacks import BackupAndRestore
     >>> folder = tempfile.mkdtemp()
     >>> model = rustorch.Model(["Dense(1)"])
     >>> model.compile("adam", "mse")
@@ -55,7 +55,9 @@ class BackupAndRestore(Callback):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ArgumentValueError(f"BackupAndRestore: save_freq must be 'epoch' or a whole number of epochs, not {save_freq!r}")
         if double_checkpoint:
-            raise UnsupportedError("BackupAndRestore: double_checkpoint is not needed: a checkpoint that exists is whole, and the last two are kept")
+            raise UnsupportedError(
+                "BackupAndRestore: double_checkpoint is not needed: a checkpoint that exists is whole, and the last two are kept"
+            )
         self.every = every
         self.delete_checkpoint = delete_checkpoint
         self._callbacks: Any = None
@@ -76,7 +78,8 @@ class BackupAndRestore(Callback):
             raise
         except (ValueError, RuntimeError) as error:
             raise SerializationError(
-                f"{found} is no checkpoint of this model: {error}\nBackupAndRestore needs a folder for each run; delete this one to begin anew"
+                f"{found} is no checkpoint of this model: {error}\nBackupAndRestore needs a folder for each run; delete this one to begin "
+                "anew"
             ) from error
         extra = state.extra
         model.history.load_state_dict(extra["history"])
@@ -93,7 +96,8 @@ class BackupAndRestore(Callback):
         states = self._callbacks.state_dict() if hasattr(self._callbacks, "state_dict") else {}
         loader = {} if model._feed.loader is None else {"loader": model._feed.loader}
         checkpoint.save(
-            self._folder(), model=model, optimizer=model.optimizer, step=epoch + 1, epoch=epoch + 1, generators=self._generators(), **loader,
+            self._folder(), model=model, optimizer=model.optimizer, generators=self._generators(), **loader,
+            step=epoch + 1, epoch=epoch + 1,
             extra={"history": model.history.state_dict(), "callbacks": states, "stop": bool(model.stop_training)},
         )  # fmt: skip
 
