@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import List, Optional
+from typing import Optional
 
 import rustorch
 from rustorch import Tensor, _C
@@ -28,22 +28,24 @@ def _check_sparse(sparse: bool) -> None:
 
 def _ends_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tensor:
     """Behind which element each bag ends."""
-    starts: List[int] = [int(x) for x in offsets.tolist()]
-    n = input.shape[0]
+    starts, n = offsets.to(rustorch.int64), input.shape[0]
     if include_last_offset:
-        if not starts:
+        if not starts.numel():
             raise RusTorchError("include_last_offset: number of offsets should be at least 1")
         ends = starts[1:]
-        starts = starts[:-1]
-        if (ends[-1] if ends else n) != n:
-            raise RusTorchError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1]}")
+        if ends.numel() and ends[-1].item() != n:
+            raise RusTorchError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1].item()}")
     else:
-        ends = starts[1:] + [n]
-    if starts and starts[0] != 0:
-        raise RusTorchError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
-    if any(start > end for start, end in zip(starts, ends)):
+        ends = rustorch.cat([starts[1:], starts.new_full((1,), n)]) if starts.numel() else starts
+    starts = starts[: ends.shape[0]]
+    if starts.numel() and starts[0].item() != 0:
+        raise RusTorchError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+            f"However, got {starts[0].item()}"
+        )
+    if bool((starts > ends).any()):
         raise RusTorchError(f"offsets must ascend and be at most the number of indices, {n}; got {offsets.tolist()}")
-    return rustorch.tensor(ends, dtype=rustorch.int64)
+    return ends
 
 
 def _largest(rows: Tensor, bag: Tensor, bags: int) -> Tensor:
