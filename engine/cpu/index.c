@@ -164,6 +164,53 @@ Status cpu_embedding(OpCall *call) {
     return index_read(call, &plan, weight, &out);
 }
 
+// The rows of a bag are added one after the other, in float or double; bags are divided among threads.
+typedef struct Bags {
+    const int64_t *index, *ends;
+    const void *weight;
+    void *out;
+    int64_t width;
+} Bags;
+
+#define SUM_BAGS(T_)                                                                               \
+    static void sum_bags_##T_(void *context, int64_t begin, int64_t end, int chunk) {              \
+        const Bags *b = context;                                                                   \
+        (void)chunk;                                                                               \
+        for (int64_t bag = begin; bag < end; bag++) {                                              \
+            T_ *to = (T_ *)b->out + bag * b->width;                                                \
+            memset(to, 0, (size_t)b->width * sizeof *to);                                          \
+            for (int64_t i = bag ? b->ends[bag - 1] : 0; i < b->ends[bag]; i++) {                  \
+                const T_ *row = (const T_ *)b->weight + b->index[i] * b->width;                    \
+                for (int64_t k = 0; k < b->width; k++) to[k] += row[k];                            \
+            }                                                                                      \
+        }                                                                                          \
+    }
+SUM_BAGS(float)
+SUM_BAGS(double)
+
+Status cpu_embedding_sum(OpCall *call) {
+    const RtTensor *weight = call->in[0];
+    int64_t n = call->in[1]->numel, bags = call->in[2]->numel, rows = weight->shape[0], last = 0;
+    Bags b = {rt_tensor_data(call->in[1]), rt_tensor_data(call->in[2]), rt_tensor_data(call->in[0]),
+              rt_tensor_data(call->out[0]), weight->shape[1]};
+    for (int64_t i = 0; i < n; i++)
+        if (b.index[i] < 0 || b.index[i] >= rows)
+            return call_fail(call, ERR_INDEX, "index %lld is out of bounds for %lld rows",
+                             (long long)b.index[i], (long long)rows);
+    for (int64_t i = 0; i < bags; last = b.ends[i++])
+        if (b.ends[i] < last || b.ends[i] > n)
+            return call_fail(call, ERR_VALUE,
+                             "bag %lld would end at %lld, which is not from %lld to %lld",
+                             (long long)i, (long long)b.ends[i], (long long)last, (long long)n);
+    if (last != n)
+        return call_fail(call, ERR_VALUE, "the last bag ends at %lld, but there are %lld elements",
+                         (long long)last, (long long)n);
+    int64_t work = bags ? n * b.width / bags + 1 : 1;
+    parallel_run(bags, PARALLEL_GRAIN / work + 1,
+                 weight->dtype == RT_F64 ? sum_bags_double : sum_bags_float, &b);
+    return OK;
+}
+
 Status cpu_embedding_backward(OpCall *call) {
     RtTensor *out = call->out[0], gradient = *call->in[0];
     int64_t padding = ATTRS_OF(call, embedding)->padding_idx, rows = out->shape[0];

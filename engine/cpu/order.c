@@ -171,20 +171,23 @@ typedef struct Extremes {
         break;                                                                                     \
     }
 #define ITSELF(x_) (x_)
+// The block for the element type, and what makes a number that can be compared of it.
+#define FOR_DTYPE(dtype_, BLOCK_)                                                                  \
+    switch (dtype_) {                                                                              \
+    case RT_BOOL:                                                                                  \
+    case RT_U8: BLOCK_(uint8_t, ITSELF)                                                            \
+    case RT_I8: BLOCK_(int8_t, ITSELF)                                                             \
+    case RT_I16: BLOCK_(int16_t, ITSELF)                                                           \
+    case RT_I32: BLOCK_(int32_t, ITSELF)                                                           \
+    case RT_I64: BLOCK_(int64_t, ITSELF)                                                           \
+    case RT_F16: BLOCK_(RtF16, f32_of_f16)                                                         \
+    case RT_BF16: BLOCK_(RtBf16, f32_of_bf16)                                                      \
+    case RT_F32: BLOCK_(float, ITSELF)                                                             \
+    default: BLOCK_(double, ITSELF)                                                                \
+    }
 
 static void extreme_row(const Extremes *e, int64_t at, int64_t d, int64_t n) {
-    switch (e->dtype) {
-    case RT_BOOL:
-    case RT_U8: EXTREME_ROW(uint8_t, ITSELF)
-    case RT_I8: EXTREME_ROW(int8_t, ITSELF)
-    case RT_I16: EXTREME_ROW(int16_t, ITSELF)
-    case RT_I32: EXTREME_ROW(int32_t, ITSELF)
-    case RT_I64: EXTREME_ROW(int64_t, ITSELF)
-    case RT_F16: EXTREME_ROW(RtF16, f32_of_f16)
-    case RT_BF16: EXTREME_ROW(RtBf16, f32_of_bf16)
-    case RT_F32: EXTREME_ROW(float, ITSELF)
-    default: EXTREME_ROW(double, ITSELF)
-    }
+    FOR_DTYPE(e->dtype, EXTREME_ROW)
 }
 
 // A single line: the extreme stays in a register.
@@ -206,20 +209,7 @@ static void extreme_row(const Extremes *e, int64_t at, int64_t d, int64_t n) {
         break;                                                                                     \
     }
 
-static void extreme_line(const Extremes *e, int64_t o) {
-    switch (e->dtype) {
-    case RT_BOOL:
-    case RT_U8: EXTREME_LINE(uint8_t, ITSELF)
-    case RT_I8: EXTREME_LINE(int8_t, ITSELF)
-    case RT_I16: EXTREME_LINE(int16_t, ITSELF)
-    case RT_I32: EXTREME_LINE(int32_t, ITSELF)
-    case RT_I64: EXTREME_LINE(int64_t, ITSELF)
-    case RT_F16: EXTREME_LINE(RtF16, f32_of_f16)
-    case RT_BF16: EXTREME_LINE(RtBf16, f32_of_bf16)
-    case RT_F32: EXTREME_LINE(float, ITSELF)
-    default: EXTREME_LINE(double, ITSELF)
-    }
-}
+static void extreme_line(const Extremes *e, int64_t o) { FOR_DTYPE(e->dtype, EXTREME_LINE) }
 
 static void extreme_tasks(void *context, int64_t begin, int64_t end, int chunk) {
     const Extremes *e = context;

@@ -291,6 +291,17 @@ GRAD(embedding) {
     return OK;
 }
 
+// Element i lies in the first bag that ends behind it.
+GRAD(embedding_sum) {
+    const RtShape *input = X_SHAPE(1);
+    RtTensor *place = rt_arange(
+        WITH(range, .end = rt_int(input->dim[0]), .dtype = RT_I64, .device = call->device));
+    RtTensor *bag = rt_searchsorted(X(2), place, RT_NONE, WITH(search, .right = true));
+    RtTensor *g = rt_index_select(G(0), bag, WITH(gather, .dim = 0));
+    GIVE(0, rt_embedding_backward(g, X(1), WITH(embedding, .num_weights = X_SHAPE(0)->dim[0])));
+    return OK;
+}
+
 GRAD(embedding_backward) {
     int64_t rows = A(embedding)->num_weights, padding = A(embedding)->padding_idx;
     RtTensor *table = G(0);

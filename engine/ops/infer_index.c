@@ -116,8 +116,7 @@ Status infer_INDEX_BACKWARD(OpCall *call) {
     RtShape self = shape_ints(&ATTRS_OF(call, index)->size);
     const RtTensor *gradient = call->in[0];
     TRY(index_plan(call, &self, 1, &plan));
-    if (!shape_is(gradient, &plan.result))
-        return values_misfit(call, gradient, &plan.result);
+    if (!shape_is(gradient, &plan.result)) return values_misfit(call, gradient, &plan.result);
     call->shape[0] = self;
     return OK;
 }
@@ -151,6 +150,19 @@ Status dtype_SELF_INDEX(OpCall *call) { // self, index or mask, values
 
 Status dtype_EMBEDDING(OpCall *call) {
     call->dtype[0] = (RtDtype)call->in[1]->dtype;
+    return OK;
+}
+
+Status dtype_EMBEDDING_SUM(OpCall *call) {
+    RtDtype dtype = (RtDtype)call->in[0]->dtype;
+    if (dtype != RT_F32 && dtype != RT_F64)
+        return call_fail(call, ERR_DTYPE, "weight has dtype %s, but float32 or float64 is needed",
+                         rt_dtype_name(dtype));
+    for (int i = 1; i < 3; i++)
+        if (call->in[i]->dtype != RT_I64)
+            return call_fail(call, ERR_DTYPE, "input and ends must be int64, but one is %s",
+                             rt_dtype_name((RtDtype)call->in[i]->dtype));
+    call->dtype[0] = dtype;
     return OK;
 }
 
@@ -350,6 +362,16 @@ Status infer_EMBEDDING(OpCall *call) {
                          (long long)padding, (long long)rows);
     call->shape[0] = shape_of(index);
     call->shape[0].dim[call->shape[0].n++] = weight->shape[1];
+    return OK;
+}
+
+Status infer_EMBEDDING_SUM(OpCall *call) {
+    const RtTensor *weight = call->in[0], *index = call->in[1], *ends = call->in[2];
+    if (weight->ndim != 2 || index->ndim != 1 || ends->ndim != 1)
+        return call_fail(call, ERR_SHAPE,
+                         "a matrix and two vectors are needed, but weight has shape (%s)",
+                         shape_words(weight));
+    call->shape[0] = (RtShape){.n = 2, .dim = {ends->shape[0], weight->shape[1]}};
     return OK;
 }
 

@@ -205,10 +205,52 @@ static PyObject *call_parsed(Op *op, PyObject *const *args, Py_ssize_t nargs, Py
     return message_no_match(op->name, op->overloads, op->n, op->method, args, nargs, kwnames);
 }
 
-static PyObject *op_call(PyObject *callable, PyObject *const *args, size_t nargsf,
-                         PyObject *kwnames) {
-    Op *op = (Op *)callable;
-    Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+// Length of the name of a row with which the text begins, before ": "; 0: it begins otherwise.
+static Py_ssize_t leading_row(const char *text) {
+    const char *end = strstr(text, ": ");
+    for (int op = 0; end && op < OP_COUNT; op++) {
+        const char *name = rt_op_row((RtOp)op)->name;
+        if (strlen(name) == (size_t)(end - text) && !strncmp(text, name, strlen(name)))
+            return end - text;
+    }
+    return 0;
+}
+
+// What was wrong with the arguments is told as an error of the function that was called: one that is
+// made of others fails with the name of one of those.
+static PyObject *name_error(const Op *op) {
+    static const Status codes[] = {ERR_SHAPE, ERR_DTYPE, ERR_TYPE,
+                                   ERR_VALUE, ERR_INDEX, ERR_UNSUPPORTED};
+    bool ours = false;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        ours = ours || PyErr_ExceptionMatches(ext_error_class(codes[i]));
+    const char *name = ours ? PyUnicode_AsUTF8(op->name) : NULL;
+    if (!name || name[0] == '_') return NULL;
+    size_t length = strlen(name) - (name[strlen(name) - 1] == '_');
+    PyObject *class, *error, *trace;
+    PyErr_Fetch(&class, &error, &trace);
+    PyErr_NormalizeException(&class, &error, &trace);
+    PyObject *message = PyObject_Str(error);
+    const char *text = message ? PyUnicode_AsUTF8(message) : NULL;
+    char called[80];
+    snprintf(called, sizeof called, "%s()", name);
+    const char *behind = text && !strncmp(text, name, length) ? text + length : NULL;
+    if (behind && *behind == '_') behind++; // of the form that writes in place
+    bool named = behind && strchr(":( ", *behind);
+    if (text && !named && !strstr(text, called)) {
+        Py_ssize_t inner = leading_row(text);
+        PyObject *args =
+            inner ? Py_BuildValue("(N)", PyUnicode_FromFormat("%s%s", name, text + inner))
+                  : Py_BuildValue("(N)", PyUnicode_FromFormat("%s: %s", called, text));
+        if (args) PyObject_SetAttrString(error, "args", args);
+        Py_XDECREF(args);
+    }
+    Py_XDECREF(message);
+    PyErr_Restore(class, error, trace);
+    return NULL;
+}
+
+static PyObject *call_op(Op *op, PyObject *const *args, Py_ssize_t n, PyObject *kwnames) {
     if (!kwnames && n >= 1 && n <= MAX_FAST && op->fast[n]) {
         RtTensor *in[RT_MAX_IN];
         RtScope scope;
@@ -221,6 +263,13 @@ static PyObject *op_call(PyObject *callable, PyObject *const *args, size_t nargs
     if (op->method && (n == 0 || !is_tensor(args[0])))
         return ext_error(ERR_TYPE, "Tensor.%U() needs a Tensor as its first argument", op->name);
     return call_parsed(op, args, n, kwnames);
+}
+
+static PyObject *op_call(PyObject *callable, PyObject *const *args, size_t nargsf,
+                         PyObject *kwnames) {
+    Op *op = (Op *)callable;
+    PyObject *result = call_op(op, args, PyVectorcall_NARGS(nargsf), kwnames);
+    return result ? result : name_error(op);
 }
 
 PyObject *op_single(Op *op, PyObject *a) { return op_call((PyObject *)op, &a, 1, NULL); }

@@ -43,7 +43,7 @@ ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
 cuda_types = {
-    name: _OnGpu(name, (), {"dtype": kind.dtype, "__doc__": kind.__doc__ + " On a GPU.", "__module__": "rustorch.cuda"})
+    name: _OnGpu(name, (), {"dtype": kind.dtype, "__doc__": "On a GPU: " + kind.__doc__.partition("\n")[0], "__module__": "rustorch.cuda"})
     for name, kind in list(globals().items())
     if isinstance(kind, _Legacy)
 }

@@ -23,6 +23,7 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
     "ImageReadMode", "decode_image", "decode_jpeg", "decode_png", "encode_jpeg", "encode_png", "read_file", "read_image",
@@ -51,7 +52,7 @@ class ImageReadMode(enum.Enum):
 def _mode(mode: Any) -> int:
     if isinstance(mode, str):
         if mode.upper() not in ImageReadMode.__members__:
-            raise ValueError(f"mode {mode!r} is none of {', '.join(ImageReadMode.__members__)}")
+            raise ArgumentValueError(f"mode {mode!r} is none of {', '.join(ImageReadMode.__members__)}")
         return int(ImageReadMode[mode.upper()].value)
     return int(ImageReadMode(mode).value)
 
@@ -99,7 +100,7 @@ def write_file(filename: Path, data: Tensor) -> None:
     tensor([1, 2], dtype=rustorch.uint8)
     """
     if data.dtype != rustorch.uint8 or data.dim() != 1:
-        raise TypeError(f"write_file: a uint8 vector is expected, not {data.dtype} of shape {tuple(data.shape)}")
+        raise ArgumentTypeError(f"write_file: a uint8 vector is expected, not {data.dtype} of shape {tuple(data.shape)}")
     filename = os.fspath(filename)
     temporary = f"{filename}.{os.getpid()}.tmp"
     try:

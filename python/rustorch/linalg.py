@@ -185,9 +185,8 @@ def norm(
 def inv(A: Tensor, *, out: Optional[Tensor] = None) -> Tensor:
     """The inverses of square matrices.
 
-    >>> rustorch.linalg.inv(rustorch.tensor([[2.0, 0.0], [0.0, 4.0]]))
-    tensor([[0.5000, 0.0000],
-            [0.0000, 0.2500]])
+    >>> rustorch.linalg.inv(rustorch.tensor([[2.0, 1.0], [0.0, 4.0]]))[0]
+    tensor([ 0.5000, -0.1250])
     """
     return _given(_ops.inverse(A), out)
 

@@ -481,6 +481,20 @@ const OpCase case_nonzero = {.make = make_nonzero, .truth = truth_nonzero, .dtyp
 
 // ------------------------------------------------------------------------------- tables of vectors
 
+// One bag of all; several, and empty ones, are in tests/python/test_embedding.py.
+static bool make_embedding_sum(Sample *s, int k) {
+    if (k >= 1) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){5, 4});
+    sample_kind_input(s, SAMPLE_INDICES, 0, 4, 1, (int64_t[]){6});
+    sample_kind_input(s, SAMPLE_INDICES, 6, 6, 1, (int64_t[]){1});
+    return true;
+}
+static void truth_embedding_sum(Sample *s) {
+    double *y = sample_output(s, 0, 2, (int64_t[]){1, 4});
+    for (int64_t i = 0; i < 24; i++) y[i % 4] += s->x[0][(int64_t)s->x[1][i / 4] * 4 + i % 4];
+}
+const OpCase case_embedding_sum = {.make = make_embedding_sum, .truth = truth_embedding_sum, .dtypes = 1 << RT_F32 | 1 << RT_F64};
+
 static bool make_embedding(Sample *s, int k) {
     if (k >= 2) return false;
     sample_kind_input(s, SAMPLE_INDICES, 0, 4, k ? 0 : 2, (int64_t[]){2, 3});

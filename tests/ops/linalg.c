@@ -297,12 +297,15 @@ static void truth_triangle(Sample *s) {
         for (int at = 0; at < n * n; at++) {
             int row = at / n, column = at % n;
             bool beyond = attrs->upper ? column < row : column > row;
-            a[at] = row == column && attrs->unitriangular ? 1 : beyond ? 0 : s->x[0][i * n * n + at];
+            a[at] = row == column && attrs->unitriangular ? 1
+                    : beyond                              ? 0
+                                                          : s->x[0][i * n * n + at];
         }
         eliminate(a, y + i * n * k, n, k);
     }
 }
-const OpCase case_linalg_solve_triangular = {make_triangle, truth_triangle, .dtypes = ON_LAPACK, .tolerance = 200};
+const OpCase case_linalg_solve_triangular = {make_triangle, truth_triangle, .dtypes = ON_LAPACK,
+                                             .tolerance = 200};
 
 static RtTensor *lu_scalar(RtTensor *x) {
     RtTensor *lu, *pivots;
@@ -332,8 +335,10 @@ OWN(linalg_lu_factor) { // L U is the matrix with its rows in the order that the
     check_gradients(lu_scalar, tall, 3, 4, false);
 }
 OWN(lu_order) {
-    RtTensor *pivots = rt_cast(rt_arange(WITH(range, .start = rt_int(2), .end = rt_int(4))), WITH(cast, .dtype = RT_I32));
-    RtTensor *order = rt_lu_order(pivots, WITH(order, .n = 3)); // rows 1 and 2 are exchanged, then 2 and 3
+    RtTensor *pivots = rt_cast(rt_arange(WITH(range, .start = rt_int(2), .end = rt_int(4))),
+                               WITH(cast, .dtype = RT_I32));
+    RtTensor *order =
+        rt_lu_order(pivots, WITH(order, .n = 3)); // rows 1 and 2 are exchanged, then 2 and 3
     CHECK_MADE(order);
     assert_true(value(order, 0) == 1 && value(order, 1) == 2 && value(order, 2) == 0);
     CHECK_FAILS((intptr_t)rt_lu_order(pivots, WITH(order, .n = 2)), ERR_VALUE, "a pivot is 3");

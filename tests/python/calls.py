@@ -100,7 +100,7 @@ OURS = """
 _rnn_layer(t3, m22, m22, m82, m82, f8, f8, None, None, mode="lstm", reverse=True)
 _rnn_layer(pack, m22, None, m62, m62, mode="gru", batch_sizes=v21); _sample_gather(sig, taps, ones); _sample_taps(t3, (4, 5))
 _sample_taps(t3, (4, 5), "nearest", "border", True); _sample_taps_backward(ones4, t3, (4, 5), "bilinear", "zeros", False)
-_interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0); _lu_order(p3, 4); _standard_gamma_grad(y, u)
+_interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0); _lu_order(p3, 4); _embedding_sum(w, v3, v23); _standard_gamma_grad(y, u)
 """
 
 
@@ -135,7 +135,7 @@ def values(m):
         "m33": m.ones(3, 3), "sq": m.eye(3) * 2 + 0.5, "f32": m.float32, "logs": (m.arange(24.0) * 0.125).reshape(4, 2, 3),
         "labels": m.tensor([[1, 2], [2, 1]]), "in2": m.tensor([4, 3]), "out2": m.tensor([2, 1]),
         "m82": m.ones(8, 2), "m62": m.ones(6, 2), "f8": m.ones(8), "pack": m.ones(3, 2), "v21": m.tensor([2, 1]),
-        "p3": m.tensor([2, 3, 3], dtype=m.int32), "taps": m.tensor([[[0, 4], [-1, 2]]]), "ones": m.ones(1, 2, 2), "ones4": m.ones(2, 2, 4),
+        "v23": m.tensor([2, 3]), "p3": m.tensor([2, 3, 3], dtype=m.int32), "taps": m.tensor([[[0, 4], [-1, 2]]]), "ones": m.ones(1, 2, 2), "ones4": m.ones(2, 2, 4),
     }  # fmt: skip
 
 

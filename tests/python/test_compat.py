@@ -123,7 +123,7 @@ def test_missing_names(tmp_path):
             print(error_)
         """,
     ).splitlines()
-    assert out[0] == "AttributeError | rustorch has no torch.complex128: there are no complex dtypes: keep real and imaginary parts in two tensors"
+    assert out[0].startswith("AttributeError | rustorch has no torch.complex128: there are no complex dtypes: keep real")
     assert out[1] == "AttributeError | rustorch has no torch.nn.Linaer: did you mean torch.nn.Linear?"
     assert out[2] == "AttributeError | rustorch has no torch.optim.NoSuchThing"
     assert out[3].startswith("AttributeError | rustorch has no torch.cuda.CUDAGraph")
@@ -179,7 +179,8 @@ def test_modules_and_refusals(tmp_path):
     environment = {**os.environ, **FINE}
 
     def command(*words):
-        job = subprocess.run([sys.executable, "-m", "rustorch", "run-torch", *words], cwd=tmp_path, capture_output=True, text=True, env=environment)
+        start = [sys.executable, "-m", "rustorch", "run-torch", *words]
+        job = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True, env=environment)
         return job.returncode, job.stdout, job.stderr
 
     assert command("-m", "package", "-v") == (0, "rustorch ['-v']\n", "")
@@ -282,7 +283,8 @@ def test_compat_command(tmp_path, capsys):
     (tmp_path / "inner").mkdir()
     (tmp_path / "good.py").write_text("import torch\nprint(torch.zeros(2))\n")
     (tmp_path / "inner" / "bad.py").write_text(SCRIPT)
-    cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "import torch\n", "torch.nothing"]}, {"cell_type": "markdown", "source": []}]
+    code = ["%matplotlib inline\n", "import torch\n", "torch.nothing"]
+    cells = [{"cell_type": "code", "source": code}, {"cell_type": "markdown", "source": []}]
     (tmp_path / "notes.ipynb").write_text(json.dumps({"cells": cells}))
     assert compat_command([str(tmp_path / "good.py")]) == 0
     assert capsys.readouterr().out == "1 file: every name is there\n".replace("1 file", "1 of 1 file")
@@ -345,7 +347,8 @@ def test_old_spellings():
 
 def test_devices_answer_truthfully():
     assert not torch.cuda.is_available() and torch.cuda.device_count() == 0 and not torch.cuda.is_initialized()
-    assert not torch.accelerator.is_available() and torch.accelerator.current_accelerator() is None and torch.accelerator.device_count() == 0
+    assert not torch.accelerator.is_available() and torch.accelerator.device_count() == 0
+    assert torch.accelerator.current_accelerator() is None
     assert not torch.backends.mps.is_available() and not torch.xpu.is_available() and not torch.mps.is_available()
     assert torch.version.cuda is None and torch.version.hip is None and not torch.backends.cudnn.is_available()
     torch.cuda.manual_seed_all(1), torch.cuda.empty_cache(), torch.cuda.set_device(-1), torch.cuda.reset_peak_memory_stats()
@@ -385,7 +388,8 @@ def test_compile():
             torch.compile(model, **arguments)
     with pytest.raises(TypeError):
         torch.compile(3)
-    assert not torch.compiler.is_compiling() and torch.compiler.disable(model) is model and torch.compiler.disable(recursive=False)(model) is model
+    assert torch.compiler.disable(model) is model and torch.compiler.disable(recursive=False)(model) is model
+    assert not torch.compiler.is_compiling()
 
 
 def test_jit_onnx_hub(tmp_path, monkeypatch):
@@ -456,7 +460,8 @@ def test_assert_close():
     close(torch.tensor(float("nan")), torch.tensor(float("nan")), equal_nan=True)
     for a, b, words in (
         (torch.ones(3), torch.ones(3) + 1e-3, "Greatest absolute difference"), (torch.ones(3), torch.ones(2), "shape"),
-        (torch.ones(3), torch.ones(3).double(), "dtype"), ([1, 2], [1], "length"), ([torch.ones(1), 2.0], [torch.ones(1), 3.0], r"item \[1\]"),
+        (torch.ones(3), torch.ones(3).double(), "dtype"), ([1, 2], [1], "length"),
+        ([torch.ones(1), 2.0], [torch.ones(1), 3.0], r"item \[1\]"),
         (torch.tensor([1, 2]), torch.tensor([1, 3]), "1 / 2"), (torch.tensor(float("nan")), torch.tensor(float("nan")), "not close"),
     ):  # fmt: skip
         with pytest.raises(AssertionError, match=words):

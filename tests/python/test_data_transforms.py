@@ -370,7 +370,7 @@ def test_no_gradient_and_no_pixels():
 
 RANDOM = [
     T.RandomCrop(8, padding=2), T.RandomResizedCrop(8), T.RandomHorizontalFlip(), T.RandomVerticalFlip(), T.RandomRotation(30),
-    T.RandomAffine(10, (0.1, 0.2), (0.8, 1.2), 5), T.RandomPerspective(p=1), T.ColorJitter(0.4, 0.4, 0.4, 0.1), T.RandomGrayscale(0.5),
+    T.RandomAffine(10, (0.1, 0.2), (0.8, 1.2), 5), T.RandomPerspective(p=1), T.ElasticTransform(8.0, 1.0), T.ColorJitter(0.4, 0.4, 0.4, 0.1), T.RandomGrayscale(0.5),
     T.GaussianBlur(3), T.RandomErasing(1.0), T.RandomApply([T.Pad(1)]), T.RandomOrder([T.Pad(1), T.RandomInvert(0.5)]),
     T.RandomChoice([T.Pad(1), T.Pad(2)]), T.RandomPosterize(2), T.RandomSolarize(128), T.RandomAdjustSharpness(2),
     T.RandomAutocontrast(), T.RandomEqualize(), T.AutoAugment(), T.AutoAugment(T.AutoAugmentPolicy.SVHN), T.RandAugment(),
@@ -430,3 +430,30 @@ def test_workers_change_nothing(workers):
     torch.manual_seed(4)
     got = [b.numpy() for b in DataLoader(Augmented(), batch_size=4, shuffle=True, num_workers=workers)]
     assert all(np.array_equal(a, b) for a, b in zip(got, want)) and len(got) == len(want) == 8
+
+
+def test_elastic_transform():
+    """Against a walk over pixels in NumPy: bilinear between middles, blended with the fill outside."""
+    image = (torch.rand(2, 5, 6, generator=torch.Generator().manual_seed(1)) * 255).to(torch.uint8)
+    shift = torch.rand(1, 5, 6, 2, generator=torch.Generator().manual_seed(2)) - 0.5
+    for fill in (None, [7.0, 90.0]):
+        want = np.zeros((2, 5, 6))
+        for y in range(5):
+            for x in range(6):
+                at_x, at_y = x + float(shift[0, y, x, 0]) * 3, y + float(shift[0, y, x, 1]) * 2.5
+                left, top = int(np.floor(at_x)), int(np.floor(at_y))
+                weights = {(top + i, left + j): (1 - abs(at_y - top - i)) * (1 - abs(at_x - left - j)) for i in (0, 1) for j in (0, 1)}
+                inside = {place: weight for place, weight in weights.items() if 0 <= place[0] < 5 and 0 <= place[1] < 6}
+                for c in range(2):
+                    want[c, y, x] = sum(weight * float(image[c, i, j]) for (i, j), weight in inside.items())
+                    want[c, y, x] += (1 - sum(inside.values())) * (fill[c] if fill else 0)
+        got = T.functional.elastic_transform(image, shift, fill=fill)
+        assert got.dtype == torch.uint8 and np.abs(got.numpy() - want).max() <= 0.51
+    assert torch.equal(T.functional.elastic_transform(image, torch.zeros(1, 5, 6, 2), T.InterpolationMode.NEAREST), image)
+    still = T.ElasticTransform(0.0, 1.0)(image)
+    assert torch.equal(still, image) and "alpha=[0.0, 0.0]" in repr(T.ElasticTransform(0.0))
+    for wrong in (lambda: T.ElasticTransform(-1.0), lambda: T.ElasticTransform(1.0, [1.0, 2.0, 3.0]),
+                  lambda: T.functional.elastic_transform(image, torch.zeros(1, 5, 5, 2)),
+                  lambda: T.functional.elastic_transform(image, shift, fill=[1.0, 2.0, 3.0])):  # fmt: skip
+        with pytest.raises(ValueError):
+            wrong()

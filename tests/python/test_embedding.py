@@ -165,3 +165,29 @@ def test_cosine_similarity():
         np.testing.assert_allclose(F.cosine_similarity(torch.tensor(a), torch.tensor(b), dim).numpy(), want)
         np.testing.assert_allclose(nn.CosineSimilarity(dim)(torch.tensor(a), torch.tensor(b)).numpy(), want)
     assert F.cosine_similarity(torch.zeros(1, 3), torch.ones(1, 3)).tolist() == [0]
+
+
+def test_bags_in_one_pass():
+    """Sums of many bags, empty ones among them, against NumPy; both gradients; what is refused."""
+    rng = np.random.default_rng(3)
+    table, index, starts = rng.normal(size=(7, 3)), rng.integers(0, 7, 12), [0, 0, 4, 5, 5, 12]
+    want = np.array([table[index[a:b]].sum(0) for a, b in zip(starts, starts[1:] + [12])])
+    sizes = np.maximum(np.diff(starts + [12]), 1)[:, None]
+    weight, offsets = torch.tensor(table, requires_grad=True), torch.tensor(starts)
+    for mode, expected in (("sum", want), ("mean", want / sizes)):
+
+        def bags(w, mode=mode):
+            return torch.nn.functional.embedding_bag(torch.tensor(index), w, offsets, mode=mode)
+
+        np.testing.assert_allclose(bags(weight).detach().numpy(), expected, rtol=1e-12)
+        assert torch.autograd.gradcheck(bags, [weight]) and torch.autograd.gradgradcheck(bags, [weight])
+        half = bags(weight.detach().half())  # the way in ops
+        np.testing.assert_allclose(half.float().numpy(), expected, atol=0.02)
+    sum_of = torch._C._ops._embedding_sum
+    w, i = torch.ones(4, 2), torch.tensor([0, 1, 3])
+    assert sum_of(w, i, torch.tensor([1, 3])).tolist() == [[1.0, 1.0], [2.0, 2.0]]
+    for ends, words in (([2, 1], "would end"), ([1, 2], "3 elements"), ([1, 4], "would end")):
+        with pytest.raises(torch.ArgumentValueError, match=words):
+            sum_of(w, i, torch.tensor(ends))
+    with pytest.raises(IndexError, match="out of bounds"):
+        sum_of(w, torch.tensor([0, 4]), torch.tensor([2]))

@@ -30,7 +30,7 @@ STATE_NAMES = {
     "mobilenet_v2": ["features.0.0.weight", "features.1.conv.0.1.running_mean", "features.17.conv.3.bias", "classifier.1.weight"],
     "mobilenet_v3_small": ["features.1.block.1.fc1.weight", "features.12.1.bias", "classifier.3.bias"],
     "mobilenet_v3_large": ["features.4.block.2.fc2.bias", "features.16.0.weight", "classifier.0.weight"],
-    "densenet121": ["features.conv0.weight", "features.denseblock4.denselayer16.conv2.weight", "features.transition3.norm.weight", "features.norm5.bias"],
+    "densenet121": ["features.denseblock4.denselayer16.conv2.weight", "features.transition3.norm.weight", "features.norm5.bias"],
     "squeezenet1_1": ["features.0.weight", "features.12.expand3x3.bias", "classifier.1.weight"],
     "alexnet": ["features.10.weight", "classifier.4.bias"],
 }  # fmt: skip
@@ -130,7 +130,8 @@ def test_make_grid_values():
     assert utils.make_grid(images, padding=0, normalize=True, scale_each=True)[1].tolist() == [[0, 1, 0, 1]]
     assert utils.make_grid(images, padding=0, normalize=True, value_range=(0.0, 1.0))[1].tolist() == [[0, 0, 0, 1]]
     assert images[0, 0, 0, 0] == -1  # the input stays
-    assert utils.make_grid([torch.zeros(1, 2, 2)] * 3, padding=0).shape == (3, 2, 6) and utils.make_grid(torch.zeros(2, 2)).shape == (3, 2, 2)
+    assert utils.make_grid([torch.zeros(1, 2, 2)] * 3, padding=0).shape == (3, 2, 6)
+    assert utils.make_grid(torch.zeros(2, 2)).shape == (3, 2, 2)
     for wrong, kind in ((3, TypeError), (torch.zeros(2, 2, 2, 2, 2), ValueError), ([], TypeError)):
         with pytest.raises(kind):
             utils.make_grid(wrong)
@@ -155,10 +156,13 @@ def test_save_image(tmp_path):
 def test_draw_bounding_boxes():
     image = torch.zeros(1, 6, 8, dtype=torch.uint8)
     out = utils.draw_bounding_boxes(image, torch.tensor([[1.0, 1.0, 5.0, 4.0], [6, 0, 99, 99]]), colors=["#ff0000", (0, 0, 9)])
-    assert out.shape == (3, 6, 8) and out[0, 1, 1:6].eq(255).all() and out[0, 2, 2:5].eq(0).all() and out[2, 0, 6] == 9 and image.eq(0).all()
+    assert out.shape == (3, 6, 8) and out[0, 1, 1:6].eq(255).all() and out[0, 2, 2:5].eq(0).all() and out[2, 0, 6] == 9
+    assert image.eq(0).all()
     assert utils.draw_bounding_boxes(image, torch.tensor([[0, 0, 7, 5]]), colors="white", fill=True)[0, 3, 3] == 102
-    for boxes, more, kind in (([[3, 3, 1, 1]], {}, ValueError), ([[1, 2, 3]], {}, ValueError), ([[0, 0, 1, 1]], {"colors": "nice"}, ValueError),
-                              ([[0, 0, 1, 1]], {"labels": ["x"]}, NotImplementedError)):  # fmt: skip
+    for boxes, more, kind in (
+        ([[3, 3, 1, 1]], {}, ValueError), ([[1, 2, 3]], {}, ValueError), ([[0, 0, 1, 1]], {"colors": "nice"}, ValueError),
+        ([[0, 0, 1, 1]], {"labels": ["x"]}, NotImplementedError),
+    ):  # fmt: skip
         with pytest.raises(kind):
             utils.draw_bounding_boxes(image, torch.tensor(boxes), **more)
     with pytest.raises(TypeError):
@@ -196,6 +200,8 @@ def test_fashion_mnist_of_debian(tmp_path):
     else:
         with pytest.raises(FileNotFoundError, match="apt install dataset-fashion-mnist"):
             datasets.FashionMNIST(str(tmp_path), download=True)
+    with pytest.raises(FileNotFoundError, match="where download=True finds them"):
+        datasets.FashionMNIST(str(tmp_path))  # a wrong folder stays a mistake
 
 
 def test_own_data_set():

@@ -642,7 +642,7 @@ def test_model_graphs():
     tops = [found[name][0] for name in ("stem · Conv2d", "0–2 · Block  ×3", "head · Linear")]
     assert tops == sorted(tops)  # in the order of the data, not of the definition
     skips = [path for path in paths(figure) if len(path) == 4 and path[1] == path[2] > max(path[0] - 1, path[3])]
-    assert len(skips) == 1  # the residual
+    assert len(skips) == 2  # the residual, and from the head past what is not called to the output
     assert len(paths(figure)) == 7
     assert model.training and all(module.training for module in model.modules())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())  # batch norm, too
@@ -653,6 +653,11 @@ def test_model_graphs_without_an_input():
     figure = Plotter().plot_model(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
     assert len(paths(figure)) == 2
     assert len(paths(Plotter().plot_model(Net()))) == 0  # the three Blocks are one, and within it the order is not known
+    text_model = torch.Model("이름")
+    text_model.add("Dense(3, activation=relu)")
+    text_model.add("Dense(2)")
+    figure = Plotter().plot_model(text_model)
+    assert figure.title == "이름" and len(paths(figure)) == 1 and boxes(figure)["0 · Dense"][1] == ["3, activation=relu"]
     shallow = boxes(Plotter().plot_model(Net(), depth=1))
     assert "blocks · Sequential" in shallow and "0–2 · Block  ×3" not in shallow
 
@@ -667,6 +672,13 @@ def test_model_graphs_of_all_sorts():
     assert "0 · LazyLinear" in boxes(Plotter().plot_model(lazy))
     shared = nn.Linear(3, 3)
     Plotter().plot_model(nn.Sequential(shared, nn.ReLU(), shared), input_size=(1, 3)).to_png(dpi=40)
+    limited = boxes(Plotter().plot_model(Net(), input_size=(2, 1, 8, 8), depth=1))
+    assert limited["blocks · Sequential"][1][-2] == "2×4×8×8 → 2×4×8×8"
+    deep = nn.Sequential(*[nn.Sequential(nn.Linear(2, 2), nn.Tanh(), *[nn.Linear(2, 2) for _ in range(i % 7)]) for i in range(60)])
+    figure = Plotter().plot_model(deep, input_size=(1, 2))  # higher than a page: less deep
+    assert figure.size[1] * 72 < 15100 and "3 · Sequential" in boxes(figure)
+    wide = nn.Sequential(*[nn.Linear(2, 2) for _ in range(400)])
+    Plotter(dpi=30).plot_model(wide, input_size=(1, 2)).to_png()
     with pytest.raises(torch.ArgumentTypeError, match="nn.Module is needed, not int"):
         Plotter().plot_model(3)
     with pytest.raises(torch.ArgumentValueError, match="not both"):

@@ -9,6 +9,7 @@ from typing import Any, Callable, List, Optional
 
 import rustorch
 from rustorch import _C
+from rustorch._C import ArgumentTypeError, RusTorchError
 
 __all__ = [
     "autocast", "custom_bwd", "custom_fwd", "get_autocast_dtype", "is_autocast_available", "is_autocast_cache_enabled",
@@ -21,10 +22,10 @@ _depth = _local()  # value: how many contexts this thread is in
 
 def _check_device(device_type: str, name: str) -> str:
     if not isinstance(device_type, str):
-        raise TypeError(f"{name}: device_type must be a str such as 'cpu', not {type(device_type).__name__}")
+        raise ArgumentTypeError(f"{name}: device_type must be a str such as 'cpu', not {type(device_type).__name__}")
     kind = device_type.split(":")[0]
     if kind not in _DEVICES:
-        raise RuntimeError(f"{name}: there is no device type {device_type!r}; it is one of {', '.join(_DEVICES)}")
+        raise RusTorchError(f"{name}: there is no device type {device_type!r}; it is one of {', '.join(_DEVICES)}")
     return kind
 
 
@@ -140,7 +141,7 @@ def set_autocast_enabled(device_type, enabled: Optional[bool] = None) -> None:
     if enabled is None:
         device_type, enabled = "cpu", device_type
     if enabled and not is_autocast_available(device_type):
-        raise RuntimeError(f"set_autocast_enabled: device type {device_type!r} is not available here")
+        raise RusTorchError(f"set_autocast_enabled: device type {device_type!r} is not available here")
     _, low, cache = _C._autocast()
     _C._autocast_set(bool(enabled), low, cache, False)
 
@@ -160,9 +161,9 @@ def set_autocast_dtype(device_type: str, dtype: rustorch.dtype) -> None:
     >>> rustorch.set_autocast_dtype("cpu", rustorch.bfloat16)
     """
     if _check_device(device_type, "set_autocast_dtype") != "cpu" and not is_autocast_available(device_type):
-        raise RuntimeError(f"set_autocast_dtype: device type {device_type!r} is not available here")
+        raise RusTorchError(f"set_autocast_dtype: device type {device_type!r} is not available here")
     if dtype not in (rustorch.bfloat16, rustorch.float16):
-        raise RuntimeError(f"set_autocast_dtype: the low precision is bfloat16 or float16, not {dtype}")
+        raise RusTorchError(f"set_autocast_dtype: the low precision is bfloat16 or float16, not {dtype}")
     enabled, _, cache = _C._autocast()
     _C._autocast_set(enabled, dtype, cache, False)
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Any, Dict, Optional
 
 import rustorch
+from rustorch._C import ArgumentValueError, RusTorchError
 from rustorch.amp.autocast_mode import _check_device, is_autocast_available
 
 __all__ = ["GradScaler"]
@@ -74,7 +75,7 @@ class GradScaler:
         self.set_backoff_factor(backoff_factor)
         self.set_growth_interval(growth_interval)
         if not init_scale > 0:
-            raise ValueError(f"GradScaler: init_scale must be positive, not {init_scale}")
+            raise ArgumentValueError(f"GradScaler: init_scale must be positive, not {init_scale}")
         self._init_scale = self._scale = float(init_scale)
         self._growth_tracker = 0
         self._found: Dict[int, bool] = {}  # id of an optimiser whose gradients are unscaled: found a non-finite one
@@ -91,7 +92,7 @@ class GradScaler:
             return type(outputs)(*items) if hasattr(outputs, "_fields") else type(outputs)(items)
         if isinstance(outputs, dict):
             return {key: self.scale(value) for key, value in outputs.items()}
-        raise ValueError(f"GradScaler.scale takes a Tensor or a list, tuple or dict of them, not {type(outputs).__name__}")
+        raise ArgumentValueError(f"GradScaler.scale takes a Tensor or a list, tuple or dict of them, not {type(outputs).__name__}")
 
     def unscale_(self, optimizer) -> None:
         """Divide the gradients of an optimiser's parameters by the scale: for clipping them before ``step``.
@@ -104,12 +105,12 @@ class GradScaler:
         if not self._enabled:
             return
         if id(optimizer) in self._stepped:
-            raise RuntimeError("unscale_() is called after step(): call it before")
+            raise RusTorchError("unscale_() is called after step(): call it before")
         if id(optimizer) in self._found:
-            raise RuntimeError("unscale_() has already been called on this optimizer since the last update()")
+            raise RusTorchError("unscale_() has already been called on this optimizer since the last update()")
         grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         if any(grad.dtype == rustorch.float16 for grad in grads):
-            raise ValueError("unscale_(): the gradients are float16: keep the parameters in float32 and use autocast")
+            raise ArgumentValueError("unscale_(): the gradients are float16: keep the parameters in float32 and use autocast")
         self._found[id(optimizer)] = _unscale(grads, 1.0 / self._scale)
 
     def step(self, optimizer, *args, **kwargs) -> Optional[float]:
@@ -117,9 +118,9 @@ class GradScaler:
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs or (args and callable(args[0])):
-            raise RuntimeError("GradScaler.step does not take a closure")
+            raise RusTorchError("GradScaler.step does not take a closure")
         if id(optimizer) in self._stepped:
-            raise RuntimeError("step() has already been called since the last update()")
+            raise RusTorchError("step() has already been called since the last update()")
         if id(optimizer) not in self._found:
             self.unscale_(optimizer)
         self._stepped.add(id(optimizer))
@@ -139,7 +140,7 @@ class GradScaler:
             self._scale = float(new_scale)
         else:
             if not self._found:
-                raise RuntimeError("update(): no gradients were unscaled since the last one: call step(optimizer) before")
+                raise RusTorchError("update(): no gradients were unscaled since the last one: call step(optimizer) before")
             if any(self._found.values()):
                 self._scale *= self._backoff_factor
                 self._growth_tracker = 0
@@ -162,7 +163,7 @@ class GradScaler:
     def set_growth_factor(self, new_factor: float) -> None:
         """Choose what the scale grows by; above 1."""
         if not new_factor > 1:
-            raise ValueError(f"GradScaler: the growth factor must be > 1, not {new_factor}")
+            raise ArgumentValueError(f"GradScaler: the growth factor must be > 1, not {new_factor}")
         self._growth_factor = float(new_factor)
 
     def get_backoff_factor(self) -> float:
@@ -172,7 +173,7 @@ class GradScaler:
     def set_backoff_factor(self, new_factor: float) -> None:
         """Choose what the scale is cut by; between 0 and 1."""
         if not 0 < new_factor < 1:
-            raise ValueError(f"GradScaler: the backoff factor must be between 0 and 1, not {new_factor}")
+            raise ArgumentValueError(f"GradScaler: the backoff factor must be between 0 and 1, not {new_factor}")
         self._backoff_factor = float(new_factor)
 
     def get_growth_interval(self) -> int:
@@ -182,7 +183,7 @@ class GradScaler:
     def set_growth_interval(self, new_interval: int) -> None:
         """Choose how many finite steps it takes for the scale to grow."""
         if not (isinstance(new_interval, int) and new_interval > 0):
-            raise ValueError(f"GradScaler: the growth interval must be a positive int, not {new_interval!r}")
+            raise ArgumentValueError(f"GradScaler: the growth interval must be a positive int, not {new_interval!r}")
         self._growth_interval = new_interval
 
     def is_enabled(self) -> bool:
@@ -206,7 +207,7 @@ class GradScaler:
         if not self._enabled:
             return
         if not state_dict:
-            raise RuntimeError("GradScaler: the state is empty: it was saved from a scaler that was disabled")
+            raise RusTorchError("GradScaler: the state is empty: it was saved from a scaler that was disabled")
         self._scale = self._init_scale = float(state_dict["scale"])
         self.set_growth_factor(state_dict["growth_factor"])
         self.set_backoff_factor(state_dict["backoff_factor"])

@@ -3,7 +3,7 @@
 import importlib
 
 from .. import _C
-from .._C import Node, RemovableHandle  # noqa: F401
+from .._C import ArgumentValueError, Node, RemovableHandle  # noqa: F401
 from . import anomaly_mode, function, grad_mode, graph, variable  # noqa: F401
 from .anomaly_mode import detect_anomaly, is_anomaly_enabled, set_detect_anomaly  # noqa: F401
 from .function import Function, FunctionCtx, once_differentiable  # noqa: F401
@@ -68,7 +68,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     """
     if grad_variables is not None:
         if grad_tensors is not None:
-            raise ValueError("grad_tensors and grad_variables (its old name) were both given: use grad_tensors alone")
+            raise ArgumentValueError("grad_tensors and grad_variables (its old name) were both given: use grad_tensors alone")
         grad_tensors = grad_variables
     _C._backward(tensors, grad_tensors, retain_graph, create_graph, inputs)
 
@@ -120,11 +120,11 @@ def grad(
     (tensor(12.),)
     """
     if not only_inputs:
-        raise ValueError("only_inputs=False is not supported: use backward() to accumulate into all leaves")
+        raise ArgumentValueError("only_inputs=False is not supported: use backward() to accumulate into all leaves")
     if is_grads_batched:
         return _batched(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
+        raise ArgumentValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
     unused = materialize_grads if allow_unused is None else allow_unused
     found = _C._grad(outputs, inputs, grad_outputs, retain_graph, create_graph, bool(unused))
     if not materialize_grads:

@@ -3,7 +3,7 @@
 import functools
 import inspect
 
-from .._C import FunctionCtx, _FunctionBase, is_grad_enabled
+from .._C import ArgumentTypeError, AutogradError, FunctionCtx, _FunctionBase, is_grad_enabled
 from .grad_mode import no_grad
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -51,7 +51,7 @@ class Function(_FunctionBase):
         bound = inspect.signature(cls.forward).bind(*args, **(kwargs or {}))
         bound.apply_defaults()
         if bound.kwargs:
-            raise TypeError(f"{cls.__name__}.forward must not have keyword-only arguments")
+            raise ArgumentTypeError(f"{cls.__name__}.forward must not have keyword-only arguments")
         return bound.args
 
 
@@ -64,7 +64,7 @@ class _CannotDifferentiate(Function):
 
     @staticmethod
     def backward(ctx, *grads):
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise AutogradError("trying to differentiate twice a function that was marked with @once_differentiable")
 
 
 def once_differentiable(function):

@@ -1,6 +1,7 @@
 """Derivatives of functions: products with vectors, Jacobians, Hessians."""
 
 import rustorch
+from rustorch._C import ArgumentTypeError, ArgumentValueError, AutogradError
 
 from . import grad as _grad
 from .grad_mode import enable_grad
@@ -14,7 +15,7 @@ def _as_tuple(value, what, name):
     items = (value,) if single else tuple(value)
     for i, item in enumerate(items):
         if not isinstance(item, rustorch.Tensor):
-            raise TypeError(f"{name}: {what} must be a Tensor or a tuple of Tensors, element {i} is {type(item).__name__}")
+            raise ArgumentTypeError(f"{name}: {what} must be a Tensor or a tuple of Tensors, element {i} is {type(item).__name__}")
     return items, not single
 
 
@@ -29,16 +30,16 @@ def _call(func, inputs, name):
 
 def _check_like(vectors, like, what, name):
     if len(vectors) != len(like):
-        raise RuntimeError(f"{name}: v has {len(vectors)} tensors, there are {len(like)} {what}")
+        raise AutogradError(f"{name}: v has {len(vectors)} tensors, there are {len(like)} {what}")
     for i, (vector, other) in enumerate(zip(vectors, like)):
         if vector.shape != other.shape:
-            raise RuntimeError(f"{name}: v[{i}] has shape {tuple(vector.shape)}, the {what} {i} has {tuple(other.shape)}")
+            raise AutogradError(f"{name}: v[{i}] has shape {tuple(vector.shape)}, the {what} {i} has {tuple(other.shape)}")
 
 
 def _vectors(v, like, what, name):
     if v is None:
         if len(like) != 1 or like[0].numel() != 1:
-            raise RuntimeError(f"{name}: v may only be left out when there is a single one of the {what} with one element")
+            raise AutogradError(f"{name}: v may only be left out when there is a single one of the {what} with one element")
         return (rustorch.ones_like(like[0]),)
     vectors = _as_tuple(v, "v", name)[0]
     _check_like(vectors, like, what, name)
@@ -49,7 +50,7 @@ def _gradients(outputs, inputs, vectors, create_graph, strict, name, retain=True
     """Of the outputs that depend on something; zeros where an input is not reached (an error with strict)."""
     pairs = [(y, v) for y, v in zip(outputs, vectors) if y.requires_grad]
     if strict and len(pairs) < len(outputs):
-        raise RuntimeError(f"{name}: an output does not depend on the inputs; strict=True does not allow that")
+        raise AutogradError(f"{name}: an output does not depend on the inputs; strict=True does not allow that")
     if not pairs:
         return tuple(rustorch.zeros_like(x) for x in inputs)
     found = _grad(
@@ -57,7 +58,7 @@ def _gradients(outputs, inputs, vectors, create_graph, strict, name, retain=True
     )
     if strict and any(g is None for g in found):
         at = [i for i, g in enumerate(found) if g is None][0]
-        raise RuntimeError(f"{name}: the outputs do not depend on input {at}; strict=True does not allow that")
+        raise AutogradError(f"{name}: the outputs do not depend on input {at}; strict=True does not allow that")
     return tuple(rustorch.zeros_like(x) if g is None else g for g, x in zip(found, inputs))
 
 
@@ -68,7 +69,7 @@ def _finish(values, as_tuple, create_graph):
 
 def _scalar(outputs, name):
     if len(outputs) != 1 or outputs[0].numel() != 1:
-        raise RuntimeError(f"{name}: the function must return one tensor with one element")
+        raise AutogradError(f"{name}: the function must return one tensor with one element")
     return outputs[0].reshape(())
 
 
@@ -164,9 +165,9 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
             [0., 4.]])
     """
     if strategy not in ("reverse-mode", "forward-mode"):
-        raise ValueError(f'jacobian: strategy must be "reverse-mode" or "forward-mode", not {strategy!r}')
+        raise ArgumentValueError(f'jacobian: strategy must be "reverse-mode" or "forward-mode", not {strategy!r}')
     if not isinstance(vectorize, bool):
-        raise TypeError(f"jacobian: vectorize must be a bool, not {type(vectorize).__name__}")
+        raise ArgumentTypeError(f"jacobian: vectorize must be a bool, not {type(vectorize).__name__}")
     rows = strategy == "reverse-mode"
     with enable_grad():
         inputs, many = _as_tuple(inputs, "inputs", "jacobian")

@@ -3,7 +3,7 @@
 import functools
 import inspect
 
-from .._C import _GradMode, _set_grad_enabled, _set_inference, is_grad_enabled, is_inference_mode_enabled
+from .._C import ArgumentTypeError, _GradMode, _set_grad_enabled, _set_inference, is_grad_enabled, is_inference_mode_enabled
 
 __all__ = ["no_grad", "enable_grad", "set_grad_enabled", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled"]
 
@@ -56,9 +56,9 @@ def _wrap_coroutine(make_context, function):
 def _decorate(make_context, function, name):
     """The function with a context of its own around each call."""
     if inspect.isclass(function):
-        raise TypeError(f"{name} decorates functions, not classes: decorate the methods of {function.__name__}")
+        raise ArgumentTypeError(f"{name} decorates functions, not classes: decorate the methods of {function.__name__}")
     if not callable(function):
-        raise TypeError(f"{name} decorates functions, not {type(function).__name__}")
+        raise ArgumentTypeError(f"{name} decorates functions, not {type(function).__name__}")
     if inspect.isgeneratorfunction(function):
         return _wrap_generator(make_context, function)
     if inspect.iscoroutinefunction(function):

@@ -7,6 +7,7 @@ differences, and row by row from backward with one-hot gradients. The two must a
 from .. import _C
 from . import grad as _grad
 from .grad_mode import no_grad
+from rustorch._C import ArgumentValueError, AutogradError
 
 __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
 
@@ -38,7 +39,7 @@ def _numpy(x):
 
 def _check_inputs(inputs):
     if not any(_wants(x) for x in inputs):
-        raise ValueError(
+        raise ArgumentValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
         )
     for i, x in enumerate(inputs):
@@ -53,7 +54,7 @@ def _check_inputs(inputs):
                 stacklevel=4,
             )
         if any(size > 1 and stride == 0 for size, stride in zip(x.size(), x.stride())):
-            raise RuntimeError(
+            raise AutogradError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to "
                 "be able to compute the numerical gradients correctly. You should call .contiguous on the input before "
                 "passing it to gradcheck."
@@ -113,7 +114,7 @@ def _compare_all(function, inputs, eps, atol, rtol, nondet_tol):
     wanted = [i for i, x in enumerate(inputs) if _wants(x)]
     outputs = _outputs(function, inputs)
     if not outputs:
-        raise ValueError("gradcheck: the function returned no floating-point tensor")
+        raise ArgumentValueError("gradcheck: the function returned no floating-point tensor")
     if not any(y.requires_grad for y in outputs):
         for at in wanted:  # then no output may change with the inputs
             for column in _numerical(function, inputs, at, eps):

@@ -5,7 +5,7 @@ from collections import namedtuple
 from _thread import _local  # threading.local, without importing threading
 
 from .. import _C
-from .._C import Node, RemovableHandle
+from .._C import ArgumentTypeError, ArgumentValueError, AutogradError, Node, RemovableHandle
 
 __all__ = [
     "Node", "RemovableHandle", "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks",
@@ -47,7 +47,7 @@ class saved_tensors_hooks:
     def __init__(self, pack_hook, unpack_hook):
         for name, hook in (("pack_hook", pack_hook), ("unpack_hook", unpack_hook)):
             if not callable(hook):
-                raise TypeError(f"saved_tensors_hooks: {name} must be callable, not {type(hook).__name__}")
+                raise ArgumentTypeError(f"saved_tensors_hooks: {name} must be callable, not {type(hook).__name__}")
         self.pack_hook = pack_hook
         self.unpack_hook = unpack_hook
         self._before = []
@@ -55,7 +55,7 @@ class saved_tensors_hooks:
     def __enter__(self):
         refusal = getattr(_state, "refusal", None)
         if refusal is not None:
-            raise RuntimeError(refusal)
+            raise AutogradError(refusal)
         self._before.append(_C._set_save_hooks((self.pack_hook, self.unpack_hook)))
 
     def __exit__(self, *error):
@@ -149,7 +149,7 @@ def register_multi_grad_hook(tensors, fn, *, mode="all"):
     """
     tensors = tuple(tensors)
     if mode not in ("all", "any"):
-        raise ValueError(f'register_multi_grad_hook: mode must be "all" or "any", not {mode!r}')
+        raise ArgumentValueError(f'register_multi_grad_hook: mode must be "all" or "any", not {mode!r}')
     grads = [None] * len(tensors)
     running = lambda: None  # noqa: E731  (a weak reference to what the pass calls when it ends)
 

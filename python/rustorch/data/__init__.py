@@ -26,6 +26,7 @@ from rustorch.data.sampler import (
 
 __all__ = [
     "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset", "RandomSampler",
-    "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "Transform", "Transforms", "WeightedRandomSampler", "datasets",
+    "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "Transform",
+    "Transforms", "WeightedRandomSampler", "datasets",
     "default_collate", "default_convert", "get_worker_info", "random_split", "transforms",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, RusTorchError
 
 __all__ = ["default_collate", "default_convert"]
 
@@ -103,7 +104,7 @@ def default_collate(batch: List[Any]) -> Any:
         return _stack(batch)
     if isinstance(first, np.ndarray):
         if _is_text_array(first):
-            raise TypeError(f"default_collate: arrays of dtype {first.dtype} cannot become tensors")
+            raise ArgumentTypeError(f"default_collate: arrays of dtype {first.dtype} cannot become tensors")
         return _stack([rustorch.as_tensor(array) for array in batch])
     if isinstance(first, (np.bool_, np.number)):
         return rustorch.as_tensor(np.array(batch))
@@ -121,8 +122,8 @@ def default_collate(batch: List[Any]) -> Any:
         return type(first)(*(default_collate(list(column)) for column in zip(*batch)))
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
-            raise RuntimeError("each element in list of batch should be of equal size")
+            raise RusTorchError("each element in list of batch should be of equal size")
         return _sequence_like(first, [default_collate(list(column)) for column in zip(*batch)])
-    raise TypeError(
+    raise ArgumentTypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {type(first).__name__}"
     )

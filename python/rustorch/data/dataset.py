@@ -10,6 +10,7 @@ from typing import Any, Iterable, Iterator, List, Optional, Sequence, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError, IndexOutOfRangeError
 
 __all__ = [
     "ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset", "random_split",
@@ -79,10 +80,10 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Tensor) -> None:
         if not tensors:
-            raise ValueError("TensorDataset: at least one tensor is needed")
+            raise ArgumentValueError("TensorDataset: at least one tensor is needed")
         for i, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
-                raise TypeError(f"TensorDataset: argument {i} is a {type(tensor).__name__}, a tensor is expected")
+                raise ArgumentTypeError(f"TensorDataset: argument {i} is a {type(tensor).__name__}, a tensor is expected")
             if tensor.dim() == 0 or tensor.shape[0] != tensors[0].shape[0]:
                 raise rustorch.ShapeError(
                     f"TensorDataset: size mismatch between tensors: tensor 0 has shape {tuple(tensors[0].shape)}, "
@@ -130,16 +131,16 @@ class StackDataset(Dataset):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
-            raise ValueError(
+            raise ArgumentValueError(
                 "Supported either ``tuple``- (via ``args``) or ``dict``- (via ``kwargs``) like input/output, but both types are given."
             )
         if not args and not kwargs:
-            raise ValueError("At least one dataset should be passed")
+            raise ArgumentValueError("At least one dataset should be passed")
         self.datasets: Any = kwargs or args
         parts = self._parts()
         self._length = len(parts[0])
         if any(len(part) != self._length for part in parts):
-            raise ValueError(f"Size mismatch between datasets: {', '.join(str(len(part)) for part in parts)} samples")
+            raise ArgumentValueError(f"Size mismatch between datasets: {', '.join(str(len(part)) for part in parts)} samples")
 
     def _parts(self) -> List[Any]:
         return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
@@ -156,7 +157,7 @@ class StackDataset(Dataset):
             fetch = getattr(part, "__getitems__", None)
             columns.append(fetch(indices) if callable(fetch) else [part[i] for i in indices])
             if len(columns[-1]) != len(indices):
-                raise ValueError(
+                raise ArgumentValueError(
                     f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(columns[-1])}"
                 )
         return [self._sample(values) for values in zip(*columns)]
@@ -183,7 +184,7 @@ class ChainDataset(IterableDataset):
     def _parts(self) -> Iterator[Any]:
         for dataset in self.datasets:
             if not isinstance(dataset, IterableDataset):
-                raise TypeError(f"ChainDataset only supports IterableDataset, found {type(dataset).__name__}")
+                raise ArgumentTypeError(f"ChainDataset only supports IterableDataset, found {type(dataset).__name__}")
             yield dataset
 
     def __iter__(self) -> Iterator[Any]:
@@ -207,9 +208,9 @@ class ConcatDataset(Dataset):
     def __init__(self, datasets: Iterable[Dataset]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ValueError("datasets should not be an empty iterable")
+            raise ArgumentValueError("datasets should not be an empty iterable")
         if any(isinstance(dataset, IterableDataset) for dataset in self.datasets):
-            raise TypeError("ConcatDataset does not support IterableDataset")
+            raise ArgumentTypeError("ConcatDataset does not support IterableDataset")
         self.cumulative_sizes = list(itertools.accumulate(len(dataset) for dataset in self.datasets))
 
     def __len__(self) -> int:
@@ -217,7 +218,7 @@ class ConcatDataset(Dataset):
 
     def __getitem__(self, index: int) -> Any:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"index {index} is out of range for {len(self)} samples")
+            raise IndexOutOfRangeError(f"index {index} is out of range for {len(self)} samples")
         index %= len(self)
         which = bisect.bisect_right(self.cumulative_sizes, index)
         return self.datasets[which][index - (self.cumulative_sizes[which - 1] if which else 0)]
@@ -279,7 +280,7 @@ def random_split(
         counts = []
         for i, fraction in enumerate(lengths):
             if not 0 <= fraction <= 1:
-                raise ValueError(f"Fraction at index {i} is not between 0 and 1")
+                raise ArgumentValueError(f"Fraction at index {i} is not between 0 and 1")
             counts.append(math.floor(total * fraction))
         for i in range(total - sum(counts)):  # what rounding left over, one each
             counts[i % len(counts)] += 1
@@ -288,7 +289,7 @@ def random_split(
                 warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2)
         lengths = counts
     if sum(lengths) != total:
-        raise ValueError(
+        raise ArgumentValueError(
             f"Sum of input lengths does not equal the length of the input dataset! {list(lengths)} for {total} samples"
         )
     order = rustorch.randperm(total, generator=generator).tolist()

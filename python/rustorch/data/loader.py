@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional
 
 import rustorch
 from rustorch import _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.collate import default_collate, default_convert
 from rustorch.data.dataset import Dataset, IterableDataset, Subset
 from rustorch.data.fetch import END, fetch, fetch_iterable, kept, tasks
@@ -47,20 +48,20 @@ def _check_options(
     num_workers: int, timeout: float, prefetch_factor: Optional[int], persistent_workers: bool, pin_memory: bool, device: str
 ) -> None:
     if num_workers < 0:
-        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
+        raise ArgumentValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
     if timeout < 0:
-        raise ValueError("timeout option should be non-negative")
+        raise ArgumentValueError("timeout option should be non-negative")
     if num_workers == 0 and timeout > 0:
-        raise ValueError("timeout option needs num_workers > 0: it is how long to wait for a worker")
+        raise ArgumentValueError("timeout option needs num_workers > 0: it is how long to wait for a worker")
     if num_workers == 0 and prefetch_factor is not None:
-        raise ValueError(
+        raise ArgumentValueError(
             "prefetch_factor option could only be specified in multiprocessing. "
             "let num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
         )
     if prefetch_factor is not None and prefetch_factor < 1:
-        raise ValueError("prefetch_factor option should be positive")
+        raise ArgumentValueError("prefetch_factor option should be positive")
     if num_workers == 0 and persistent_workers:
-        raise ValueError("persistent_workers option needs num_workers > 0")
+        raise ArgumentValueError("persistent_workers option needs num_workers > 0")
     if pin_memory and device:
         warnings.warn(f"pin_memory_device is deprecated, ignore pin_memory_device={device!r}.", stacklevel=3)
     if pin_memory:
@@ -188,19 +189,19 @@ class DataLoader:
         if self.iterable:
             for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
                 if value is not None:
-                    raise ValueError(
+                    raise ArgumentValueError(
                         f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
                     )
         if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle")
+            raise ArgumentValueError("sampler option is mutually exclusive with shuffle")
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
+                raise ArgumentValueError("batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last")
             batch_size = None
         elif batch_size is None and drop_last:
-            raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+            raise ArgumentValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         elif batch_size is not None and (not isinstance(batch_size, int) or batch_size <= 0):
-            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
+            raise ArgumentValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
         self.dataset = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
@@ -216,7 +217,7 @@ class DataLoader:
         self.batch_size = batch_size
         if sampler is None and not self.iterable:
             if not hasattr(dataset, "__len__"):
-                raise TypeError(f"{type(dataset).__name__} has no length: give a sampler, or make it an IterableDataset")
+                raise ArgumentTypeError(f"{type(dataset).__name__} has no length: give a sampler, or make it an IterableDataset")
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         self.sampler = sampler
         if batch_sampler is None and batch_size is not None and not self.iterable:
@@ -241,7 +242,7 @@ class DataLoader:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _FIXED and "_fixed" in self.__dict__:
-            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+            raise ArgumentValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
 
     @property
@@ -252,19 +253,19 @@ class DataLoader:
     @multiprocessing_context.setter
     def multiprocessing_context(self, context: Any) -> None:
         if context is not None and self.num_workers == 0:
-            raise ValueError(
+            raise ArgumentValueError(
                 "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got num_workers=0"
             )
         if isinstance(context, str):
             methods = multiprocessing.get_all_start_methods()
             if context not in methods:
-                raise ValueError(
+                raise ArgumentValueError(
                     f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
                     f"multiprocessing_context={context!r}"
                 )
             context = multiprocessing.get_context(context)
         if context is not None and not isinstance(context, multiprocessing.context.BaseContext):
-            raise TypeError(
+            raise ArgumentTypeError(
                 "multiprocessing_context option should be a valid context object or a string specifying the start method, but "
                 f"got multiprocessing_context={context}"
             )

@@ -28,6 +28,7 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import RusTorchError
 from rustorch.data.fetch import END, Task, fetch, fetch_iterable, tasks
 
 
@@ -274,7 +275,7 @@ class WorkerPool:
         self.asked[worker.number].append(task.number)
 
     def _dead(self, worker: _Worker) -> None:
-        raise RuntimeError(
+        raise RusTorchError(
             f"DataLoader worker {worker.number} (process {worker.process.pid}) {worker.died()} while it made batches: "
             "out of memory is the usual cause; try fewer workers or smaller batches"
         )
@@ -285,7 +286,7 @@ class WorkerPool:
         watched = [*places, *(worker.process.sentinel for worker in candidates)]
         ready = multiprocessing.connection.wait(watched, self.timeout)
         if not ready:
-            raise RuntimeError(f"DataLoader timed out after {self.timeout} seconds")
+            raise RusTorchError(f"DataLoader timed out after {self.timeout} seconds")
         worker = next((places[place] for place in ready if place in places), None)
         if worker is None:
             self._dead(next(w for w in candidates if w.process.sentinel in ready))
@@ -332,9 +333,9 @@ def _raise(described: Tuple[str, str, str]) -> None:
         try:
             error = kind(f"{message}\n\n{text}")
         except Exception as failed:
-            raise RuntimeError(f"{name}: {message}\n\n{text}") from failed
+            raise RusTorchError(f"{name}: {message}\n\n{text}") from failed
         raise error
-    raise RuntimeError(f"{name}: {message}\n\n{text}")
+    raise RusTorchError(f"{name}: {message}\n\n{text}")
 
 
 class _Pass:
@@ -395,7 +396,7 @@ class _Pass:
                     continue
                 yield value
                 if self.pool.owner is not self:
-                    raise RuntimeError("this pass over the DataLoader has ended: a newer one uses its persistent workers")
+                    raise RusTorchError("this pass over the DataLoader has ended: a newer one uses its persistent workers")
             finished = True
         finally:
             # workers that are kept go on; what a pass that was given up had asked for is taken out before the next

@@ -8,6 +8,7 @@ from typing import Any, Callable, List, Optional, Sequence, Union
 
 import rustorch
 from rustorch import DistributedError, Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.distributed._groups import (
     _NON_MEMBER,
     ProcessGroup,
@@ -97,24 +98,31 @@ def _op(op: Any) -> str:
         return op.value
     if isinstance(op, str) and op.upper() in ReduceOp.__members__:
         return op.lower()
-    raise TypeError(f"op must be a ReduceOp, not {op!r}")
+    raise ArgumentTypeError(f"op must be a ReduceOp, not {op!r}")
 
 
-def _end(handle: Any, group: ProcessGroup, async_op: bool) -> Optional[Work]:
+def _run(group: Any, async_op: bool, start: Callable[[ProcessGroup], Any]) -> Optional[Work]:
+    """A collective of a group, to its end unless ``async_op``; None where this process is not in the group."""
+    found = _member(group)
+    if found is None:
+        return None
+    handle = start(found)
     if async_op:
-        return Work(handle, group)
+        return Work(handle, found)
     handle.wait()
     return None
 
 
-def _root(group: ProcessGroup, rank: Optional[int], group_rank: Optional[int], name: str) -> int:
-    """The rank in the group of src or dst."""
+def _root(group: ProcessGroup, rank: Optional[int], group_rank: Optional[int], name: str, default: Optional[int] = None) -> int:
+    """The rank in the group of src or dst; where neither is given, the default, which is a rank of the group."""
     if group_rank is not None:
         if rank is not None:
-            raise ValueError(f"give {name} or group_{name}, not both")
+            raise ArgumentValueError(f"give {name} or group_{name}, not both")
         return group_rank
+    if rank is None and default is not None:
+        return default
     if rank is None:
-        raise ValueError(f"{name} is missing")
+        raise ArgumentValueError(f"{name} is missing: give the rank of the job, or group_{name}, that of the group")
     return get_group_rank(group, rank)
 
 
@@ -144,9 +152,8 @@ def barrier(group: Optional[ProcessGroup] = None, async_op: bool = False, device
     >>> dist.barrier()
     """
     if device_ids is not None and not isinstance(device_ids, (list, tuple)):
-        raise TypeError("barrier: device_ids must be a list of integers")
-    found = _member(group)
-    return _end(found._handle.barrier(), found, async_op) if found else None
+        raise ArgumentTypeError("barrier: device_ids must be a list of integers")
+    return _run(group, async_op, lambda g: g._handle.barrier())
 
 
 def broadcast(
@@ -164,10 +171,7 @@ def broadcast(
     >>> x
     tensor([1., 1.])
     """
-    found = _member(group)
-    if found is None:
-        return None
-    return _end(found._handle.broadcast(tensor, _root(found, src, group_src, "src")), found, async_op)
+    return _run(group, async_op, lambda g: g._handle.broadcast(tensor, _root(g, src, group_src, "src")))
 
 
 def all_reduce(
@@ -184,8 +188,7 @@ def all_reduce(
     tensor([1., 1.])
     >>> dist.destroy_process_group()
     """
-    found = _member(group)
-    return _end(found._handle.all_reduce(tensor, _op(op)), found, async_op) if found else None
+    return _run(group, async_op, lambda g: g._handle.all_reduce(tensor, _op(op)))
 
 
 def reduce(
@@ -204,10 +207,7 @@ def reduce(
     >>> x
     tensor([1., 1.])
     """
-    found = _member(group)
-    if found is None:
-        return None
-    return _end(found._handle.reduce(tensor, _root(found, dst, group_dst, "dst"), _op(op)), found, async_op)
+    return _run(group, async_op, lambda g: g._handle.reduce(tensor, _root(g, dst, group_dst, "dst"), _op(op)))
 
 
 def all_gather(
@@ -221,8 +221,7 @@ def all_gather(
     >>> parts
     [tensor([1., 1.])]
     """
-    found = _member(group)
-    return _end(found._handle.all_gather(tensor_list, tensor), found, async_op) if found else None
+    return _run(group, async_op, lambda g: g._handle.all_gather(tensor_list, tensor))
 
 
 def all_gather_into_tensor(
@@ -236,11 +235,11 @@ def all_gather_into_tensor(
     >>> out
     tensor([1., 1.])
     """
-    found = _member(group)
-    if found is None:
-        return None
-    blocks = _blocks(output_tensor, input_tensor, found.size(), "all_gather_into_tensor")
-    return _end(found._handle.all_gather(blocks, input_tensor), found, async_op)
+
+    def start(g: ProcessGroup) -> Any:
+        return g._handle.all_gather(_blocks(output_tensor, input_tensor, g.size(), "all_gather_into_tensor"), input_tensor)
+
+    return _run(group, async_op, start)
 
 
 def gather(
@@ -259,11 +258,7 @@ def gather(
     >>> parts
     [tensor([1., 1.])]
     """
-    found = _member(group)
-    if found is None:
-        return None
-    root = 0 if dst is None and group_dst is None else _root(found, dst, group_dst, "dst")
-    return _end(found._handle.gather(gather_list or None, tensor, root), found, async_op)
+    return _run(group, async_op, lambda g: g._handle.gather(gather_list or None, tensor, _root(g, dst, group_dst, "dst", 0)))
 
 
 def scatter(
@@ -282,11 +277,7 @@ def scatter(
     >>> out
     tensor([1., 1.])
     """
-    found = _member(group)
-    if found is None:
-        return None
-    root = 0 if src is None and group_src is None else _root(found, src, group_src, "src")
-    return _end(found._handle.scatter(tensor, scatter_list or None, root), found, async_op)
+    return _run(group, async_op, lambda g: g._handle.scatter(tensor, scatter_list or None, _root(g, src, group_src, "src", 0)))
 
 
 def reduce_scatter(
@@ -304,8 +295,7 @@ def reduce_scatter(
     >>> out
     tensor([1., 1.])
     """
-    found = _member(group)
-    return _end(found._handle.reduce_scatter(output, input_list, _op(op)), found, async_op) if found else None
+    return _run(group, async_op, lambda g: g._handle.reduce_scatter(output, input_list, _op(op)))
 
 
 def reduce_scatter_tensor(
@@ -323,11 +313,11 @@ def reduce_scatter_tensor(
     >>> out
     tensor([1., 1.])
     """
-    found = _member(group)
-    if found is None:
-        return None
-    blocks = _blocks(input, output, found.size(), "reduce_scatter_tensor")
-    return _end(found._handle.reduce_scatter(output, blocks, _op(op)), found, async_op)
+
+    def start(g: ProcessGroup) -> Any:
+        return g._handle.reduce_scatter(output, _blocks(input, output, g.size(), "reduce_scatter_tensor"), _op(op))
+
+    return _run(group, async_op, start)
 
 
 def all_to_all(
@@ -344,8 +334,7 @@ def all_to_all(
     >>> out
     [tensor([1., 1.])]
     """
-    found = _member(group)
-    return _end(found._handle.all_to_all(output_tensor_list, input_tensor_list), found, async_op) if found else None
+    return _run(group, async_op, lambda g: g._handle.all_to_all(output_tensor_list, input_tensor_list))
 
 
 def _splits(tensor: Tensor, sizes: Optional[Sequence[int]], n: int, what: str) -> List[Tensor]:
@@ -381,12 +370,12 @@ def all_to_all_single(
     >>> out
     tensor([1., 1.])
     """
-    found = _member(group)
-    if found is None:
-        return None
-    n = found.size()
-    outputs, inputs = _splits(output, output_split_sizes, n, "output"), _splits(input, input_split_sizes, n, "input")
-    return _end(found._handle.all_to_all(outputs, inputs), found, async_op)
+
+    def start(g: ProcessGroup) -> Any:
+        outputs = _splits(output, output_split_sizes, g.size(), "output")
+        return g._handle.all_to_all(outputs, _splits(input, input_split_sizes, g.size(), "input"))
+
+    return _run(group, async_op, start)
 
 
 # ---------------------------------------------------------------------------------------------- from one to another
@@ -417,7 +406,7 @@ def irecv(
     found = _member(group)
     if found is None:
         return None
-    peer = -1 if src is None and group_src is None else _root(found, src, group_src, "src")
+    peer = _root(found, src, group_src, "src", -1)
     return Work(found._handle.recv(tensor, peer, tag), found)
 
 
@@ -462,7 +451,7 @@ class P2POp:
         group_peer: Optional[int] = None,
     ) -> None:
         if op not in (isend, irecv):
-            raise ValueError("P2POp: op must be isend or irecv of rustorch.distributed")
+            raise ArgumentValueError("P2POp: op must be isend or irecv of rustorch.distributed")
         self.op = op
         self.tensor = tensor
         self.peer = peer
@@ -477,6 +466,6 @@ class P2POp:
 def batch_isend_irecv(p2p_op_list: Sequence[P2POp]) -> List[Work]:
     """Start several sends and receives; their order does not matter. Returns their works."""
     if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
-        raise ValueError("batch_isend_irecv: a list of P2POp is expected, with at least one")
+        raise ArgumentValueError("batch_isend_irecv: a list of P2POp is expected, with at least one")
     works = [each._start() for each in p2p_op_list]
     return [work for work in works if work is not None]

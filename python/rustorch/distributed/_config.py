@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Optional
+from rustorch._C import ArgumentValueError
 
 
 class Backend(str):
@@ -54,9 +55,9 @@ class DistributedConfig:
         timeout: Any = None,
     ) -> None:
         if world_size < 1:
-            raise ValueError(f"DistributedConfig: world_size must be at least 1, not {world_size}")
+            raise ArgumentValueError(f"DistributedConfig: world_size must be at least 1, not {world_size}")
         if not 0 <= rank < world_size:
-            raise ValueError(f"DistributedConfig: rank must be from 0 to {world_size - 1}, not {rank}")
+            raise ArgumentValueError(f"DistributedConfig: rank must be from 0 to {world_size - 1}, not {rank}")
         self._backend = str(backend)
         self._world_size = int(world_size)
         self._rank = int(rank)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from rustorch import DeviceError, DistributedError, _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.distributed import _rendezvous
 from rustorch.distributed._config import Backend, DistributedConfig
 
@@ -124,9 +125,9 @@ def _seconds(timeout: Timeout, what: str) -> float:
         return 0.0
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{what}: timeout must be a timedelta or a number of seconds, not {type(timeout).__name__}")
+        raise ArgumentTypeError(f"{what}: timeout must be a timedelta or a number of seconds, not {type(timeout).__name__}")
     if not seconds > 0:
-        raise ValueError(f"{what}: timeout must be more than 0 seconds, not {seconds}")
+        raise ArgumentValueError(f"{what}: timeout must be more than 0 seconds, not {seconds}")
     return float(seconds)
 
 
@@ -135,7 +136,7 @@ def _resolve_backend(backend: Optional[str]) -> Optional[str]:
     if backend is None:
         return None
     if not isinstance(backend, str):
-        raise TypeError(f"init_process_group: backend must be a string, not {type(backend).__name__}")
+        raise ArgumentTypeError(f"init_process_group: backend must be a string, not {type(backend).__name__}")
     name = backend.lower()
     if ":" in name:  # "cpu:gloo,cuda:nccl": one for each kind of device
         kinds = dict(part.split(":", 1) for part in name.split(",") if ":" in part)
@@ -151,7 +152,7 @@ def _resolve_backend(backend: Optional[str]) -> Optional[str]:
         return "solo"
     if name in ("mpi", "gloo"):
         return None
-    raise ValueError(f"init_process_group: there is no backend '{backend}'; there are mpi (also called gloo) and solo")
+    raise ArgumentValueError(f"init_process_group: there is no backend '{backend}'; there are mpi (also called gloo) and solo")
 
 
 def _join(init_method: Optional[str], world_size: int, rank: int, seconds: float) -> Optional[str]:
@@ -257,7 +258,7 @@ def init_process_group(
     if device_id is not None and str(device_id).split(":")[0] != "cpu":
         raise DeviceError(f"init_process_group: device_id is {device_id}, and there is no GPU here")
     if _state.world is not None:
-        raise ValueError("init_process_group: the default process group is already there; destroy_process_group() first")
+        raise ArgumentValueError("init_process_group: the default process group is already there; destroy_process_group() first")
     _rendezvous.check_method(init_method)
     seconds = _seconds(timeout, "init_process_group")
     name = _resolve_backend(backend) or _join(init_method, world_size, rank, seconds)
@@ -293,10 +294,10 @@ def destroy_process_group(group: Optional[ProcessGroup] = None) -> None:
     """
     if group is None or group is _state.world:
         if _state.world is None:
-            raise ValueError("destroy_process_group: there is no default process group")
+            raise ArgumentValueError("destroy_process_group: there is no default process group")
         _forget()
     elif not isinstance(group, ProcessGroup) and group is not _NON_MEMBER:
-        raise TypeError(f"destroy_process_group: a ProcessGroup is expected, not {type(group).__name__}")
+        raise ArgumentTypeError(f"destroy_process_group: a ProcessGroup is expected, not {type(group).__name__}")
 
 
 def is_available() -> bool:
@@ -358,7 +359,7 @@ def _group(group: Any) -> ProcessGroup:
     if group is None:
         return _default()
     if not isinstance(group, ProcessGroup):
-        raise TypeError(f"group must be a ProcessGroup or None, not {type(group).__name__}")
+        raise ArgumentTypeError(f"group must be a ProcessGroup or None, not {type(group).__name__}")
     return group
 
 
@@ -502,7 +503,7 @@ def new_subgroups(
     ranks = get_process_group_ranks(group)
     size = get_local_size() if group_size is None else group_size
     if size < 1 or len(ranks) % size:
-        raise ValueError(f"new_subgroups: {len(ranks)} ranks cannot be divided into groups of {size}")
+        raise ArgumentValueError(f"new_subgroups: {len(ranks)} ranks cannot be divided into groups of {size}")
     made = [new_group(ranks[i : i + size], timeout) for i in range(0, len(ranks), size)]
     mine = [each for each in made if each is not _NON_MEMBER]
     return (mine[0] if mine else _NON_MEMBER), made
@@ -527,7 +528,7 @@ def get_group_rank(group: ProcessGroup, global_rank: int) -> int:
     """
     ranks = _group(group)._ranks
     if global_rank not in ranks:
-        raise ValueError(f"rank {global_rank} is not in the group, which has ranks {ranks}")
+        raise ArgumentValueError(f"rank {global_rank} is not in the group, which has ranks {ranks}")
     return ranks.index(global_rank)
 
 
@@ -540,5 +541,5 @@ def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
     """
     ranks = _group(group)._ranks
     if not 0 <= group_rank < len(ranks):
-        raise ValueError(f"the group has no rank {group_rank}; it has ranks 0 to {len(ranks) - 1}")
+        raise ArgumentValueError(f"the group has no rank {group_rank}; it has ranks 0 to {len(ranks) - 1}")
     return ranks[group_rank]

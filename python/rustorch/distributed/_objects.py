@@ -14,6 +14,7 @@ import numpy
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.distributed._collectives import _member, _root, all_gather, broadcast, gather, recv, send
 from rustorch.distributed._groups import ProcessGroup, get_global_rank
 
@@ -39,7 +40,7 @@ def _pack(value: Any, path: str) -> Any:
     if isinstance(value, (numpy.bool_, numpy.integer, numpy.floating)):
         return value.item()
     hint = "send tensors with broadcast, all_gather or send" if isinstance(value, (Tensor, numpy.ndarray)) else "turn it into plain data"
-    raise TypeError(
+    raise ArgumentTypeError(
         f"{path} is a {type(value).__name__}: only None, bool, int, float, str, bytes and lists, tuples, dicts and sets of them "
         f"travel between ranks as objects; {hint}"
     )
@@ -108,7 +109,7 @@ def all_gather_object(object_list: List[Any], obj: Any, group: Optional[ProcessG
     if found is None:
         return
     if len(object_list) != found.size():
-        raise ValueError(f"all_gather_object: object_list has {len(object_list)} places, but the group has {found.size()} ranks")
+        raise ArgumentValueError(f"all_gather_object: object_list has {len(object_list)} places, but the group has {found.size()} ranks")
     data = _encode(obj)
     sizes = _sizes(found, len(data))
     rooms = [_as_tensor(b"", max(sizes)) for _ in sizes]
@@ -135,10 +136,10 @@ def gather_object(
     found = _member(group)
     if found is None:
         return
-    root = 0 if dst is None and group_dst is None else _root(found, dst, group_dst, "dst")
+    root = _root(found, dst, group_dst, "dst", 0)
     receives = found.rank() == root
     if receives and (object_gather_list is None or len(object_gather_list) != found.size()):
-        raise ValueError(f"gather_object: rank {dst or 0} needs a list with {found.size()} places, one a rank")
+        raise ArgumentValueError(f"gather_object: rank {dst or 0} needs a list with {found.size()} places, one a rank")
     data = _encode(obj)
     sizes = _sizes(found, len(data))
     rooms = [_as_tensor(b"", max(sizes)) for _ in sizes] if receives else None
@@ -169,7 +170,7 @@ def broadcast_object_list(
         return
     if device is not None and str(device).split(":")[0] != "cpu":
         raise rustorch.DeviceError(f"broadcast_object_list: device is {device}, and there is no GPU here")
-    root = 0 if src is None and group_src is None else _root(found, src, group_src, "src")
+    root = _root(found, src, group_src, "src", 0)
     sends = found.rank() == root
     data = _encode(list(object_list)) if sends else b""
     size = rustorch.tensor([len(data)], dtype=rustorch.int64)
@@ -180,7 +181,9 @@ def broadcast_object_list(
         return
     received = _decode(_as_bytes(room, int(size.item())))
     if len(received) != len(object_list):
-        raise ValueError(f"broadcast_object_list: rank {get_global_rank(found, root)} sent {len(received)} objects, this list has {len(object_list)}")
+        raise ArgumentValueError(
+            f"broadcast_object_list: rank {get_global_rank(found, root)} sent {len(received)} objects, this list has {len(object_list)}"
+        )
     object_list[:] = received
 
 
@@ -203,11 +206,11 @@ def scatter_object_list(
     if found is None:
         return
     if not scatter_object_output_list:
-        raise ValueError("scatter_object_list: the output list needs a place for the object")
-    root = 0 if src is None and group_src is None else _root(found, src, group_src, "src")
+        raise ArgumentValueError("scatter_object_list: the output list needs a place for the object")
+    root = _root(found, src, group_src, "src", 0)
     sends = found.rank() == root
     if sends and (scatter_object_input_list is None or len(scatter_object_input_list) != found.size()):
-        raise ValueError(f"scatter_object_list: rank {src or 0} needs a list with {found.size()} objects, one a rank")
+        raise ArgumentValueError(f"scatter_object_list: rank {src or 0} needs a list with {found.size()} objects, one a rank")
     everything = [list(scatter_object_input_list)] if sends else [None]
     broadcast_object_list(everything, group=found, group_src=root)
     scatter_object_output_list[0] = everything[0][found.rank()]
@@ -246,6 +249,6 @@ def recv_object_list(
     recv(room, source, group)
     received = _decode(_as_bytes(room, int(size.item())))
     if len(received) != len(object_list):
-        raise ValueError(f"recv_object_list: rank {source} sent {len(received)} objects, this list has {len(object_list)}")
+        raise ArgumentValueError(f"recv_object_list: rank {source} sent {len(received)} objects, this list has {len(object_list)}")
     object_list[:] = received
     return source

@@ -16,6 +16,7 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from rustorch import DistributedError
+from rustorch._C import ArgumentValueError
 
 _METHODS = ("env://", "tcp://", "file://")
 _LONGEST = 1 << 20  # of a message, so that a stranger's bytes are no request for memory
@@ -39,7 +40,7 @@ def check_method(init_method: Optional[str]) -> None:
     ValueError
     """
     if init_method is not None and (not isinstance(init_method, str) or not init_method.startswith(_METHODS)):
-        raise ValueError(f"init_process_group: init_method must begin with one of {', '.join(_METHODS)}, not {init_method!r}")
+        raise ArgumentValueError(f"init_process_group: init_method must begin with one of {', '.join(_METHODS)}, not {init_method!r}")
 
 
 def _number(name: str) -> int:
@@ -108,7 +109,7 @@ def _take(link: socket.socket, size: int) -> bytes:
 def _receive(link: socket.socket) -> Any:
     (size,) = struct.unpack("!I", _take(link, 4))
     if size > _LONGEST:
-        raise ValueError("this is no rank of rustorch")
+        raise ArgumentValueError("this is no rank of rustorch")
     return json.loads(_take(link, size))
 
 

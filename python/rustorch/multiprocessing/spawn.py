@@ -220,8 +220,11 @@ def start_processes(
     started = ProcessContext(processes, error_files)
     if not join:
         return started
-    while not started.join():
-        continue
+    try:
+        while not started.join():
+            continue
+    finally:
+        started._forget_files()  # also after Ctrl-C
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import List, Optional, Tuple
+from typing import Optional
 
 import rustorch
 from rustorch import Tensor, _C
@@ -26,25 +26,26 @@ def _check_sparse(sparse: bool) -> None:
         raise UnsupportedError("sparse=True asks for a sparse gradient: there are only dense ones. Pass sparse=False")
 
 
-def _bag_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tuple[Tensor, int]:
-    """The bag of each element, and how many bags there are."""
-    starts: List[int] = [int(x) for x in offsets.tolist()]
-    n = input.shape[0]
+def _ends_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tensor:
+    """Behind which element each bag ends."""
+    starts, n = offsets.to(rustorch.int64), input.shape[0]
     if include_last_offset:
-        if not starts:
+        if not starts.numel():
             raise RusTorchError("include_last_offset: number of offsets should be at least 1")
         ends = starts[1:]
-        starts = starts[:-1]
-        if (ends[-1] if ends else n) != n:
-            raise RusTorchError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1]}")
+        if ends.numel() and ends[-1].item() != n:
+            raise RusTorchError(f"include_last_offset: the last offset must be the number of indices, {n}, but got {ends[-1].item()}")
     else:
-        ends = starts[1:] + [n]
-    if starts and starts[0] != 0:
-        raise RusTorchError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
-    if any(start > end for start, end in zip(starts, ends)):
+        ends = rustorch.cat([starts[1:], starts.new_full((1,), n)]) if starts.numel() else starts
+    starts = starts[: ends.shape[0]]
+    if starts.numel() and starts[0].item() != 0:
+        raise RusTorchError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+            f"However, got {starts[0].item()}"
+        )
+    if bool((starts > ends).any()):
         raise RusTorchError(f"offsets must ascend and be at most the number of indices, {n}; got {offsets.tolist()}")
-    counts = rustorch.tensor([end - start for start, end in zip(starts, ends)], dtype=rustorch.int64)
-    return rustorch.arange(len(starts)).repeat_interleave(counts).to(input.device), len(starts)
+    return ends
 
 
 def _largest(rows: Tensor, bag: Tensor, bags: int) -> Tensor:
@@ -122,8 +123,7 @@ def embedding_bag(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
                 f"However, found offsets of type {type(offsets)}"
             )
-        bags = input.shape[0]
-        bag = rustorch.arange(bags, device=input.device).repeat_interleave(input.shape[1])
+        ends = rustorch.arange(1, input.shape[0] + 1) * input.shape[1]
         input = input.reshape(-1)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     elif input.dim() == 1:
@@ -131,7 +131,7 @@ def embedding_bag(
             raise ArgumentValueError("offsets has to be a 1D Tensor but got None")
         if offsets.dim() != 1:
             raise ArgumentValueError("offsets has to be a 1D Tensor")
-        bag, bags = _bag_of(input, offsets, include_last_offset)
+        ends = _ends_of(input, offsets, include_last_offset)
     else:
         raise ArgumentValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
     if mode not in ("sum", "mean", "max"):
@@ -148,6 +148,12 @@ def embedding_bag(
         )
     if max_norm is not None:
         _renorm(weight, input, max_norm, norm_type)
+    bags = ends.shape[0]
+    plain = padding_idx is None and per_sample_weights is None and not scale_grad_by_freq
+    if mode != "max" and plain and weight.dtype in (rustorch.float32, rustorch.float64):
+        total = _ops._embedding_sum(weight, input.to(rustorch.int64), ends)
+        return total if mode == "sum" else total / ends.diff(prepend=ends.new_zeros(1)).clamp_min(1).to(total.dtype).unsqueeze(1)
+    bag = rustorch.searchsorted(ends, rustorch.arange(input.shape[0]), right=True)
     if padding_idx is not None:
         if not -weight.shape[0] <= padding_idx < weight.shape[0]:
             raise RusTorchError(f"padding_idx must be within the number of embeddings, 0 through {weight.shape[0] - 1}, but got {padding_idx}")

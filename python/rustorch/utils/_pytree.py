@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from rustorch._C import ArgumentValueError
 
 __all__ = [
     "TreeSpec", "arg_tree_leaves", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_leaves", "tree_map", "tree_map_",
@@ -83,7 +84,7 @@ def tree_unflatten(leaves: Any, treespec: TreeSpec) -> Any:
     """The tree of a structure with other values."""
     leaves = list(leaves)
     if len(leaves) != treespec.num_leaves:
-        raise ValueError(f"tree_unflatten: the structure has {treespec.num_leaves} leaves, but {len(leaves)} were given")
+        raise ArgumentValueError(f"tree_unflatten: the structure has {treespec.num_leaves} leaves, but {len(leaves)} were given")
     if treespec.type is None:
         return leaves[0]
     items, at = [], 0
@@ -113,7 +114,7 @@ def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: Optional
     leaves, spec = tree_flatten(tree, is_leaf)
     others = [tree_leaves(rest, is_leaf) for rest in rests]
     if any(len(other) != len(leaves) for other in others):
-        raise ValueError("tree_map: the trees have different structures")
+        raise ArgumentValueError("tree_map: the trees have different structures")
     return tree_unflatten([func(*values) for values in zip(leaves, *others)], spec)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Callable, List, Optional, Sequence
 
 import rustorch
 from rustorch import _C
+from rustorch._C import ArgumentValueError, AutogradError
 from rustorch.amp.autocast_mode import autocast
 from rustorch.autograd import Function, backward
 from rustorch.autograd.graph import saved_tensors_hooks
@@ -176,7 +177,7 @@ class _Reentrant(Function):
         outputs = (outputs,) if isinstance(outputs, rustorch.Tensor) else outputs
         pairs = [(y, g) for y, g in zip(outputs, grads) if isinstance(y, rustorch.Tensor) and y.requires_grad]
         if not pairs:
-            raise RuntimeError("checkpoint: none of the outputs requires a gradient, so this checkpoint is not needed")
+            raise AutogradError("checkpoint: none of the outputs requires a gradient, so this checkpoint is not needed")
         backward([y for y, _ in pairs], [g for _, g in pairs])
         return (None, None, *(arg.grad if isinstance(arg, rustorch.Tensor) else None for arg in args))
 
@@ -230,13 +231,13 @@ def checkpoint(
         warnings.warn("checkpoint: say use_reentrant=True or False; False is taken, and recommended", stacklevel=2)
         use_reentrant = False
     if determinism_check not in ("default", "none"):
-        raise ValueError(f'checkpoint: determinism_check must be "default" or "none", not {determinism_check!r}')
+        raise ArgumentValueError(f'checkpoint: determinism_check must be "default" or "none", not {determinism_check!r}')
     preserve = kwargs.pop("preserve_rng_state", True)
     if use_reentrant:
         if kwargs:
-            raise ValueError(f"checkpoint: use_reentrant=True takes no keyword arguments, but got {', '.join(kwargs)}")
+            raise ArgumentValueError(f"checkpoint: use_reentrant=True takes no keyword arguments, but got {', '.join(kwargs)}")
         if context_fn is not noop_context_fn or debug:
-            raise ValueError("checkpoint: context_fn and debug need use_reentrant=False")
+            raise ArgumentValueError("checkpoint: context_fn and debug need use_reentrant=False")
         if not any(isinstance(arg, rustorch.Tensor) and arg.requires_grad for arg in args):
             warnings.warn("checkpoint: no argument requires a gradient, so there will be none", stacklevel=2)
         return _Reentrant.apply(function, preserve, *args)
@@ -278,10 +279,10 @@ def checkpoint_sequential(functions, segments: int, input, use_reentrant: Option
         use_reentrant = False
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
-        raise ValueError(f"checkpoint_sequential: unknown arguments {', '.join(kwargs)}")
+        raise ArgumentValueError(f"checkpoint_sequential: unknown arguments {', '.join(kwargs)}")
     layers: Sequence[Callable] = list(functions.children()) if isinstance(functions, rustorch.nn.Sequential) else list(functions)
     if not 1 <= segments <= max(len(layers), 1):
-        raise ValueError(f"checkpoint_sequential: segments must be 1 to {len(layers)}, the number of modules, not {segments}")
+        raise ArgumentValueError(f"checkpoint_sequential: segments must be 1 to {len(layers)}, the number of modules, not {segments}")
 
     def part(start, end):
         def run(value):

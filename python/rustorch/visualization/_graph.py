@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
@@ -19,6 +20,7 @@ from rustorch.visualization._figure import Description, axis, mark, panel, text
 
 _PAD, _ROW, _BESIDE, _LANE, _CAPTION = 12.0, 22.0, 16.0, 11.0, 20.0  # points
 _TEXT = 9.0
+_HIGHEST = 15000.0  # what would be higher is drawn in less depth
 
 
 class _Part:
@@ -45,7 +47,8 @@ class _Part:
         if self.children:
             return heading
         found = [heading]
-        detail = self.module.extra_repr() if hasattr(self.module, "extra_repr") else ""
+        written = re.fullmatch(r"\w+\((.*)\)", repr(self.module))  # in one line
+        detail = written.group(1) if written else ""
         detail = re.sub(r"\((\d+(?:, \d+)+)\)", lambda match: match.group(1).replace(", ", "×"), detail)
         found += textwrap.wrap(detail, 40, max_lines=2, placeholder=" …")
         if self.shapes[1]:
@@ -141,12 +144,15 @@ def _run(model: Any, given: Any, seen: Dict[int, _Part]) -> _Trace:
     calls = [0]
 
     def before(module: Any, args: Any) -> None:
-        open_calls.append((calls[0], trace.makers(args), _shape(args)))
+        makers = trace.makers(args)
+        if not makers and any(tensor is x for tensor in _tensors(args) for x in watched):
+            makers = [None]  # integers, which the tape does not follow
+        open_calls.append((calls[0], makers, _shape(args)))
 
     def after(module: Any, args: Any, output: Any) -> None:
         part = seen[id(module)]
         earlier, makers, shape = open_calls.pop()
-        if calls[0] > earlier or (part.parent is None and part.children):
+        if part.children and (calls[0] > earlier or part.parent is None):
             return
         calls[0] += 1
         part.children = []
@@ -157,16 +163,15 @@ def _run(model: Any, given: Any, seen: Dict[int, _Part]) -> _Trace:
         trace.made(output, part)
 
     inputs = given if isinstance(given, tuple) else (given,)
+    # numbers that the tape follows, so that the way of the input is known from the start
+    with rustorch.enable_grad():
+        watched = [x.detach().requires_grad_().clone() if isinstance(x, rustorch.Tensor) and x.is_floating_point() else x for x in inputs]
+    trace.made(watched, None)
     try:
         for module in model.modules():
             handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
         model.eval()
         with rustorch.enable_grad():
-            # numbers that the tape follows, so that the way of the input is known from the start
-            watched = tuple(
-                x.detach().requires_grad_().clone() if isinstance(x, rustorch.Tensor) and x.is_floating_point() else x for x in inputs
-            )
-            trace.made(watched, None)
             output = model(*watched)
         trace.last = trace.makers(output)
         trace.input, trace.output = _shape(inputs), _shape(output)
@@ -179,6 +184,13 @@ def _run(model: Any, given: Any, seen: Dict[int, _Part]) -> _Trace:
 
 
 # 3. Layout ------------------------------------------------------------------------------------------------------------
+
+
+def _in_order(module: Any) -> bool:
+    """Does it call its parts one after the other?"""
+    training = sys.modules.get("rustorch.training.model")
+    classes = (nn.Sequential,) if training is None else (nn.Sequential, training.Model)
+    return any(isinstance(module, kind) and type(module).forward is kind.forward for kind in classes)
 
 
 def _branch(part: Optional[_Part], container: _Part) -> Optional[_Part]:
@@ -194,6 +206,7 @@ class _Layout:
         self.paths: List[List[Tuple[float, float]]] = []
         self.leaves: List[_Part] = []
         self.containers: List[_Part] = []
+        self.edge = 0.0  # where the next way beside the boxes may run
 
     def measure(self, words: str, heading: bool = True) -> Tuple[float, float]:
         width, height = _C._figure_measure(text(words), text(self.style["font"]), _TEXT, heading)
@@ -203,7 +216,7 @@ class _Layout:
         """Arrows between the children of a container; from None: from its top."""
         found: Dict[Tuple[Optional[_Part], _Part], None] = {}
         if self.trace is None:
-            if isinstance(container.module, nn.Sequential) or getattr(container.module, "_is_sequential", False):
+            if _in_order(container.module):
                 for first, second in zip(container.children, container.children[1:]):
                     found[(first, second)] = None
             return found
@@ -216,6 +229,11 @@ class _Layout:
             if source is not target and (source is None or place[source] < place[target]):
                 found[(source, target)] = None
         return found
+
+    def lasts(self, part: _Part) -> List[_Part]:
+        """The parts that make the output, if this is the model."""
+        found = {} if self.trace is None or part.parent else {_branch(last, part): None for last in self.trace.last}
+        return [child for child in found if child is not None]
 
     def arrange(self, part: _Part) -> None:
         """Rows and size of a part and all within it."""
@@ -242,15 +260,12 @@ class _Layout:
             if links and not any(child in link for link in links):
                 level[child] = last + 1
         part.rows = [[child for child in part.children if level[child] == row] for row in range(max(level.values()) + 1)]
-        widest = (
-            max(child.width for child in part.children if not child.children)
-            if any(not child.children for child in part.children)
-            else 0.0
-        )
+        widest = max((child.width for child in part.children if not child.children), default=0.0)
         for row in part.rows:
             if len(row) == 1 and not row[0].children:
                 row[0].width = widest
         part.lanes = sum(1 for source, target in links if level[target] - (-1 if source is None else level[source]) > 1)
+        part.lanes += sum(1 for child in self.lasts(part) if level[child] < len(part.rows) - 1)
         across = max(sum(child.width for child in row) + _BESIDE * (len(row) - 1) for row in part.rows)
         down = sum(max(child.height for child in row) for row in part.rows) + _ROW * (len(part.rows) - 1)
         # room on both sides, so that the boxes stay in the middle
@@ -277,33 +292,47 @@ class _Layout:
 
     def connect(self, part: _Part) -> None:
         level = {child: i for i, row in enumerate(part.rows) for child in row}
-        edge = max(child.x + child.width for child in part.children) + _LANE
+        self.edge = max(child.x + child.width for child in part.children) + _LANE
         for source, target in self.links(part):
             begin = -1 if source is None else level[source]
             if level[target] - begin > 1:
-                begin_y = part.y if source is None else source.y + source.height / 2
-                begin_x = edge if source is None else source.x + source.width
-                self.paths.append(
-                    [
-                        (begin_x, begin_y),
-                        (edge, begin_y),
-                        (edge, target.y + target.height / 2),
-                        (target.x + target.width, target.y + target.height / 2),
-                    ]
-                )
-                edge += _LANE
+                start = (self.edge, part.y) if source is None else (source.x + source.width, source.y + source.height / 2)
+                self.beside(start, target.x + target.width, target.y + target.height / 2)
             elif source is not None:
-                self.down(source.x + source.width / 2, source.y + source.height, target)
-            elif part.parent is None or len(part.rows[0]) > 1:
-                continue
+                self.down(source.x + source.width / 2, source.y + source.height, target, part.rows[level[target]])
+            elif part.parent is not None and len(part.rows[0]) > 1:
+                self.down(part.x + part.width / 2, part.y, target, part.rows[0])
 
-    def down(self, x: float, y: float, target: _Part) -> None:
+    def beside(self, start: Tuple[float, float], x: float, y: float) -> None:
+        """A way around what lies between, to the right side of something."""
+        self.paths.append([start, (self.edge, start[1]), (self.edge, y), (x, y)])
+        self.edge += _LANE
+
+    def down(self, x: float, y: float, target: _Part, row: List[_Part]) -> None:
+        """A way to the top of a part, crossing to it above its whole row."""
         end = target.x + target.width / 2
         if abs(end - x) < 10:
             self.paths.append([(end, y), (end, target.y)])
             return
-        middle = target.y - _ROW / 2
+        middle = min(part.y for part in row) - _ROW / 2
         self.paths.append([(x, y), (x, middle), (end, middle), (end, target.y)])
+
+    def ends(self, root: _Part, middle: float, begin: float, pill: Tuple[float, float, float, float]) -> None:
+        """Arrows from the input (whose lower end is `begin`) and to the output."""
+        assert self.trace is not None
+        read = {_branch(target, root): None for source, target in self.trace.edges if source is None}
+        firsts = [child for child in root.rows[0] if child in read] or (root.rows[0] if len(root.rows[0]) == 1 else [])
+        for first in firsts:
+            self.down(middle, begin, first, root.rows[0])
+        for last in self.lasts(root):
+            x, y = last.x + last.width / 2, last.y + last.height
+            if last not in root.rows[-1]:
+                self.beside((last.x + last.width, last.y + last.height / 2), pill[2], (pill[1] + pill[3]) / 2)
+            elif abs(x - middle) < 10:
+                self.paths.append([(middle, y), (middle, pill[1])])
+            else:
+                turn = pill[1] - _ROW / 2
+                self.paths.append([(x, y), (x, turn), (middle, turn), (middle, pill[1])])
 
 
 _KINDS = (
@@ -319,6 +348,10 @@ def _hue(module: Any) -> int:
         if any(word in kind for word in words):
             return place
     return 4 if type(module).__module__.endswith("activation") else 1 if next(iter(module.parameters()), None) is not None else 6
+
+
+def _depth(part: _Part) -> int:
+    return 1 + max(map(_depth, part.children)) if part.children else 0
 
 
 def _mixed(color: int, paper: int, part: float) -> int:
@@ -359,25 +392,15 @@ def describe(
     if trace is not None:
         for i, y in ((0, 0.0), (1, height - sizes[1][1] - 10)):
             boxes.append((width / 2 - sizes[i][0] / 2 - 14, y, width / 2 + sizes[i][0] / 2 + 14, y + sizes[i][1] + 10))
-        firsts = {_branch(target, root) for source, target in trace.edges if source is None} & set(root.rows[0])
-        for first in firsts or set(root.rows[0][:1]):
-            if first is not None:
-                layout.down(width / 2, boxes[0][3], first)
-        for last in {_branch(part, root) for part in trace.last} & set(root.rows[-1]) or set(root.rows[-1][:1]):
-            if last is None:
-                continue
-            x, y = last.x + last.width / 2, last.y + last.height
-            straight = abs(x - width / 2) < 0.5
-            layout.paths.append(
-                [(x, y), (width / 2, boxes[1][1])]
-                if straight
-                else [(x, y), (x, y + _ROW / 2), (width / 2, y + _ROW / 2), (width / 2, boxes[1][1])]
-            )
-    title_room = 30.0
-    drawn = panel(
-        axis("none", "", 0, width), axis("none", "", 0, height, reversed=True), _marks(layout, ends, boxes, style), square=True,
-    )  # fmt: skip
-    return drawn, ((width + 40) / 72, (height + 32 + title_room) / 72), type(model).__name__
+        layout.ends(root, width / 2, boxes[0][3], boxes[1])
+    drawn_depth = min(depth, _depth(root))
+    if height > _HIGHEST and drawn_depth > 1:
+        return describe(model, given, None, drawn_depth - 1, style)
+    drawn = panel(axis("none", "", 0, width), axis("none", "", 0, height, reversed=True), _marks(layout, ends, boxes, style), square=True)
+    # room around it and for the title; what is larger than a figure can be becomes smaller as a whole
+    size = min((width + 40) / 72, 269.0), min((height + 62) / 72, 269.0)
+    name = getattr(model, "name", None)
+    return drawn, size, name if isinstance(name, str) and name else type(model).__name__
 
 
 def _marks(
@@ -416,20 +439,6 @@ def _marks(
         )  # fmt: skip
     if ends:
         x, y, x2, y2 = (list(side) for side in zip(*boxes))
-        marks.append(
-            mark(
-                "boxes",
-                x=x,
-                y=y,
-                x2=x2,
-                y2=y2,
-                colour=paper,
-                edge=muted,
-                width=1.0,
-                radius=12,
-                texts=ends,
-                text_size=_TEXT,
-                text_colour=ink,
-            )
-        )
+        look = {"colour": paper, "edge": muted, "width": 1.0, "radius": 12, "text_size": _TEXT, "text_colour": ink}
+        marks.append(mark("boxes", x=x, y=y, x2=x2, y2=y2, texts=ends, **look))
     return marks

@@ -56,7 +56,7 @@ class Plotter(SeriesPlots, BarPlots, MatrixPlots, ImagePlots, HistoryPlots):
     ) -> Any:
         """A model's modules as boxes, from the input down to the output, with shapes and numbers of parameters.
 
-        With an input the model is run once (in evaluation mode, without changing it) and the arrows show the way of the data,
+        With an input the model is run once (in evaluation mode; a lazy one learns its sizes) and the arrows show the way of the data,
         branches and skips included. Without one, arrows are drawn where the order is known: within a ``Sequential``. Several equal
         modules in a row are drawn once.
 
@@ -65,7 +65,7 @@ class Plotter(SeriesPlots, BarPlots, MatrixPlots, ImagePlots, HistoryPlots):
         model : nn.Module
         input : Tensor or tuple of tensors, optional
         title, save_path : optional
-            The title is the class of the model by default.
+            The title is the name of the model by default, or its class.
         input_size : tuple of int, optional
             The shape of a float32 input, with the batch, instead of ``input``.
         depth : int, default 8

@@ -135,7 +135,9 @@ class SeriesPlots(Drawing):
             np.isfinite(x).all() for x in xs
         )
         across = (
-            axis("names", x_label, names=names) if names is not None else self._axis(x_label, log_x, x_limits, "x_limits", whole=whole)
+            axis("names", x_label, names=names)
+            if names is not None
+            else self._axis(x_label, log_x, x_limits, "x_limits", whole=whole and x_limits is None)
         )
         along = self._axis(y_label, log_y, y_limits, "y_limits")
         note = not_finite(ys, [*(ys if log_y else []), *(xs if log_x else [])])

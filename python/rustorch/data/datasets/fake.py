@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Optional, Tuple
 
 import rustorch
+from rustorch._C import IndexOutOfRangeError
 from rustorch.data.dataset import Dataset
 
 __all__ = ["FakeData"]
@@ -45,7 +46,7 @@ class FakeData(Dataset):
 
     def __getitem__(self, index: int) -> Tuple[Any, Any]:
         if index >= self.size:
-            raise IndexError(f"{type(self).__name__} index out of range")
+            raise IndexOutOfRangeError(f"{type(self).__name__} index out of range")
         generator = rustorch.Generator()
         generator.manual_seed(index + self.random_offset)
         image: Any = rustorch.randint(0, 256, self.image_size, dtype=rustorch.uint8, generator=generator)

@@ -7,6 +7,7 @@ import os
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from rustorch import Tensor, _C, io
+from rustorch._C import ArgumentValueError
 from rustorch.data.dataset import Dataset
 
 __all__ = ["DatasetFolder", "ImageFolder", "find_classes", "image_loader", "make_dataset"]
@@ -42,7 +43,7 @@ def make_dataset(
 ) -> List[Tuple[str, int]]:
     """(path, class) of all files in the class folders and the folders in them, in alphabetical order."""
     if (extensions is None) == (is_valid_file is None):
-        raise ValueError("Both extensions and is_valid_file cannot be None or not None at the same time")
+        raise ArgumentValueError("Both extensions and is_valid_file cannot be None or not None at the same time")
     if extensions is not None:
         endings = (extensions,) if isinstance(extensions, str) else tuple(extensions)
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import IndexOutOfRangeError
 from rustorch.data.dataset import Dataset
 
 __all__ = ["HDF5Dataset"]
@@ -99,7 +100,7 @@ class HDF5Dataset(Dataset):
 
     def __getitem__(self, index: int) -> Any:
         if not -self._length <= index < self._length:
-            raise IndexError(f"row {index} was asked for, {self.path} has {self._length}")
+            raise IndexOutOfRangeError(f"row {index} was asked for, {self.path} has {self._length}")
         return self.__getitems__([index])[0]
 
     def __len__(self) -> int:

@@ -88,7 +88,8 @@ class MNIST(Dataset):
         Applied to each image (a uint8 tensor (28, 28)) and each label (an int). ``ToTensor`` and ``Normalize`` are done
         in C for whole batches.
     download : bool, default False
-        Nothing is downloaded at run time; True is an error when the files are not there, and changes nothing otherwise.
+        Nothing is downloaded at run time: True also looks where the operating system's package puts the files (Debian's
+        ``dataset-fashion-mnist``), and is an error when they are not there either.
 
     Example
     -------
@@ -119,6 +120,7 @@ class MNIST(Dataset):
         self.train = train
         self.transform = transform
         self.target_transform = target_transform
+        self.download = download
         self.data = read_idx(self._find("images"))
         self.targets = read_idx(self._find("labels")).to(rustorch.int64)
         if self.data.dim() != 3 or self.targets.dim() != 1 or self.data.shape[0] != self.targets.shape[0]:
@@ -128,7 +130,7 @@ class MNIST(Dataset):
 
     def _find(self, what: str) -> str:
         name = self._files[self.train, what]
-        folders = [self.root, os.path.join(self.root, self._folder, "raw"), *self._places]
+        folders = [self.root, os.path.join(self.root, self._folder, "raw"), *(self._places if self.download else ())]
         for folder in folders:
             for ending in ("", ".gz"):
                 path = os.path.join(folder, name + ending)
@@ -186,7 +188,7 @@ class FashionMNIST(MNIST):
 
     _folder = "FashionMNIST"
     _places = ("/usr/share/datasets/fashion-mnist",)
-    _hint = "; on Debian, apt install dataset-fashion-mnist puts it into the last one"
+    _hint = f"; on Debian, apt install dataset-fashion-mnist puts them into {_places[0]}, where download=True finds them"
     classes = [
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import math
 from typing import Any, Dict, List, Optional, Tuple
 
 from rustorch import Tensor
+from rustorch._C import ArgumentValueError
 from rustorch.data.transforms import functional as F
 from rustorch.data.transforms.basic import Transform, integer, uniform
 from rustorch.data.transforms.functional import InterpolationMode
@@ -87,7 +88,7 @@ class RandAugment(_Policy):
     ) -> None:
         super().__init__(interpolation, fill)
         if not 0 <= magnitude < num_magnitude_bins:
-            raise ValueError(f"RandAugment: a magnitude from 0 to {num_magnitude_bins - 1} is expected, not {magnitude}")
+            raise ArgumentValueError(f"RandAugment: a magnitude from 0 to {num_magnitude_bins - 1} is expected, not {magnitude}")
         self.num_ops = num_ops
         self.magnitude = magnitude
         self.num_magnitude_bins = num_magnitude_bins
@@ -196,7 +197,7 @@ class AutoAugment(_Policy):
     ) -> None:
         super().__init__(interpolation, fill)
         if policy not in _POLICIES:
-            raise ValueError(f"The provided policy {policy} is not recognized.")
+            raise ArgumentValueError(f"The provided policy {policy} is not recognized.")
         self.policy = policy
         self._policies = _parsed(_POLICIES[policy])
 

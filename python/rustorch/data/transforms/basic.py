@@ -6,6 +6,7 @@ from typing import Any, Callable, List, Optional, Sequence, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.transforms import functional as F
 
 __all__ = [
@@ -177,9 +178,9 @@ class Normalize(Transform):
         if len(self.std) == 1 < len(self.mean):
             self.std *= len(self.mean)
         if len(self.mean) != len(self.std):
-            raise ValueError(f"Normalize: {len(self.mean)} means and {len(self.std)} deviations were given")
+            raise ArgumentValueError(f"Normalize: {len(self.mean)} means and {len(self.std)} deviations were given")
         if any(s == 0 for s in self.std):
-            raise ValueError("Normalize: std evaluated to zero, leading to division by zero")
+            raise ArgumentValueError("Normalize: std evaluated to zero, leading to division by zero")
 
     def forward(self, tensor: Tensor) -> Tensor:
         """Compute."""
@@ -199,7 +200,7 @@ class Lambda(Transform):
 
     def __init__(self, lambd: Callable[[Any], Any]) -> None:
         if not callable(lambd):
-            raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
+            raise ArgumentTypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
         self.lambd = lambd
 
     def forward(self, img: Any) -> Any:
@@ -213,7 +214,7 @@ class Lambda(Transform):
 class _Several(Transform):
     def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
         if not isinstance(transforms, Sequence):
-            raise TypeError("Argument transforms should be a sequence")
+            raise ArgumentTypeError("Argument transforms should be a sequence")
         self.transforms = list(transforms)
 
     def __repr__(self) -> str:
@@ -267,9 +268,9 @@ class RandomChoice(_Several):
     def __init__(self, transforms: Sequence[Callable[[Any], Any]], p: Optional[List[float]] = None) -> None:
         super().__init__(transforms)
         if p is not None and not isinstance(p, Sequence):
-            raise TypeError("Argument p should be a sequence")
+            raise ArgumentTypeError("Argument p should be a sequence")
         if p is not None and len(p) != len(self.transforms):
-            raise ValueError(f"RandomChoice: {len(p)} weights were given for {len(self.transforms)} transforms")
+            raise ArgumentValueError(f"RandomChoice: {len(p)} weights were given for {len(self.transforms)} transforms")
         self.p = p
 
     def forward(self, img: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, Callable, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.transforms import functional as F
 from rustorch.data.transforms.basic import Transform, uniform
 
@@ -21,16 +22,16 @@ def _amount(value: Amount, name: str, centre: float, low: float, high: float) ->
     """A number n as (centre − n, centre + n), not below 0 for factors; None where nothing would change."""
     if isinstance(value, (int, float)):
         if value < 0:
-            raise ValueError(f"If {name} is a single number, it must be non negative.")
+            raise ArgumentValueError(f"If {name} is a single number, it must be non negative.")
         pair = (centre - value, centre + value)
         if centre == 1:
             pair = (max(pair[0], 0.0), pair[1])
     elif isinstance(value, (tuple, list)) and len(value) == 2:
         pair = (float(value[0]), float(value[1]))
     else:
-        raise TypeError(f"{name} should be a single number or a list/tuple with length 2.")
+        raise ArgumentTypeError(f"{name} should be a single number or a list/tuple with length 2.")
     if not low <= pair[0] <= pair[1] <= high:
-        raise ValueError(f"{name} values should be between {(low, high)}, but got {pair}.")
+        raise ArgumentValueError(f"{name} values should be between {(low, high)}, but got {pair}.")
     return None if pair[0] == pair[1] == centre else pair
 
 
@@ -106,13 +107,13 @@ class GaussianBlur(Transform):
     def __init__(self, kernel_size: Union[int, Sequence[int]], sigma: Amount = (0.1, 2.0)) -> None:
         sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
         if len(sizes) != 2 or any(size <= 0 or size % 2 == 0 for size in sizes):
-            raise ValueError("Kernel size value should be an odd and positive number.")
+            raise ArgumentValueError("Kernel size value should be an odd and positive number.")
         if isinstance(sigma, (int, float)):
             if sigma <= 0:
-                raise ValueError("If sigma is a single number, it must be positive.")
+                raise ArgumentValueError("If sigma is a single number, it must be positive.")
             sigma = (sigma, sigma)
         if not 0.0 < sigma[0] <= sigma[1]:
-            raise ValueError(f"sigma values should be positive and of the form (min, max). Got {sigma}")
+            raise ArgumentValueError(f"sigma values should be positive and of the form (min, max). Got {sigma}")
         self.kernel_size = sizes
         self.sigma = sigma
 

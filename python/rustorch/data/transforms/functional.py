@@ -16,10 +16,11 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
-    "adjust_sharpness", "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "equalize", "erase",
+    "adjust_sharpness", "affine", "autocontrast", "center_crop", "convert_image_dtype", "crop", "elastic_transform", "equalize", "erase",
     "five_crop", "gaussian_blur", "get_dimensions", "get_image_num_channels", "get_image_size", "hflip", "invert",
     "normalize", "pad", "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop", "rgb_to_grayscale",
     "rotate", "solarize", "ten_crop", "to_grayscale", "to_pil_image", "to_tensor", "vflip",
@@ -53,13 +54,13 @@ Fill = Union[None, float, Sequence[float]]
 def _mode(interpolation: Any, allowed: Sequence[str]) -> int:
     if isinstance(interpolation, int) and not isinstance(interpolation, bool):
         if interpolation not in _PIL_NUMBERS:
-            raise ValueError(f"interpolation: {interpolation} is none of PIL's numbers 0 to 5")
+            raise ArgumentValueError(f"interpolation: {interpolation} is none of PIL's numbers 0 to 5")
         interpolation = InterpolationMode(_PIL_NUMBERS[interpolation])
     if not isinstance(interpolation, InterpolationMode):
-        raise TypeError(f"Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant, "
+        raise ArgumentTypeError(f"Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant, "
                         f"not {type(interpolation).__name__}")  # fmt: skip
     if interpolation.value not in allowed:
-        raise ValueError(
+        raise ArgumentValueError(
             f"Interpolation mode '{interpolation.value}' is unsupported with Tensor input: {', '.join(allowed)} are possible"
         )
     return _RESAMPLE[interpolation.value]
@@ -81,7 +82,7 @@ def _fill(fill: Fill) -> Optional[List[float]]:
         return [float(fill)]  # type: ignore[arg-type]
     if isinstance(fill, (list, tuple)) and all(isinstance(value, numbers.Number) for value in fill):
         return [float(value) for value in fill]
-    raise TypeError(f"Got inappropriate fill arg: a number or one a channel is expected, not {fill!r}")
+    raise ArgumentTypeError(f"Got inappropriate fill arg: a number or one a channel is expected, not {fill!r}")
 
 
 def _bound(dtype: Any) -> float:
@@ -102,7 +103,7 @@ def get_dimensions(img: Any) -> List[int]:
     """
     img = _image(img)
     if img.dim() < 2:
-        raise TypeError("Tensor is not a torch image.")
+        raise ArgumentTypeError("Tensor is not a torch image.")
     return [1 if img.dim() == 2 else img.shape[-3], img.shape[-2], img.shape[-1]]
 
 
@@ -147,10 +148,10 @@ def pil_to_tensor(pic: Any) -> Tensor:
     if isinstance(pic, Tensor):
         return pic
     if not isinstance(pic, np.ndarray) and not (hasattr(pic, "getbands") and hasattr(pic, "__array_interface__")):
-        raise TypeError(f"pic should be PIL Image, ndarray or Tensor. Got {type(pic)}")
+        raise ArgumentTypeError(f"pic should be PIL Image, ndarray or Tensor. Got {type(pic)}")
     array = np.asarray(pic)
     if array.ndim not in (2, 3):
-        raise ValueError(f"pic should be 2/3 dimensional. Got {array.ndim} dimensions.")
+        raise ArgumentValueError(f"pic should be 2/3 dimensional. Got {array.ndim} dimensions.")
     array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
     return rustorch.from_numpy(np.ascontiguousarray(array))
 
@@ -234,7 +235,7 @@ def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:
             return image.to(dtype)
         unsafe = (rustorch.int64,) if image.dtype == rustorch.float64 else (rustorch.int32, rustorch.int64)
         if dtype in unsafe:
-            raise RuntimeError(f"The cast from {image.dtype} to {dtype} cannot be performed safely.")
+            raise RusTorchError(f"The cast from {image.dtype} to {dtype} cannot be performed safely.")
         return (image * (_bound(dtype) + 1.0 - 1e-3)).to(dtype)
     most = int(_bound(image.dtype))
     if dtype == rustorch.float32 and image.dtype == rustorch.uint8 and image.dim() >= 2:
@@ -260,13 +261,13 @@ def normalize(tensor: Tensor, mean: Any, std: Any, inplace: bool = False) -> Ten
     if len(std) == 1 < len(mean):
         std = std * len(mean)
     if len(mean) != len(std):
-        raise ValueError(f"Normalize: {len(mean)} means and {len(std)} deviations were given")
+        raise ArgumentValueError(f"Normalize: {len(mean)} means and {len(std)} deviations were given")
     if not isinstance(tensor, Tensor):
-        raise TypeError(f"img should be Tensor Image. Got {type(tensor)}: put ToTensor() before Normalize")
+        raise ArgumentTypeError(f"img should be Tensor Image. Got {type(tensor)}: put ToTensor() before Normalize")
     if not tensor.is_floating_point():
-        raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
+        raise ArgumentTypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
     if any(value == 0 for value in std):
-        raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
+        raise ArgumentValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
     n = len(mean)
     if n > 1 and (tensor.dim() < 3 or tensor.shape[-3] != n):
         raise rustorch.ShapeError(f"Normalize: {n} means do not fit a tensor of shape {tuple(tensor.shape)}")
@@ -295,7 +296,7 @@ def _resized(size: Tuple[int, int], wanted: Sequence[int], max_size: Optional[in
     new_short, new_long = int(wanted[0]), int(wanted[0] * long / short)
     if max_size is not None:
         if max_size <= wanted[0]:
-            raise ValueError(
+            raise ArgumentValueError(
                 f"max_size = {max_size} must be strictly greater than the requested size for the smaller edge size = {wanted[0]}"
             )
         if new_long > max_size:
@@ -329,9 +330,9 @@ def resize(
     mode = _mode(interpolation, tuple(_RESAMPLE))
     if isinstance(size, (list, tuple)):
         if len(size) not in (1, 2):
-            raise ValueError(f"Size must be an int or a 1 or 2 element tuple/list, not a {len(size)} element tuple/list")
+            raise ArgumentValueError(f"Size must be an int or a 1 or 2 element tuple/list, not a {len(size)} element tuple/list")
         if max_size is not None and len(size) != 1:
-            raise ValueError("max_size should only be passed if size specifies the length of the smaller edge, "
+            raise ArgumentValueError("max_size should only be passed if size specifies the length of the smaller edge, "
                              "i.e. size should be an int or a sequence of length 1")  # fmt: skip
     else:
         size = [size]
@@ -348,9 +349,9 @@ def _padding(padding: Union[int, Sequence[int]]) -> List[int]:
     if isinstance(padding, int):
         return [padding] * 4
     if not isinstance(padding, (list, tuple)):
-        raise TypeError(f"Got inappropriate padding arg: {padding!r}")
+        raise ArgumentTypeError(f"Got inappropriate padding arg: {padding!r}")
     if len(padding) not in (1, 2, 4):
-        raise ValueError(f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(padding)} element tuple")
+        raise ArgumentValueError(f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(padding)} element tuple")
     padding = [int(value) for value in padding]
     return padding * (4 // len(padding))
 
@@ -371,7 +372,7 @@ def pad(img: Any, padding: Union[int, Sequence[int]], fill: Fill = 0, padding_mo
     rustorch.Size([1, 4, 4])
     """
     if padding_mode not in _PAD_MODES:
-        raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
+        raise ArgumentValueError("Padding mode should be either constant, edge, reflect or symmetric")
     left, top, right, bottom = _padding(padding)
     return _C._image_pad(_image(img), left, top, right, bottom, _PAD_MODES[padding_mode], _fill(fill))
 
@@ -397,7 +398,7 @@ def _pair(size: Union[int, Sequence[int]], text: str = "Please provide only two 
     if len(size) == 1:  # type: ignore[arg-type]
         return int(size[0]), int(size[0])  # type: ignore[index]
     if len(size) != 2:  # type: ignore[arg-type]
-        raise ValueError(text)
+        raise ArgumentValueError(text)
     return int(size[0]), int(size[1])  # type: ignore[index]
 
 
@@ -464,7 +465,7 @@ def five_crop(img: Any, size: Union[int, Sequence[int]]) -> Tuple[Tensor, ...]:
     height, width = _pair(size)
     _, h, w = get_dimensions(img)
     if width > w or height > h:
-        raise ValueError(f"Requested crop size {(height, width)} is bigger than input size {(h, w)}")
+        raise ArgumentValueError(f"Requested crop size {(height, width)} is bigger than input size {(h, w)}")
     corners = [crop(img, top, left, height, width) for top in (0, h - height) for left in (0, w - width)]
     return (*corners, center_crop(img, [height, width]))
 
@@ -517,7 +518,7 @@ def _from_middle(center: Optional[Sequence[float]], height: int, width: int) -> 
     if center is None:
         return [0.0, 0.0]
     if not isinstance(center, (list, tuple)) or len(center) != 2:
-        raise TypeError(f"Argument center should be a sequence of two numbers, not {center!r}")
+        raise ArgumentTypeError(f"Argument center should be a sequence of two numbers, not {center!r}")
     return [center[0] - width / 2, center[1] - height / 2]
 
 
@@ -546,7 +547,7 @@ def rotate(
              [0., 2.]]])
     """
     if not isinstance(angle, (int, float)):
-        raise TypeError("Argument angle should be int or float")
+        raise ArgumentTypeError("Argument angle should be int or float")
     mode = _mode(interpolation, _WARP_MODES)
     img = _image(img)
     _, h, w = get_dimensions(img)
@@ -565,21 +566,21 @@ def affine(
     rustorch.Size([1, 4, 4])
     """
     if not isinstance(angle, (int, float)):
-        raise TypeError("Argument angle should be int or float")
+        raise ArgumentTypeError("Argument angle should be int or float")
     if not isinstance(translate, (list, tuple)):
-        raise TypeError("Argument translate should be a sequence")
+        raise ArgumentTypeError("Argument translate should be a sequence")
     if len(translate) != 2:
-        raise ValueError("Argument translate should be a sequence of length 2")
+        raise ArgumentValueError("Argument translate should be a sequence of length 2")
     if scale <= 0.0:
-        raise ValueError("Argument scale should be positive")
+        raise ArgumentValueError("Argument scale should be positive")
     if isinstance(shear, numbers.Number):
         shear = [float(shear), 0.0]  # type: ignore[arg-type]
     if not isinstance(shear, (list, tuple)):
-        raise TypeError("Shear should be either a single value or a sequence of two values")
+        raise ArgumentTypeError("Shear should be either a single value or a sequence of two values")
     if len(shear) == 1:
         shear = [shear[0], shear[0]]
     if len(shear) != 2:
-        raise ValueError(f"Shear should be a sequence containing two values. Got {shear}")
+        raise ArgumentValueError(f"Shear should be a sequence containing two values. Got {shear}")
     mode = _mode(interpolation, _WARP_MODES)
     img = _image(img)
     _, h, w = get_dimensions(img)
@@ -601,7 +602,7 @@ def perspective(
     mode = _mode(interpolation, _WARP_MODES)
     img = _image(img)
     if len(startpoints) != 4 or len(endpoints) != 4:
-        raise ValueError(f"Please provide exactly four corners, got {len(startpoints)} startpoints and {len(endpoints)} endpoints.")
+        raise ArgumentValueError(f"Please provide exactly four corners, got {len(startpoints)} startpoints and {len(endpoints)} endpoints.")
     rows, values = [], []
     for (x, y), (u, v) in zip(endpoints, startpoints):
         rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
@@ -609,6 +610,48 @@ def perspective(
     matrix = np.linalg.lstsq(np.array(rows, np.float64), np.array(values, np.float64), rcond=None)[0].tolist()
     _, h, w = get_dimensions(img)
     return _C._image_warp(img, h, w, [*matrix, 1.0], mode, _fill(fill))
+
+
+def elastic_transform(
+    img: Any, displacement: Tensor, interpolation: Any = InterpolationMode.BILINEAR, fill: Fill = None
+) -> Tensor:
+    """Every pixel taken from another place.
+
+    Parameters
+    ----------
+    displacement : Tensor of shape (1, height, width, 2)
+        How far to the right and down the place lies from the pixel; 2 is the width or height of the image.
+    interpolation : InterpolationMode, default BILINEAR
+        NEAREST or BILINEAR.
+    fill : number, or one a channel, optional
+        What there is outside the image; by default 0.
+
+    >>> from rustorch.data.transforms import functional as TF
+    >>> shift = rustorch.zeros(1, 2, 2, 2)
+    >>> shift[..., 0] = 1.0  # half the width
+    >>> TF.elastic_transform(rustorch.arange(4.0).reshape(1, 2, 2), shift)
+    tensor([[[1., 0.],
+             [3., 0.]]])
+    """
+    mode = "nearest" if _mode(interpolation, _WARP_MODES) == _RESAMPLE["nearest"] else "bilinear"
+    img, colours = _image(img), _fill(fill)
+    channels, h, w = get_dimensions(img)
+    if not isinstance(displacement, Tensor):
+        raise ArgumentTypeError(f"Argument displacement should be a Tensor, not {type(displacement).__name__}")
+    if tuple(displacement.shape) != (1, h, w, 2):
+        raise rustorch.ShapeError(f"Argument displacement shape should be (1, {h}, {w}, 2), but given {tuple(displacement.shape)}")
+    if colours is not None and len(colours) not in (1, channels):
+        raise ArgumentValueError(f"elastic_transform: {len(colours)} fill values were given for {channels} channels")
+    places = [rustorch.linspace((1 - size) / size, (size - 1) / size, size) for size in (h, w)]
+    y, x = rustorch.meshgrid(places, indexing="ij")
+    grid = rustorch.stack([x, y], -1).unsqueeze(0) + displacement.detach().to(rustorch.float32)
+    pixels = img.detach().reshape(-1, channels, h, w)
+    pixels = rustorch.cat([pixels.to(rustorch.float32), rustorch.ones(pixels.shape[0], 1, h, w)], 1)  # and how much is inside
+    pixels = rustorch.nn.functional.grid_sample(pixels, grid.expand(pixels.shape[0], h, w, 2), mode=mode, align_corners=False)
+    found, inside = pixels[:, :-1], pixels[:, -1:]
+    if colours is not None:
+        found = found + (1 - inside) * rustorch.tensor(colours).reshape(-1, 1, 1)
+    return (found if img.dtype.is_floating_point else found.round()).to(img.dtype).reshape(img.shape)
 
 
 # ------------------------------------------------------------------------------------------------ colours
@@ -622,7 +665,7 @@ def adjust_brightness(img: Any, brightness_factor: float) -> Tensor:
     tensor([0.8000, 0.8000, 0.8000])
     """
     if brightness_factor < 0:
-        raise ValueError(f"brightness_factor ({brightness_factor}) is not non-negative.")
+        raise ArgumentValueError(f"brightness_factor ({brightness_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _BRIGHTNESS, brightness_factor)
 
 
@@ -634,7 +677,7 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Tensor:
     rustorch.Size([3, 2, 2])
     """
     if contrast_factor < 0:
-        raise ValueError(f"contrast_factor ({contrast_factor}) is not non-negative.")
+        raise ArgumentValueError(f"contrast_factor ({contrast_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _CONTRAST, contrast_factor)
 
 
@@ -646,7 +689,7 @@ def adjust_saturation(img: Any, saturation_factor: float) -> Tensor:
     rustorch.Size([3, 2, 2])
     """
     if saturation_factor < 0:
-        raise ValueError(f"saturation_factor ({saturation_factor}) is not non-negative.")
+        raise ArgumentValueError(f"saturation_factor ({saturation_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _SATURATION, saturation_factor)
 
 
@@ -658,7 +701,7 @@ def adjust_hue(img: Any, hue_factor: float) -> Tensor:
     rustorch.Size([3, 2, 2])
     """
     if not -0.5 <= hue_factor <= 0.5:
-        raise ValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
+        raise ArgumentValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
     return _C._image_adjust(_image(img), _HUE, hue_factor)
 
 
@@ -670,7 +713,7 @@ def adjust_sharpness(img: Any, sharpness_factor: float) -> Tensor:
     rustorch.Size([3, 4, 4])
     """
     if sharpness_factor < 0:
-        raise ValueError(f"sharpness_factor ({sharpness_factor}) is not non-negative.")
+        raise ArgumentValueError(f"sharpness_factor ({sharpness_factor}) is not non-negative.")
     return _C._image_adjust(_image(img), _SHARPNESS, sharpness_factor)
 
 
@@ -686,7 +729,7 @@ def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Tensor:
     tensor([0.2500, 0.2500, 0.2500])
     """
     if gamma < 0:
-        raise ValueError("Gamma should be a non-negative real number")
+        raise ArgumentValueError("Gamma should be a non-negative real number")
     img = _image(img)
     if img.dtype == rustorch.uint8:
         units = np.clip(np.float32(gain) * (np.arange(256, dtype=np.float32) / np.float32(255)) ** np.float32(gamma), 0, 1)
@@ -724,18 +767,18 @@ def gaussian_blur(img: Any, kernel_size: Union[int, Sequence[int]], sigma: Union
     """
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
     if len(sizes) != 2:
-        raise ValueError(f"If kernel_size is a sequence its length should be 2. Got {len(sizes)}")
+        raise ArgumentValueError(f"If kernel_size is a sequence its length should be 2. Got {len(sizes)}")
     for size in sizes:
         if size % 2 == 0 or size < 0:
-            raise ValueError(f"kernel_size should have odd and positive integers. Got {kernel_size}")
+            raise ArgumentValueError(f"kernel_size should have odd and positive integers. Got {kernel_size}")
     if sigma is None:
         sigma = [size * 0.15 + 0.35 for size in sizes]
     sigmas = [float(sigma)] * 2 if isinstance(sigma, (int, float)) else [float(value) for value in sigma]
     sigmas = sigmas * 2 if len(sigmas) == 1 else sigmas
     if len(sigmas) != 2:
-        raise ValueError(f"If sigma is a sequence, its length should be 2. Got {len(sigmas)}")
+        raise ArgumentValueError(f"If sigma is a sequence, its length should be 2. Got {len(sigmas)}")
     if any(value <= 0.0 for value in sigmas):
-        raise ValueError(f"sigma should have positive values. Got {sigma}")
+        raise ArgumentValueError(f"sigma should have positive values. Got {sigma}")
     return _C._image_blur(_image(img), sizes[1], sizes[0], sigmas[1], sigmas[0])
 
 
@@ -752,7 +795,7 @@ def invert(img: Any) -> Tensor:
 
 def _bytes_only(img: Tensor) -> None:
     if img.dtype != rustorch.uint8:
-        raise TypeError(f"Only torch.uint8 image tensors are supported, but found {img.dtype}")
+        raise ArgumentTypeError(f"Only torch.uint8 image tensors are supported, but found {img.dtype}")
 
 
 def posterize(img: Any, bits: int) -> Tensor:
@@ -765,7 +808,7 @@ def posterize(img: Any, bits: int) -> Tensor:
     img = _image(img)
     _bytes_only(img)
     if not 0 <= bits <= 8:
-        raise ValueError(f"The number if bits should be between 0 and 8. Got {bits}")
+        raise ArgumentValueError(f"The number if bits should be between 0 and 8. Got {bits}")
     return _table(img, np.arange(256) & (256 - 2 ** (8 - bits)))
 
 
@@ -778,7 +821,7 @@ def solarize(img: Any, threshold: float) -> Tensor:
     """
     img = _image(img)
     if threshold > _bound(img.dtype):
-        raise TypeError("Threshold should be less than bound of img.")
+        raise ArgumentTypeError("Threshold should be less than bound of img.")
     if img.dtype == rustorch.uint8:
         values = np.arange(256)
         return _table(img, np.where(values >= threshold, 255 - values, values))
@@ -837,7 +880,7 @@ def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Any, inplace: bool = F
     tensor([[[0., 0., 1.]]])
     """
     if not isinstance(img, Tensor):
-        raise TypeError(f"img should be Tensor Image. Got {type(img)}: put ToTensor() before RandomErasing")
+        raise ArgumentTypeError(f"img should be Tensor Image. Got {type(img)}: put ToTensor() before RandomErasing")
     result = img if inplace else img.clone()
     result[..., i : i + h, j : j + w] = v
     return result

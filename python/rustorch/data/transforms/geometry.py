@@ -8,12 +8,13 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import rustorch
 from rustorch import Tensor
+from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.transforms import functional as F
 from rustorch.data.transforms.basic import Transform, integer, uniform
 from rustorch.data.transforms.functional import InterpolationMode
 
 __all__ = [
-    "CenterCrop", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomErasing", "RandomHorizontalFlip",
+    "CenterCrop", "ElasticTransform", "FiveCrop", "Pad", "RandomAffine", "RandomCrop", "RandomErasing", "RandomHorizontalFlip",
     "RandomPerspective", "RandomResizedCrop", "RandomRotation", "RandomVerticalFlip", "Resize", "TenCrop",
 ]  # fmt: skip
 
@@ -34,9 +35,9 @@ class Resize(Transform):
         antialias: Optional[bool] = True,
     ) -> None:
         if not isinstance(size, (int, list, tuple)):
-            raise TypeError(f"Size should be int or sequence. Got {type(size)}")
+            raise ArgumentTypeError(f"Size should be int or sequence. Got {type(size)}")
         if not isinstance(size, int) and len(size) not in (1, 2):
-            raise ValueError("If size is a sequence, it should have 1 or 2 values")
+            raise ArgumentValueError("If size is a sequence, it should have 1 or 2 values")
         self.size = size
         self.interpolation = interpolation
         self.max_size = max_size
@@ -75,7 +76,7 @@ class Pad(Transform):
         F._padding(padding)
         F._fill(fill)
         if padding_mode not in F._PAD_MODES:
-            raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
+            raise ArgumentValueError("Padding mode should be either constant, edge, reflect or symmetric")
         self.padding = padding
         self.fill = fill
         self.padding_mode = padding_mode
@@ -119,7 +120,7 @@ class RandomCrop(Transform):
         _, h, w = F.get_dimensions(img)
         height, width = output_size
         if h < height or w < width:
-            raise ValueError(f"Required crop size {(height, width)} is larger than input image size {(h, w)}")
+            raise ArgumentValueError(f"Required crop size {(height, width)} is larger than input image size {(h, w)}")
         if (w, h) == (width, height):
             return 0, 0, h, w
         return integer(0, h - height + 1), integer(0, w - width + 1), height, width
@@ -162,9 +163,9 @@ class RandomResizedCrop(Transform):
     ) -> None:
         self.size = F._pair(size, _TWO)
         if not isinstance(scale, Sequence):
-            raise TypeError("Scale should be a sequence")
+            raise ArgumentTypeError("Scale should be a sequence")
         if not isinstance(ratio, Sequence):
-            raise TypeError("Ratio should be a sequence")
+            raise ArgumentTypeError("Ratio should be a sequence")
         if scale[0] > scale[1] or ratio[0] > ratio[1]:
             warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=2)
         self.scale = scale
@@ -234,12 +235,12 @@ def _range(value: Any, name: str, sizes: Sequence[int]) -> List[float]:
     """A number n as (−n, n); a sequence of one of the sizes as it is."""
     if isinstance(value, (int, float)):
         if value < 0:
-            raise ValueError(f"If {name} is a single number, it must be positive.")
+            raise ArgumentValueError(f"If {name} is a single number, it must be positive.")
         return [-float(value), float(value)]
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
+        raise ArgumentTypeError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
     if len(value) not in sizes:
-        raise ValueError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
+        raise ArgumentValueError(f"{name} should be a sequence of length {' or '.join(map(str, sizes))}.")
     return [float(v) for v in value]
 
 
@@ -305,11 +306,11 @@ class RandomAffine(Transform):
         if translate is not None:
             _range(list(translate), "translate", (2,))
             if not all(0.0 <= t <= 1.0 for t in translate):
-                raise ValueError("translation values should be between 0 and 1")
+                raise ArgumentValueError("translation values should be between 0 and 1")
         if scale is not None:
             _range(list(scale), "scale", (2,))
             if any(s <= 0 for s in scale):
-                raise ValueError("scale values should be positive")
+                raise ArgumentValueError("scale values should be positive")
         self.translate = translate
         self.scale = scale
         self.shear = None if shear is None else _range(shear, "shear", (2, 4))
@@ -340,6 +341,62 @@ class RandomAffine(Transform):
         img = F._image(img)
         found = self.get_params(self.degrees, self.translate, self.scale, self.shear, F.get_image_size(img))
         return F.affine(img, *found, interpolation=self.interpolation, fill=self.fill, center=self.center)
+
+
+class ElasticTransform(Transform):
+    """Bent at random, as if the image were printed on rubber.
+
+    Parameters
+    ----------
+    alpha : float or (x, y), default 50
+        How far pixels move, in pixels.
+    sigma : float or (x, y), default 5
+        How smooth the bending is: the standard deviation of the Gaussian that blurs it, in pixels.
+    interpolation, fill
+        See :func:`functional.elastic_transform`.
+
+    Source: Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to visual document
+    analysis", ICDAR 2003.
+
+    >>> from rustorch.data import transforms
+    >>> transforms.ElasticTransform(10.0, 2.0)(rustorch.rand(1, 32, 32)).shape
+    rustorch.Size([1, 32, 32])
+    """
+
+    def __init__(
+        self, alpha: Union[float, Sequence[float]] = 50.0, sigma: Union[float, Sequence[float]] = 5.0,
+        interpolation: Any = InterpolationMode.BILINEAR, fill: F.Fill = 0,
+    ) -> None:
+        self.alpha = self._pair("alpha", alpha)
+        self.sigma = self._pair("sigma", sigma)
+        self.interpolation = interpolation
+        self.fill = fill
+
+    @staticmethod
+    def _pair(name: str, value: Union[float, Sequence[float]]) -> List[float]:
+        numbers = [value] * 2 if isinstance(value, (int, float)) else list(value) * (2 if len(value) == 1 else 1)
+        if len(numbers) != 2 or not all(isinstance(number, (int, float)) and number >= 0 for number in numbers):
+            raise ArgumentValueError(f"ElasticTransform: {name} should be one or two numbers of 0 or more, not {value!r}")
+        return [float(number) for number in numbers]
+
+    @staticmethod
+    def get_params(alpha: Sequence[float], sigma: Sequence[float], size: Sequence[int]) -> Tensor:
+        """Random displacements for an image of the given height and width, as (1, height, width, 2)."""
+        along = []
+        for k in range(2):
+            moved = rustorch.rand(1, 1, *size) * 2 - 1
+            if sigma[k] > 0:
+                kernel = int(8 * sigma[k] + 1) | 1
+                moved = F.gaussian_blur(moved, [kernel, kernel], list(sigma))
+            along.append(moved * alpha[k] / size[1 - k])
+        return rustorch.cat(along, 1).permute(0, 2, 3, 1)
+
+    def forward(self, img: Any) -> Tensor:
+        """Compute."""
+        img = F._image(img)
+        _, height, width = F.get_dimensions(img)
+        displacement = self.get_params(self.alpha, self.sigma, [height, width])
+        return F.elastic_transform(img, displacement, self.interpolation, self.fill)
 
 
 class RandomPerspective(Transform):
@@ -433,17 +490,17 @@ class RandomErasing(Transform):
         inplace: bool = False,
     ) -> None:
         if not isinstance(value, (int, float, str, tuple, list)):
-            raise TypeError("Argument value should be either a number or str or a sequence")
+            raise ArgumentTypeError("Argument value should be either a number or str or a sequence")
         if isinstance(value, str) and value != "random":
-            raise ValueError("If value is str, it should be 'random'")
+            raise ArgumentValueError("If value is str, it should be 'random'")
         if not isinstance(scale, Sequence) or not isinstance(ratio, Sequence):
-            raise TypeError("Scale and ratio should be sequences")
+            raise ArgumentTypeError("Scale and ratio should be sequences")
         if scale[0] > scale[1] or ratio[0] > ratio[1]:
             warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=2)
         if scale[0] < 0 or scale[1] > 1:
-            raise ValueError("Scale should be between 0 and 1")
+            raise ArgumentValueError("Scale should be between 0 and 1")
         if p < 0 or p > 1:
-            raise ValueError("Random erasing probability should be between 0 and 1")
+            raise ArgumentValueError("Random erasing probability should be between 0 and 1")
         self.p = p
         self.scale = scale
         self.ratio = ratio
@@ -475,6 +532,6 @@ class RandomErasing(Transform):
             return img
         value = None if self.value == "random" else self.value if isinstance(self.value, (list, tuple)) else [self.value]
         if value is not None and len(value) not in (1, F.get_dimensions(img)[0]):
-            raise ValueError("If value is a sequence, it should have either a single value or "
+            raise ArgumentValueError("If value is a sequence, it should have either a single value or "
                              f"{F.get_dimensions(img)[0]} (number of input channels)")  # fmt: skip
         return F.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
