@@ -52,8 +52,8 @@ typedef struct Pass {
     char *out;        // (batch, groups, rows, …) in work
     int64_t out_plane, out_row, out_column;
     int64_t at_once; // images whose columns are laid out together; 0: strips, by table
-    char *room; // source strips, or planes, columns, results and what products pack, for each chunk
-    size_t room_bytes, planes_bytes, columns_bytes, results_bytes;
+    char *room;      // source strips, or planes, columns and results, for each chunk
+    size_t room_bytes, planes_bytes, columns_bytes;
 } Pass;
 
 static int64_t strips_of(const Pass *pass) { return (pass->grid + pass->strip - 1) / pass->strip; }
@@ -189,12 +189,11 @@ static void run_block(const Pass *pass, int64_t first, int64_t n, int64_t group,
                                    .b_column = 1,
                                    .c = result,
                                    .ldc = N,
-                                   .pack = true,
                                    .init = k            ? GEMM_ADD
                                            : pass->bias ? GEMM_BIAS_ROW
                                                         : GEMM_ZERO};
             if (pass->bias) product.bias = (const char *)pass->bias + group * pass->rows * size;
-            pass->types.kernels->product(&product, result + pass->results_bytes);
+            pass->types.kernels->product(&product, NULL);
         }
         grid.apart = pass->groups * pass->rows * pass->out_plane;
         grid.row_step = pass->out_row;
@@ -254,9 +253,7 @@ static Status run_pass(Pass *pass, double work) {
     columns = round_up(columns * GEMM_DEPTH, 16);
     pass->planes_bytes = (size_t)planes * pass->types.size;
     pass->columns_bytes = (size_t)columns * pass->types.size;
-    pass->results_bytes = (size_t)results * pass->types.size;
     int64_t elements = planes * most(pass->at_once, 1) + columns + results;
-    if (pass->at_once) elements += GEMM_ROOM;
     pass->room_bytes = (size_t)elements * pass->types.size;
     if (elements) {
         pass->room = conv_room(elements * parallel_chunks(units, grain), pass->types.work);

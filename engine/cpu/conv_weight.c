@@ -29,9 +29,8 @@ typedef struct WeightSum {
     char *sums;           // (chunks or 1, groups, depth, width)
     size_t sum_bytes;     // of one
     int64_t at_once;      // images whose columns are laid out together; 0: strips, by table
-    // One a chunk: transposed gradient, converted gradient, padded images, columns, what products pack.
-    char *room;
-    size_t room_bytes, turned_bytes, grad_bytes, planes_bytes, columns_bytes;
+    char *room; // one a chunk: transposed gradient, converted gradient, padded image, columns
+    size_t room_bytes, turned_bytes, grad_bytes, planes_bytes;
 } WeightSum;
 
 // Adds one strip of one group's image to taps begin … end of the sums (depth, width).
@@ -77,7 +76,6 @@ static void add_block(const WeightSum *w, int64_t image, int64_t n, int64_t grou
     int64_t pixels = s->channels * s->size[0] * s->size[1], reach = w->plane_rows;
     char *turned = room, *grad_room = room + w->turned_bytes, *planes = grad_room + w->grad_bytes;
     char *columns = planes + (size_t)w->at_once * w->planes_bytes;
-    char *packed = columns + w->columns_bytes;
     Grid grid = {.images = n,
                  .apart = (int64_t)w->planes_bytes / size,
                  .rows = c->out[0],
@@ -115,9 +113,8 @@ static void add_block(const WeightSum *w, int64_t image, int64_t n, int64_t grou
                                                  .b_column = 1,
                                                  .c = sums + k * w->width * size,
                                                  .ldc = w->width,
-                                                 .pack = true,
                                                  .init = first ? GEMM_ZERO : GEMM_ADD},
-                                  packed);
+                                  NULL);
     }
 }
 
@@ -210,8 +207,7 @@ static Status take_rooms(WeightSum *w, int chunks) {
     w->turned_bytes = (size_t)(turned * size);
     w->grad_bytes = (size_t)(grad * size);
     w->planes_bytes = (size_t)(planes * size);
-    w->columns_bytes = (size_t)(columns * size);
-    int64_t room = turned + grad + planes * at_once + columns + (w->at_once ? GEMM_ROOM : 0);
+    int64_t room = turned + grad + planes * at_once + columns;
     w->room_bytes = (size_t)(room * size);
     w->room = conv_room(room * chunks, w->types.work);
     int64_t sum = c->groups * w->depth * w->width;

@@ -283,8 +283,7 @@ static void half_sums(const GemmProduct *p, RtDtype dtype, void *room, float *a,
                                         .c = c,
                                         .ldc = p->n,
                                         .init = GEMM_ADD,
-                                        .pack = right.column != 1 ||
-                                                (p->m >= PACK_REUSE && p->n >= PACK_COLUMNS)},
+                                        .pack = right.column != 1},
                          room);
     }
 }
