@@ -83,6 +83,16 @@ typedef struct RtInts {
 #define RT_INTS(...)                                                                               \
     ((RtInts){.n = (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), .v = {__VA_ARGS__}})
 #define RT_INTS_NONE ((RtInts){.n = -1})
+
+// A list of any length, borrowed: it need not outlive the call, so gradients do not read it.
+typedef struct RtSizes {
+    int64_t n; // -1: not given
+    const int64_t *v;
+} RtSizes;
+#define RT_SIZES(...)                                                                               \
+    ((RtSizes){.n = (int64_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),            \
+              .v = (const int64_t[]){__VA_ARGS__}})
+#define RT_SIZES_NONE ((RtSizes){.n = -1})
 #define RT_INT_NONE INT64_MIN // an optional integer that is not given
 
 // ---------------------------------------------------------------------------------------------- tensors

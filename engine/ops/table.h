@@ -34,6 +34,7 @@ typedef int64_t RtField_OPTINT;
 typedef double RtField_FLOAT;
 typedef RtScalar RtField_NUMBER;
 typedef RtInts RtField_INTS;
+typedef RtSizes RtField_SIZES;
 typedef RtDtype RtField_DTYPE;
 typedef RtDevice RtField_DEVICE;
 typedef RtGenerator *RtField_GENERATOR;
@@ -48,6 +49,7 @@ typedef enum RtFieldType {
     RT_FIELD_FLOAT,
     RT_FIELD_NUMBER,
     RT_FIELD_INTS,
+    RT_FIELD_SIZES,
     RT_FIELD_DTYPE,
     RT_FIELD_DEVICE,
     RT_FIELD_GENERATOR,

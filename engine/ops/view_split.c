@@ -36,18 +36,21 @@ Status view_unbind(OpCall *call) {
     return OK;
 }
 
-static Status split_sizes(OpCall *call, int dim, const RtInts *sizes) {
+static Status split_sizes(OpCall *call, int dim, const RtSizes *sizes) {
     int64_t size = call->in[0]->shape[dim], sum = 0;
-    for (int i = 0; i < sizes->n; i++)
+    if (sizes->n > INT32_MAX)
+        return call_fail(call, ERR_VALUE, "%lld tensors are too many for one list",
+                         (long long)sizes->n);
+    for (int i = 0; i < (int)sizes->n; i++)
         if (sizes->v[i] < 0 || __builtin_add_overflow(sum, sizes->v[i], &sum))
             return call_fail(call, ERR_VALUE, "size %lld at position %d: sizes must be 0 or more",
                              (long long)sizes->v[i], i);
     if (sum != size)
         return call_fail(call, ERR_SHAPE, "the sizes sum to %lld, but dimension %d has size %lld",
                          (long long)sum, dim, (long long)size);
-    TRY(call_outputs(call, sizes->n));
+    TRY(call_outputs(call, (int)sizes->n));
     int64_t start = 0;
-    for (int i = 0; i < sizes->n; i++) {
+    for (int i = 0; i < (int)sizes->n; i++) {
         TRY(part(call, i, dim, start, start + sizes->v[i]));
         start += sizes->v[i];
     }

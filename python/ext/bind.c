@@ -7,12 +7,29 @@
 // NumPy's and older names of PyTorch for the same parameter.
 static const struct {
     const char *name, *alias;
-} aliases[] = {{"dim", "axis"},   {"dim", "dims"},       {"keepdim", "keepdims"},
-               {"self", "input"}, {"input", "self"},     {"self", "x"},
-               {"other", "x2"},   {"size", "shape"},     {"shape", "size"},
-               {"dims", "dim"},   {"dims", "axis"},      {"dim0", "axis0"},
-               {"dim1", "axis1"}, {"min", "min_val"},    {"max", "max_val"},
-               {"size", "sizes"}, {"exponent", "other"}, {"self", "tensor"}};
+} aliases[] = {{"dim", "axis"},
+               {"dim", "dims"},
+               {"keepdim", "keepdims"},
+               {"self", "input"},
+               {"input", "self"},
+               {"self", "x"},
+               {"other", "x2"},
+               {"size", "shape"},
+               {"shape", "size"},
+               {"dims", "dim"},
+               {"dims", "axis"},
+               {"dim0", "axis0"},
+               {"dim1", "axis1"},
+               {"min", "min_val"},
+               {"max", "max_val"},
+               {"size", "sizes"},
+               {"exponent", "other"},
+               {"self", "tensor"},
+               {"split_size", "split_size_or_sections"},
+               {"split_sizes", "split_size_or_sections"},
+               {"split_sizes", "split_size"},
+               {"sections", "indices_or_sections"},
+               {"indices", "indices_or_sections"}};
 
 void bind_add_aliases(Param *param) {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
@@ -209,6 +226,23 @@ static int store_ints(const Param *param, PyObject *value, const char *what, RtI
     return 0;
 }
 
+// The items are PyMem's: see bind_clear.
+static int store_sizes(PyObject *value, const char *what, RtSizes *out) {
+    PyObject *list = PySequence_Fast(value, "a sequence of integers is needed");
+    if (!list) return -1;
+    Py_ssize_t n = PySequence_Fast_GET_SIZE(list);
+    int64_t *items = PyMem_Malloc((size_t)(n + 1) * sizeof *items);
+    int status = items ? 0 : (PyErr_NoMemory(), -1);
+    for (Py_ssize_t i = 0; status == 0 && i < n; i++)
+        status = convert_int(PySequence_Fast_GET_ITEM(list, i), what, &items[i]);
+    Py_DECREF(list);
+    if (status < 0)
+        PyMem_Free(items);
+    else
+        *out = (RtSizes){n, items};
+    return status;
+}
+
 int bind_store(const Overload *overload, const Param *param, PyObject *value, void *attrs) {
     void *field = (char *)attrs + param->field->offset;
     const char *what = param->field->name;
@@ -229,6 +263,7 @@ int bind_store(const Overload *overload, const Param *param, PyObject *value, vo
         *(RtScalar *)field = (RtScalar){0};
         return 0;
     case RT_FIELD_INTS: return store_ints(param, value, what, field);
+    case RT_FIELD_SIZES: return store_sizes(value, what, field);
     case RT_FIELD_DTYPE: return ext_dtype(value, field);
     case RT_FIELD_DEVICE: return ext_device(value, field);
     case RT_FIELD_GENERATOR: return ext_generator(value, field);
@@ -248,6 +283,12 @@ static int store_rest(const Overload *overload, const Param *param, const Bound 
     for (int k = 0; k < ints->n; k++)
         if (convert_int(bound->rest[k], param->field->name, &ints->v[k]) < 0) return -1;
     return 0;
+}
+
+void bind_clear(const Overload *overload, const void *attrs) {
+    if (overload->sizes >= 0)
+        PyMem_Free(
+            (void *)(uintptr_t)((const RtSizes *)((const char *)attrs + overload->sizes))->v);
 }
 
 int bind_attrs(const Overload *overload, const Bound *bound, void *room, const void **out) {

@@ -96,11 +96,9 @@ static int fill_given(const Overload *overload, const Bound *bound, RtTensor *co
     return 0;
 }
 
-static PyObject *run_bound(Overload *overload, const Bound *bound, RtTensor *const *in, int nin) {
-    _Alignas(16) char room[MAX_ATTRS_BYTES];
-    const void *attrs;
+static PyObject *run_stored(Overload *overload, const Bound *bound, RtTensor *const *in, int nin,
+                            const void *attrs) {
     RtTensor *given[RT_MAX_OUT], *out[RT_MAX_OUT];
-    if (bind_attrs(overload, bound, room, &attrs) < 0) return NULL;
     if (overload->result == RESULT_LIST) return run_list(overload, in, nin, attrs);
     int writes = fill_given(overload, bound, in, given);
     if (writes < 0) return NULL;
@@ -110,6 +108,16 @@ static PyObject *run_bound(Overload *overload, const Bound *bound, RtTensor *con
         rt_set_requires_grad(out[0], true) < 0)
         return ext_raise();
     return result_wrap(overload, out);
+}
+
+static PyObject *run_bound(Overload *overload, const Bound *bound, RtTensor *const *in, int nin) {
+    _Alignas(16) char room[MAX_ATTRS_BYTES];
+    const void *attrs;
+    PyObject *result = NULL;
+    if (bind_attrs(overload, bound, room, &attrs) == 0)
+        result = run_stored(overload, bound, in, nin, attrs);
+    bind_clear(overload, attrs);
+    return result;
 }
 
 typedef struct Inputs { // of one call

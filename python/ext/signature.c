@@ -290,11 +290,13 @@ static int parse(Reader *reader, Overload *overload, bool inplace) {
         return -1;
     overload->method = overload->nparams > 0 &&
                        PyUnicode_CompareWithASCIIString(overload->param[0].name, "self") == 0;
-    overload->requires_grad = -1;
+    overload->requires_grad = overload->sizes = -1;
     for (int i = 0; i < overload->nparams; i++) {
         const Param *param = &overload->param[i];
         if (param->field && strcmp(param->field->name, "requires_grad") == 0)
             overload->requires_grad = param->field->offset;
+        if (param->field && param->field->type == RT_FIELD_SIZES)
+            overload->sizes = param->field->offset;
     }
     overload->heavy = is_heavy(row);
     overload->inplace = inplace;

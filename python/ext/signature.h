@@ -71,6 +71,7 @@ typedef struct Overload {
     PyTypeObject *result_type; // made when first needed
     void *attrs;               // the attributes with the defaults of this signature
     int requires_grad;         // offset of that field, or -1
+    int sizes;                 // of the field that is an RtSizes, or -1
     bool heavy;                // work grows faster than the number of elements (matmul, conv)
 } Overload;
 
@@ -107,6 +108,8 @@ int bind_store(const Overload *overload, const Param *param, PyObject *value, vo
 // Stores all given attributes. *out is the overload's template, or `room` with the given ones
 // written in.
 int bind_attrs(const Overload *overload, const Bound *bound, void *room, const void **out);
+// Frees what bind_attrs has allocated for them, also where it failed.
+void bind_clear(const Overload *overload, const void *attrs);
 void bind_add_aliases(Param *param); // fills alias by name
 bool bind_name_matches(const Param *param, PyObject *keyword);
 

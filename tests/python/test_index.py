@@ -419,3 +419,14 @@ def test_any_key(case):
     a[key] = -1
     t[key] = -1
     np.testing.assert_array_equal(t.numpy(), a)
+
+
+def test_parts_without_number():
+    """Lists of sizes are of any length, under PyTorch's names."""
+    x = rt.arange(100.0).reshape(50, 2).requires_grad_()
+    parts = rt.split(x, split_size_or_sections=[1] * 40 + [10], dim=0)
+    assert len(parts) == 41 and parts[-1].shape == (10, 2) and parts[3].tolist() == [[6.0, 7.0]]
+    sum((i + 1) * part.sum() for i, part in enumerate(parts)).backward()
+    assert x.grad[:, 0].tolist() == [float(min(i, 40) + 1) for i in range(50)]
+    with pytest.raises(ValueError, match="sum to 40"):
+        x.split([1] * 40)
