@@ -228,6 +228,12 @@ static int store_ints(const Param *param, PyObject *value, const char *what, RtI
 
 // The items are PyMem's: see bind_clear.
 static int store_sizes(PyObject *value, const char *what, RtSizes *out) {
+    if (convert_is_int(value) || PyUnicode_Check(value) || is_tensor(value) ||
+        !PySequence_Check(value)) {
+        ext_error(ERR_TYPE, "%s must be a tuple or list of integers, not %s", what,
+                  Py_TYPE(value)->tp_name);
+        return -1;
+    }
     PyObject *list = PySequence_Fast(value, "a sequence of integers is needed");
     if (!list) return -1;
     Py_ssize_t n = PySequence_Fast_GET_SIZE(list);

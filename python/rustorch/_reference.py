@@ -95,14 +95,23 @@ def _value(value: Any) -> str:
     return getattr(value, "__name__", "…")
 
 
+def _made_by_init(kind: type) -> bool:
+    """Does its __init__ say what it takes? Where there is a __new__ as well, versions of Python differ in which they show."""
+    if not inspect.isfunction(kind.__init__) or type(kind).__call__ is not type.__call__:  # type: ignore[misc]
+        return False
+    taken = list(inspect.signature(kind.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in taken)
+
+
 def _signature(name: str, thing: Any, method: bool = False) -> List[str]:
     """Lines of calls. Those of an op, and of some functions in C, stand in its docstring."""
     if type(thing).__name__ in ("op_function", "op_method"):
         return (thing.__doc__ or name).split("\n\n")[0].splitlines()
     if isinstance(thing, type) and issubclass(thing, (enum.Enum, BaseException)):
         return [f"class {name}"]
+    made_by_init = isinstance(thing, type) and _made_by_init(thing)
     try:
-        parameters = list(inspect.signature(thing).parameters.values())
+        parameters = list(inspect.signature(thing.__init__ if made_by_init else thing).parameters.values())[int(made_by_init) :]
     except (ValueError, TypeError):
         return [f"class {name}" if isinstance(thing, type) else f"{name}(…)"]
     if method and parameters and parameters[0].name in ("self", "cls"):

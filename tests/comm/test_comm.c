@@ -331,9 +331,11 @@ static void body_point_misfit(RtGroup *world, int rank, int size, void *context)
     (void)context;
     RtTensor *tensor = vector(rank ? 500000 : 400000, RT_F32);
     RtWork *work = rank ? rt_group_recv(world, tensor, 0, 0) : rt_group_send(world, tensor, 1, 0);
-    EXPECT(finish(work) == ERR_PEER);
-    EXPECT(strstr(error_message(), "send(400000 float32, to rank 1)") &&
-           strstr(error_message(), "recv(500000 float32, from rank 0)"));
+    Status status = finish(work);
+    // A send is over when its bytes are on their way, which over sockets may be before the receiver says no.
+    EXPECT(status == ERR_PEER || (rank == 0 && status == OK));
+    EXPECT(status == OK || (strstr(error_message(), "send(400000 float32, to rank 1)") &&
+                            strstr(error_message(), "recv(500000 float32, from rank 0)")));
     error_clear();
     EXPECT(finish(rt_group_barrier(world)) == OK); // the group is as good as before
 }

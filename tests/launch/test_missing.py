@@ -14,7 +14,7 @@ import pytest
 
 import rustorch
 
-PACKAGE = Path(rustorch.__file__).parent  # not resolved: the build tree links into the source tree
+PACKAGE = Path(rustorch._C.__file__).parent  # where the libraries are
 
 TRAIN = """
     import rustorch as rt
@@ -63,11 +63,12 @@ def needed(plugin):
 def bare(request, launch):
     """A launcher of a machine that lacks them."""
     if request.param == "no plug-ins":
+        whole = request.getfixturevalue("whole_package")
 
         def others(folder, names):
             return [name for name in names if (name.startswith("rustorch_") and name.endswith(".so")) or name == "__pycache__"]
 
-        shutil.copytree(PACKAGE, launch.folder / "package/rustorch", ignore=others)
+        shutil.copytree(whole, launch.folder / "package/rustorch", ignore=others)
         launch.environment["PYTHONPATH"] = str(launch.folder / "package")
     else:
         if not shutil.which("readelf"):

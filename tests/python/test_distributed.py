@@ -128,11 +128,11 @@ def test_a_failed_rank_ends_the_job():
     assert time.monotonic() - began < 15
 
 
-def test_without_mpi_it_is_named(tmp_path):
+def test_without_mpi_it_is_named(tmp_path, whole_package):
     def others(folder, names):
         return [name for name in names if name.startswith("rustorch_mpi") or name == "__pycache__"]
 
-    shutil.copytree(PACKAGES / "rustorch", tmp_path / "rustorch", ignore=others)
+    shutil.copytree(whole_package, tmp_path / "rustorch", ignore=others)
     script = "import rustorch.distributed as d\nprint(d.is_mpi_available())\nd.init_process_group()"
     job = run([sys.executable, "-c", script], PYTHONPATH=str(tmp_path), RUSTORCH_WORLD_SIZE="2", PMIX_RANK="0")
     assert job.returncode == 1 and job.stdout == "False\n"

@@ -89,15 +89,9 @@ def test_slow_core_is_noted():
     assert code == 0 and ("OPENBLAS_CORETYPE=Nehalem forces a BLAS core" in out) == ("warning: OPENBLAS_CORETYPE" in config)
 
 
-def copy_of_the_package(tmp_path):
-    folder = os.path.dirname(torch._C.__file__)
-    skipped = shutil.ignore_patterns("__pycache__", "*.pyi")
-    shutil.copytree(folder, tmp_path / "rustorch", ignore=skipped)
-    return tmp_path / "rustorch"
-
-
-def test_plugins_that_are_absent_or_broken(tmp_path):
-    package = copy_of_the_package(tmp_path)
+def test_plugins_that_are_absent_or_broken(tmp_path, whole_package):
+    package = tmp_path / "rustorch"
+    shutil.copytree(whole_package, package, ignore=shutil.ignore_patterns("__pycache__", "*.pyi"))
     for name in ("hdf5", "image", "plot", "mpi"):
         if not (package / f"rustorch_{name}.so").exists():
             pytest.skip(f"this build has no {name}")

@@ -631,8 +631,8 @@ def test_allocation_failures(path, tmp_path):
         assert n > 3 and not failed
 
 
-def test_plugin_missing(tmp_path):
-    package = os.path.dirname(_C.__file__)
+def test_plugin_missing(tmp_path, whole_package):
+    package = str(whole_package)
     copied = tmp_path / "rustorch"
     copied.mkdir()
     for name in os.listdir(package):
