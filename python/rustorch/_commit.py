@@ -7,13 +7,15 @@ from typing import Any
 
 from . import _C
 
-__all__ = ["WholeFile", "read_error"]
+__all__ = ["WholeFile", "file_error"]
 
 
-def read_error(path: Any, error: OSError) -> _C.SerializationError:
-    """What to raise when the system does not let a file be read: a SerializationError that is the OSError as well."""
+def file_error(path: Any, error: OSError, done: str = "read") -> _C.SerializationError:
+    """What to raise when the system does not let a file be read (or ``done``): a SerializationError that is the OSError too."""
     kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-    return kind(error.errno, f"the file cannot be read: {error.strerror}", os.fsdecode(path))
+    raised = kind(f"{os.fsdecode(path)} cannot be {done}: {error.strerror}")
+    raised.errno = error.errno
+    return raised
 
 
 class WholeFile:

@@ -23,7 +23,7 @@ import numpy as np
 from . import _C, serialization
 from ._C import SerializationError, Tensor
 from ._columns import size, width
-from ._commit import read_error
+from ._commit import file_error
 
 __all__ = ["Report", "inspect", "main"]
 
@@ -380,7 +380,7 @@ def inspect(path: Any) -> Report:
                 length = os.fstat(file.fileno()).st_size
                 head = file.read(6)
     except OSError as error:
-        raise read_error(name, error) from error
+        raise file_error(name, error) from error
     if not regular:
         raise SerializationError(f"{name} is not a file, but a folder, device or pipe")
     kind = serialization.kind_of(name)

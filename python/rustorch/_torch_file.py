@@ -21,7 +21,7 @@ import numpy as np
 from . import _C
 from ._bits import from_bytes
 from ._C import SerializationError, Size, Tensor, device
-from ._commit import read_error
+from ._commit import file_error
 
 __all__ = ["Refused", "read"]
 
@@ -463,7 +463,7 @@ def read(path: Any, place: Place, kind: str, mmap: bool = False) -> Any:
                 raise
             raise SerializationError(f"{name} is no file by torch.save that can be read: {error}") from error
         except OSError as error:
-            raise read_error(name, error) from error
+            raise file_error(name, error) from error
         except _BROKEN as error:
             if isinstance(error, _C.DeviceError):
                 raise

@@ -15,7 +15,6 @@ True
 from __future__ import annotations
 
 import enum
-import errno
 import os
 from typing import Any, Union
 
@@ -23,6 +22,7 @@ import numpy as np
 
 import rustorch
 from rustorch import Tensor, _C
+from rustorch._commit import file_error
 from rustorch._C import ArgumentTypeError, ArgumentValueError
 
 __all__ = [
@@ -87,8 +87,7 @@ def read_file(path: Path) -> Tensor:
         with open(path, "rb") as file:
             return rustorch.from_numpy(np.frombuffer(bytearray(file.read()), np.uint8))
     except OSError as error:
-        kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-        raise kind(error.errno, f"the file cannot be read: {error.strerror}", os.fspath(path)) from error
+        raise file_error(path, error) from error
 
 
 def write_file(filename: Path, data: Tensor) -> None:
@@ -108,8 +107,7 @@ def write_file(filename: Path, data: Tensor) -> None:
             file.write(data.contiguous().numpy().tobytes())
         os.replace(temporary, filename)
     except OSError as error:
-        kind = _C.SerializationFileNotFoundError if error.errno == errno.ENOENT else _C.SerializationOSError
-        raise kind(error.errno, f"the file cannot be written: {error.strerror}", filename) from error
+        raise file_error(filename, error, "written") from error
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)

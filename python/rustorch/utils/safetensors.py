@@ -28,7 +28,7 @@ import rustorch
 from rustorch import Tensor
 from rustorch._bits import from_bytes, to_bytes
 from rustorch._C import ArgumentTypeError, ArgumentValueError, SerializationError, UnsupportedError
-from rustorch._commit import WholeFile, read_error
+from rustorch._commit import WholeFile, file_error
 from rustorch._structure import overlapping
 
 __all__ = ["load", "load_file", "load_model", "read_header", "safe_open", "save", "save_file", "save_model"]
@@ -124,7 +124,7 @@ def _header_size(start: bytes, total: int) -> int:
 
 def _failed(name: str, error: Exception) -> Exception:
     if isinstance(error, OSError) and not isinstance(error, SerializationError):
-        return read_error(name, error)
+        return file_error(name, error)
     return SerializationError(f"{name} is damaged, or no safetensors file: {error}")
 
 
