@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from itertools import repeat
 from typing import Any, Callable, List, Sequence, Tuple
 
+from rustorch._C import ArgumentValueError
+
 __all__ = ["consume_prefix_in_state_dict_if_present"]
 
 
@@ -39,7 +41,7 @@ def _list_with_default(out_size: Any, defaults: List[int]) -> Any:
     if isinstance(out_size, int):
         return out_size
     if len(defaults) <= len(out_size):
-        raise ValueError(f"Input dimension should be at least {len(out_size) + 1}")
+        raise ArgumentValueError(f"Input dimension should be at least {len(out_size) + 1}")
     return [d if v is None else v for v, d in zip(out_size, defaults[-len(out_size) :])]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Optional
 
-from rustorch import Tensor, flatten, nn
+from rustorch import ArgumentValueError, Tensor, flatten, nn
 from rustorch.nn import functional as F
 from rustorch.vision.models._blocks import Conv2dNormActivation, init_mobile, make_divisible
 from rustorch.vision.models._weights import refuse_weights
@@ -25,7 +25,7 @@ class InvertedResidual(nn.Module):
     ) -> None:
         super().__init__()
         if stride not in (1, 2):
-            raise ValueError(f"InvertedResidual: stride must be 1 or 2, not {stride}")
+            raise ArgumentValueError(f"InvertedResidual: stride must be 1 or 2, not {stride}")
         norm_layer = norm_layer or nn.BatchNorm2d
         hidden = round(inp * expand_ratio)
         self.use_res_connect = stride == 1 and inp == oup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from rustorch import Tensor, flatten, nn
+from rustorch import ArgumentValueError, Tensor, flatten, nn
 from rustorch.vision.models._blocks import Conv2dNormActivation, SqueezeExcitation, init_mobile, make_divisible
 from rustorch.vision.models._weights import refuse_weights
 
@@ -37,7 +37,7 @@ class InvertedResidual(nn.Module):
     def __init__(self, cnf: InvertedResidualConfig, norm_layer: Callable[..., nn.Module]) -> None:
         super().__init__()
         if cnf.stride not in (1, 2):
-            raise ValueError(f"InvertedResidual: stride must be 1 or 2, not {cnf.stride}")
+            raise ArgumentValueError(f"InvertedResidual: stride must be 1 or 2, not {cnf.stride}")
         self.use_res_connect = cnf.stride == 1 and cnf.input_channels == cnf.out_channels
         layers: List[nn.Module] = []
         activation = nn.Hardswish if cnf.activation == "HS" else nn.ReLU
@@ -80,7 +80,7 @@ class MobileNetV3(nn.Module):
     ) -> None:
         super().__init__()
         if not inverted_residual_setting:
-            raise ValueError("MobileNetV3: inverted_residual_setting is empty")
+            raise ArgumentValueError("MobileNetV3: inverted_residual_setting is empty")
         norm_layer = norm_layer or partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
         swish = {"norm_layer": norm_layer, "activation_layer": nn.Hardswish}
         first, last = inverted_residual_setting[0].input_channels, inverted_residual_setting[-1].out_channels

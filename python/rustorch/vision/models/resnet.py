@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Optional, Type, Union
 
-from rustorch import Tensor, flatten, nn
+from rustorch import ArgumentValueError, Tensor, flatten, nn
 from rustorch.vision.models._weights import refuse_weights
 
 __all__ = [
@@ -40,7 +40,7 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         if groups != 1 or base_width != 64 or dilation > 1:
-            raise ValueError("BasicBlock: only groups=1, base_width=64 and dilation=1 are possible")
+            raise ArgumentValueError("BasicBlock: only groups=1, base_width=64 and dilation=1 are possible")
         norm_layer = norm_layer or nn.BatchNorm2d
         self.conv1 = conv3x3(inplanes, planes, stride)
         self.bn1 = norm_layer(planes)
@@ -121,7 +121,7 @@ class ResNet(nn.Module):
         super().__init__()
         dilate = replace_stride_with_dilation or [False, False, False]
         if len(dilate) != 3:
-            raise ValueError(f"ResNet: replace_stride_with_dilation must have 3 items, not {len(dilate)}")
+            raise ArgumentValueError(f"ResNet: replace_stride_with_dilation must have 3 items, not {len(dilate)}")
         self._norm_layer = norm_layer or nn.BatchNorm2d
         self.inplanes = 64
         self.dilation = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional
 
-from rustorch import Tensor, cat, flatten, nn
+from rustorch import ArgumentValueError, Tensor, cat, flatten, nn
 from rustorch.vision.models._weights import refuse_weights
 
 __all__ = ["SqueezeNet", "squeezenet1_0", "squeezenet1_1"]
@@ -63,7 +63,7 @@ class SqueezeNet(nn.Module):
         elif version == "1_1":
             layers = [nn.Conv2d(3, 64, 3, 2), nn.ReLU(inplace=True), *_fires([0, 16, 16, 0, 32, 32, 0, 48, 48, 64, 64], 64)]
         else:
-            raise ValueError(f"SqueezeNet: there is no version {version!r}; there are 1_0 and 1_1")
+            raise ArgumentValueError(f"SqueezeNet: there is no version {version!r}; there are 1_0 and 1_1")
         self.features = nn.Sequential(*layers)
         last = nn.Conv2d(512, num_classes, 1)
         self.classifier = nn.Sequential(nn.Dropout(dropout), last, nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d((1, 1)))
