@@ -4,7 +4,9 @@ The references are sums and integrals in double precision of the density itself;
 against a formula written here.
 """
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -416,3 +418,61 @@ def test_same_seed_same_draws():
         assert rt.equal(first, d.sample())
     finally:
         rt.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("make", SHAPED)
+def test_copies(make):
+    """A distribution that went through pickle or copy is the same one, and shows itself the same way."""
+    d = make((2,))
+    rt.manual_seed(6)
+    x = d.sample((3,))
+    logs = d.log_prob(x)
+    for again in (pickle.loads(pickle.dumps(d)), copy.deepcopy(d), d.expand((2,))):
+        assert type(again) is type(d) and repr(again) == repr(d)
+        assert rt.equal(again.log_prob(x), logs)
+        rt.manual_seed(6)
+        assert rt.equal(again.sample((3,)), x)
+
+
+def test_repr():
+    assert repr(D.Normal(0.0, 1.0)) == "Normal(loc: 0.0, scale: 1.0)"
+    assert repr(D.Gamma(rt.ones(2, 3), 1.0)) == "Gamma(concentration: rustorch.Size([2, 3]), rate: rustorch.Size([2, 3]))"
+    d = D.Bernoulli(logits=rt.zeros(2))
+    assert repr(d) == "Bernoulli(logits: rustorch.Size([2]))"
+    d.probs  # worked out, and then kept
+    assert repr(d.expand((3, 2))) == "Bernoulli(probs: rustorch.Size([3, 2]), logits: rustorch.Size([3, 2]))"
+    assert repr(D.HalfNormal(1.0)) == "HalfNormal()" and repr(D.Chi2(1.0)) == "Chi2()"
+    d = D.MultivariateNormal(rt.zeros(2), rt.eye(2))
+    assert repr(d) == "MultivariateNormal(loc: rustorch.Size([2]), covariance_matrix: rustorch.Size([2, 2]))"
+
+
+BAD = {  # what is wrong: (distribution, what the message must name)
+    "Laplace": (lambda: D.Laplace(0.0, t(1.0, -1.0)), "parameter scale .*Laplace"), "half normal": (lambda: D.HalfNormal(-1.0), "scale .*HalfNormal"),
+    "half Cauchy": (lambda: D.HalfCauchy(0.0), "scale .*HalfCauchy"), "log normal": (lambda: D.LogNormal(0.0, -1.0), "scale .*LogNormal"),
+    "chi2": (lambda: D.Chi2(-1.0), "df .*Chi2"), "student": (lambda: D.StudentT(-1.0), "df .*StudentT"), "beta": (lambda: D.Beta(1.0, -1.0), "concentration0 .*Beta"),
+    "gamma": (lambda: D.Gamma(0.0, 1.0), "concentration .*Gamma"), "Pareto": (lambda: D.Pareto(1.0, -1.0), "alpha .*Pareto"), "Poisson": (lambda: D.Poisson(-1.0), "rate .*GreaterThanEq"),
+    "von Mises": (lambda: D.VonMises(0.0, -1.0), "concentration .*VonMises"), "Bernoulli": (lambda: D.Bernoulli(1.5), r"probs .*Interval\(lower_bound=0.0, upper_bound=1.0\)"),
+    "binomial": (lambda: D.Binomial(-1, t(0.5)), "total_count .*IntegerGreaterThan"), "geometric": (lambda: D.Geometric(0.0), "probs .*positive"),
+    "negative binomial": (lambda: D.NegativeBinomial(2.0, t(1.0)), "probs .*HalfOpenInterval"), "multinomial": (lambda: D.Multinomial(1.5, t(0.5, 0.5)), "whole number"),
+    "relaxed": (lambda: D.RelaxedBernoulli(t(0.5), t(1.5)), "probs .*RelaxedBernoulli"), "categories": (lambda: D.OneHotCategorical(t(-1.0, 2.0)), "probs .*Simplex"),
+    "NaN": (lambda: D.Categorical(logits=t(math.nan, 1.0)), r"logits .*IndependentConstraint\(Real\(\), 1\)"), "transforms": (lambda: D.TransformedDistribution(D.Normal(0.0, 1.0), 3), "but was 3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_parameters(name):
+    make, words = BAD[name]
+    with pytest.raises(rt.ArgumentValueError, match=words):
+        make()
+
+
+def test_constraints():
+    c = D.constraints
+    assert D.Uniform(0.0, 2.0).support.upper_bound == 2 and isinstance(c.positive, c.greater_than)
+    assert repr(pickle.loads(pickle.dumps(c.independent(c.unit_interval, 1)))) == "IndependentConstraint(Interval(lower_bound=0.0, upper_bound=1.0), 1)"
+    matrix = rt.tensor([[1.0, 1.0], [1.0, 1.0]])
+    assert bool(c.positive_semidefinite.check(matrix)) and not bool(c.positive_definite.check(matrix))
+    assert not bool(c.positive_semidefinite.check(-matrix)) and not bool(c.symmetric.check(rt.ones(2, 3)))
+    assert c.corr_cholesky.check(rt.tensor([[[1.0, 0.0], [0.6, 0.8]], [[1.0, 0.0], [0.6, 0.9]]])).tolist() == [True, False]
+    assert c.one_hot.check(rt.tensor([[0.0, 1.0], [0.5, 0.5]])).tolist() == [True, False]
+    assert c.integer_interval(0, 3).check(rt.tensor([3.0, 1.5, 4.0])).tolist() == [True, False, False]

@@ -8,13 +8,13 @@ import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
-from .distribution import Distribution
-from .utils import broadcast_all, either, lazy_property, logits_to_probs, probs_to_logits
+from ._families import ProbsOrLogits
+from .utils import broadcast_all
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(Distribution):
+class Bernoulli(ProbsOrLogits):
     """1 with probability ``probs`` (or log-odds ``logits``), else 0.
 
     >>> from rustorch.distributions import Bernoulli
@@ -22,31 +22,11 @@ class Bernoulli(Distribution):
     tensor(0.2500)
     """
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean
     has_enumerate_support = True
-    _params = ("probs", "logits")
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: Optional[bool] = None) -> None:
-        if either("Bernoulli", probs, logits):
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
-        super().__init__(self._param.shape, validate_args=validate_args)
-
-    @property
-    def _param(self) -> Tensor:
-        return self.__dict__["probs"] if "probs" in self.__dict__ else self.logits
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """The log-odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probabilities of 1."""
-        return logits_to_probs(self.logits, is_binary=True)
+        self._init_odds(validate_args, probs, logits)
 
     @property
     def mean(self) -> Tensor:
@@ -60,11 +40,6 @@ class Bernoulli(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.shape
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         with rustorch.no_grad():

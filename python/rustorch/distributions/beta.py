@@ -43,14 +43,6 @@ class Beta(Distribution):
         new._dirichlet = self._dirichlet.expand(batch_shape)  # type: ignore[attr-defined]
         return new
 
-    def _check_parameters(self) -> None:
-        for name in self.arg_constraints:
-            if not bool((getattr(self, name) > 0).all()):
-                raise rustorch.ArgumentValueError(
-                    f"Expected parameter {name} of distribution Beta to satisfy the constraint GreaterThan(lower_bound=0.0), "
-                    f"but found invalid values:\n{getattr(self, name)}"
-                )
-
     @property
     def concentration1(self) -> Tensor:
         """Alpha."""

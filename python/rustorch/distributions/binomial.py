@@ -8,13 +8,12 @@ import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
-from .distribution import Distribution
-from .utils import broadcast_all, either, lazy_property, logits_to_probs, probs_to_logits
+from ._families import ProbsOrLogits
 
 __all__ = ["Binomial"]
 
 
-class Binomial(Distribution):
+class Binomial(ProbsOrLogits):
     """The number of successes in ``total_count`` trials of probability ``probs`` (or log-odds ``logits``).
 
     >>> from rustorch.distributions import Binomial
@@ -22,36 +21,17 @@ class Binomial(Distribution):
     tensor(0.3750)
     """
 
-    arg_constraints = {
-        "total_count": constraints.nonnegative_integer, "probs": constraints.unit_interval, "logits": constraints.real,
-    }  # fmt: skip
+    arg_constraints = {"total_count": constraints.nonnegative_integer, **ProbsOrLogits.arg_constraints}
     has_enumerate_support = True
-    _params = ("total_count", "probs", "logits")
 
     def __init__(
         self, total_count: Any = 1, probs: Optional[Tensor] = None, logits: Optional[Tensor] = None, validate_args: Optional[bool] = None
     ) -> None:
-        if either("Binomial", probs, logits):
-            self.probs, count = broadcast_all(probs, total_count)
-            self.total_count = count.to(self.probs.dtype)
-        else:
-            self.logits, count = broadcast_all(logits, total_count)
-            self.total_count = count.to(self.logits.dtype)
-        super().__init__(self.total_count.shape, validate_args=validate_args)
+        self._init_counted(validate_args, total_count, probs, logits)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
         return constraints.integer_interval(0, self.total_count)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """The log-odds of success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
 
     @property
     def mean(self) -> Tensor:
@@ -76,15 +56,16 @@ class Binomial(Distribution):
         # k log p + (n - k) log(1 - p), in log-odds
         return choices + k * self.logits - n * rustorch.nn.functional.softplus(self.logits)
 
-    def entropy(self) -> Tensor:
+    def _total(self, what: str) -> int:
         total = int(self.total_count.max())
         if not bool((self.total_count == total).all()):
-            raise NotImplementedError("Inhomogeneous total count not supported by `entropy`.")
+            raise NotImplementedError(f"Inhomogeneous total count not supported by `{what}`.")
+        return total
+
+    def entropy(self) -> Tensor:
+        self._total("entropy")
         logs = self.log_prob(self.enumerate_support(False))
         return -(logs.exp() * logs).sum(0)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        total = int(self.total_count.max())
-        if not bool((self.total_count == total).all()):
-            raise NotImplementedError("Inhomogeneous total count not supported by `enumerate_support`.")
-        return self._enumerated(rustorch.arange(total + 1, dtype=self.total_count.dtype), expand)
+        return self._enumerated(rustorch.arange(self._total("enumerate_support") + 1, dtype=self.total_count.dtype), expand)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Optional, Sequence
 
 import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
+from ._families import ProbsOrLogits
 from .distribution import Distribution
-from .utils import either, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Categorical"]
 
 
-class Categorical(Distribution):
+class Categorical(ProbsOrLogits):
     """One of K categories, as an index, with probabilities ``probs`` or log-probabilities ``logits`` (neither need be normalised).
 
     Parameters
@@ -33,46 +34,23 @@ class Categorical(Distribution):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     has_enumerate_support = True
-    _params = ("probs", "logits")
+    _binary = False
 
     def __init__(self, probs: Optional[Tensor] = None, logits: Optional[Tensor] = None, validate_args: Optional[bool] = None) -> None:
-        given = either("Categorical", probs, logits)
-        name, value = ("probs", probs) if given else ("logits", logits)
+        name, value = self._given(probs, logits), logits if probs is None else probs
         if not isinstance(value, Tensor) or value.dim() < 1:
             raise rustorch.ShapeError(f"`{name}` parameter must be at least one-dimensional.")
-        if given:
-            self.probs = value / value.sum(-1, keepdim=True)
-        else:
-            self.logits = value - value.logsumexp(-1, keepdim=True)
+        self._take(**{name: value - value.logsumexp(-1, keepdim=True) if probs is None else value / value.sum(-1, keepdim=True)})
         self._num_events = value.shape[-1]
         super().__init__(value.shape[:-1], validate_args=validate_args)
-
-    @property
-    def _param(self) -> Tensor:
-        return self.__dict__["probs"] if "probs" in self.__dict__ else self.logits
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
         return constraints.integer_interval(0, self._num_events - 1)
 
-    @lazy_property
-    def logits(self) -> Tensor:
-        """The log-probabilities (…, K)."""
-        return probs_to_logits(self.probs)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probabilities (…, K)."""
-        return logits_to_probs(self.logits)
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._param.shape
-
     @property
     def mean(self) -> Tensor:
-        return rustorch.full(self._extended_shape(), float("nan"), dtype=self._param.dtype)
+        return self._param.new_full(self._extended_shape(), float("nan"))
 
     variance = mean
 
@@ -96,4 +74,28 @@ class Categorical(Distribution):
         return -(logits * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        return self._enumerated(rustorch.arange(self._num_events), expand)
+        return self._enumerated(rustorch.arange(self._num_events, device=self._param.device), expand)
+
+
+class OverCategories(Distribution):
+    """Distributions of vectors of K numbers that are made of draws of a :class:`Categorical`."""
+
+    arg_constraints = Categorical.arg_constraints
+
+    def __init__(self, probs: Optional[Tensor] = None, logits: Optional[Tensor] = None, validate_args: Optional[bool] = None) -> None:
+        self._categorical = Categorical(probs, logits, validate_args)
+        shape = self._categorical.param_shape
+        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Distribution:
+        new = super().expand(batch_shape, _instance)
+        new._categorical = self._categorical.expand(batch_shape)  # type: ignore[attr-defined]
+        return new
+
+    probs: Any = property(attrgetter("_categorical.probs"), doc="The probabilities (…, K).")
+    logits: Any = property(attrgetter("_categorical.logits"), doc="The log-probabilities (…, K).")
+    param_shape: Any = property(attrgetter("_categorical.param_shape"), doc="The shape of the parameter.")
+    _param: Any = property(attrgetter("_categorical._param"))
+
+    def _empty(self, sample_shape: Sequence[int] = Size()) -> Tensor:
+        return self._param.new_empty(self._extended_shape(sample_shape))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Sequence
 
 import rustorch
-from rustorch import Size, Tensor
+from rustorch import Tensor
 
-from . import constraints
-from .distribution import Distribution
-from .utils import broadcast_all
+from ._families import LocationScale
 
 __all__ = ["Cauchy"]
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """Cauchy's (Lorentz') distribution; it has neither a mean nor a variance.
 
     >>> from rustorch.distributions import Cauchy
@@ -23,39 +20,24 @@ class Cauchy(Distribution):
     tensor(0.7500)
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-    _params = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: Optional[bool] = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
     @property
     def mean(self) -> Tensor:
-        return rustorch.full_like(self.loc, float("nan"))
+        return rustorch.full_like(self.loc, math.nan)
 
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
+    def _stddev(self) -> float:
+        return math.inf
 
-    @property
-    def variance(self) -> Tensor:
-        return rustorch.full_like(self.loc, float("inf"))
+    def _noise(self, out: Tensor) -> Tensor:
+        return out.cauchy_()
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        noise = rustorch.empty(self._extended_shape(sample_shape), dtype=self.loc.dtype).cauchy_()
-        return self.loc + self.scale * noise
+    def _log_density(self, z: Tensor) -> Tensor:
+        return -math.log(math.pi) - z.square().log1p()
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        return -math.log(math.pi) - self.scale.log() - ((self._checked(value) - self.loc) / self.scale).square().log1p()
+    def _cdf(self, z: Tensor) -> Tensor:
+        return rustorch.atan(z) / math.pi + 0.5
 
-    def cdf(self, value: Tensor) -> Tensor:
-        return rustorch.atan((self._checked(value) - self.loc) / self.scale) / math.pi + 0.5
+    def _icdf(self, p: Tensor) -> Tensor:
+        return rustorch.tan(math.pi * (p - 0.5))
 
-    def icdf(self, value: Tensor) -> Tensor:
-        return rustorch.tan(math.pi * (value - 0.5)) * self.scale + self.loc
-
-    def entropy(self) -> Tensor:
-        return math.log(4 * math.pi) + self.scale.log()
+    def _entropy(self) -> float:
+        return math.log(4 * math.pi)

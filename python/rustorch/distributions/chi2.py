@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
-import rustorch
-from rustorch import Size, Tensor
+from rustorch import Tensor
 
 from . import constraints
 from .gamma import Gamma

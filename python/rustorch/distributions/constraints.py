@@ -13,16 +13,17 @@ tensor([ True, False])
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from typing import Any
 
 import rustorch
 from rustorch import Tensor
 
 __all__ = [
-    "Constraint", "MixtureSameFamilyConstraint", "boolean", "dependent", "dependent_property", "greater_than", "greater_than_eq",
-    "half_open_interval", "independent", "integer_interval", "interval", "is_dependent", "less_than", "lower_cholesky",
-    "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
-    "positive_integer", "real", "real_vector", "simplex", "square", "symmetric", "unit_interval",
+    "Constraint", "MixtureSameFamilyConstraint", "boolean", "corr_cholesky", "dependent", "dependent_property", "greater_than",
+    "greater_than_eq", "half_open_interval", "independent", "integer_interval", "interval", "is_dependent", "less_than",
+    "lower_cholesky", "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot", "positive",
+    "positive_definite", "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square", "symmetric",
+    "unit_interval",
 ]  # fmt: skip
 
 
@@ -30,34 +31,30 @@ class Constraint:
     """A set of values: ``check`` says which elements (blocks of ``event_dim`` dimensions) lie in it.
 
     >>> from rustorch.distributions import constraints
-    >>> constraints.Constraint(lambda x: x > 1, "Above1()").check(rustorch.tensor([0.0, 2.0]))
+    >>> class Above1(constraints.Constraint):
+    ...     def check(self, value):
+    ...         return value > 1
+    >>> Above1().check(rustorch.tensor([0.0, 2.0]))
     tensor([False,  True])
     """
 
     is_discrete = False
     event_dim = 0
 
-    def __init__(self, test: Optional[Callable[[Tensor], Tensor]] = None, text: str = "", is_discrete: bool = False, event_dim: int = 0):
-        self._test = test
-        self._text = text
-        self.is_discrete = is_discrete
-        self.event_dim = event_dim
-
     def check(self, value: Tensor) -> Tensor:
         """A bool for each element, or block."""
-        if self._test is None:
-            raise NotImplementedError(f"{type(self).__name__} does not say how to check a value")
-        return self._test(value)
+        raise NotImplementedError(f"{type(self).__name__} does not say how to check a value")
 
     def __repr__(self) -> str:
-        return self._text or type(self).__name__[1:] + "()"
+        return type(self).__name__[1:] + "()"
 
 
 class _Dependent(Constraint):
     """The set depends on other parameters: nothing can be checked by itself."""
 
     def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
-        super().__init__(None, "Dependent()", is_discrete, event_dim)
+        self.is_discrete = is_discrete
+        self.event_dim = event_dim
 
     def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> "_Dependent":
         return _Dependent(is_discrete=is_discrete, event_dim=event_dim)
@@ -99,7 +96,7 @@ class dependent_property(property):
         return dependent_property(fn, is_discrete=self.is_discrete, event_dim=self.event_dim)
 
 
-class independent(Constraint):
+class _IndependentConstraint(Constraint):
     """A constraint whose last dimensions form one block: it holds where it holds for all of them.
 
     >>> from rustorch.distributions import constraints
@@ -110,10 +107,8 @@ class independent(Constraint):
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
         self.base_constraint = base_constraint
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
-        super().__init__(
-            None, f"IndependentConstraint({base_constraint!r}, {reinterpreted_batch_ndims})", base_constraint.is_discrete,
-            base_constraint.event_dim + reinterpreted_batch_ndims,
-        )  # fmt: skip
+        self.is_discrete = base_constraint.is_discrete
+        self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
 
     def check(self, value: Tensor) -> Tensor:
         """A bool for each block."""
@@ -123,6 +118,9 @@ class independent(Constraint):
         for _ in range(self.reinterpreted_batch_ndims):
             result = result.all(-1)
         return result
+
+    def __repr__(self) -> str:
+        return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
 class MixtureSameFamilyConstraint(Constraint):
@@ -135,126 +133,230 @@ class MixtureSameFamilyConstraint(Constraint):
 
     def __init__(self, base_constraint: Constraint) -> None:
         self.base_constraint = base_constraint
-        super().__init__(None, f"MixtureSameFamilyConstraint({base_constraint!r})", base_constraint.is_discrete, base_constraint.event_dim)
+        self.is_discrete = base_constraint.is_discrete
+        self.event_dim = base_constraint.event_dim
 
     def check(self, value: Tensor) -> Tensor:
         """A bool for each block: whether every component allows it."""
         at = value.dim() - self.base_constraint.event_dim
         return self.base_constraint.check(value.unsqueeze(at)).all(-1)
 
-
-def _bounded(test: Any, name: str, is_discrete: bool = False, **bounds: Any) -> Constraint:
-    words = ", ".join(f"{key}={value}" for key, value in bounds.items())
-    return Constraint(test, f"{name}({words})", is_discrete)
+    def __repr__(self) -> str:
+        return f"MixtureSameFamilyConstraint({self.base_constraint!r})"
 
 
-def greater_than(lower_bound: Any) -> Constraint:
+class _Bounded(Constraint):
+    """Between bounds, of which a subclass says the names and which of them belong to the set."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__[1:]}({', '.join(f'{name}={bound}' for name, bound in vars(self).items())})"
+
+
+class _GreaterThan(_Bounded):
     """Above a bound.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.greater_than(1.0)
     GreaterThan(lower_bound=1.0)
     """
-    return _bounded(lambda x: x > lower_bound, "GreaterThan", lower_bound=lower_bound)
+
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return value > self.lower_bound
 
 
-def greater_than_eq(lower_bound: Any) -> Constraint:
+class _GreaterThanEq(_GreaterThan):
     """Not below a bound.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.greater_than_eq(1.0).check(rustorch.tensor(1.0))
     tensor(True)
     """
-    return _bounded(lambda x: x >= lower_bound, "GreaterThanEq", lower_bound=lower_bound)
+
+    def check(self, value: Tensor) -> Tensor:
+        return value >= self.lower_bound
 
 
-def less_than(upper_bound: Any) -> Constraint:
+class _IntegerGreaterThan(_GreaterThan):
+    """Whole numbers not below a bound."""
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == value.floor()) & (value >= self.lower_bound)
+
+
+class _LessThan(_Bounded):
     """Below a bound.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.less_than(1.0).check(rustorch.tensor(1.0))
     tensor(False)
     """
-    return _bounded(lambda x: x < upper_bound, "LessThan", upper_bound=upper_bound)
+
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return value < self.upper_bound
 
 
-def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+class _Interval(_Bounded):
     """Between two bounds, both included.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.interval(0.0, 1.0).check(rustorch.tensor([0.0, 2.0]))
     tensor([ True, False])
     """
-    return _bounded(lambda x: (x >= lower_bound) & (x <= upper_bound), "Interval", lower_bound=lower_bound, upper_bound=upper_bound)
+
+    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+        self.lower_bound = lower_bound
+        self.upper_bound = upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= self.lower_bound) & (value <= self.upper_bound)
 
 
-def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+class _HalfOpenInterval(_Interval):
     """From a bound, which is included, to another, which is not.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.half_open_interval(0.0, 1.0).check(rustorch.tensor([0.0, 1.0]))
     tensor([ True, False])
     """
-    return _bounded(lambda x: (x >= lower_bound) & (x < upper_bound), "HalfOpenInterval", lower_bound=lower_bound, upper_bound=upper_bound)
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= self.lower_bound) & (value < self.upper_bound)
 
 
-def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+class _IntegerInterval(_Interval):
     """Whole numbers between two bounds, both included.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.integer_interval(0, 2).check(rustorch.tensor([1.0, 1.5]))
     tensor([ True, False])
     """
-    return _bounded(
-        lambda x: (x == x.floor()) & (x >= lower_bound) & (x <= upper_bound), "IntegerInterval", True,
-        lower_bound=lower_bound, upper_bound=upper_bound,
-    )  # fmt: skip
+
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == value.floor()) & super().check(value)
 
 
-def multinomial(upper_bound: Any) -> Constraint:
+class _Multinomial(Constraint):
     """Counts, not negative, whose sum is a number.
 
     >>> from rustorch.distributions import constraints
     >>> constraints.multinomial(3).check(rustorch.tensor([[1.0, 2.0], [1.0, 1.0]]))
     tensor([ True, False])
     """
-    return Constraint(lambda x: (x >= 0).all(-1) & (x.sum(-1) <= upper_bound) & (x.sum(-1) >= upper_bound), "Multinomial()", True, 1)
+
+    is_discrete = True
+    event_dim = 1
+
+    def __init__(self, upper_bound: Any) -> None:
+        self.upper_bound = upper_bound
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & (value.sum(-1) == self.upper_bound)
 
 
-def _triangular(x: Tensor) -> Tensor:
-    return (x.tril() == x).flatten(-2).all(-1)
+class _Boolean(Constraint):
+    is_discrete = True
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value == 0) | (value == 1)
 
 
-def _symmetric(x: Tensor) -> Tensor:
-    if x.shape[-1] != x.shape[-2]:
-        return x.new_zeros(x.shape[:-2], dtype=rustorch.bool)
-    return rustorch.isclose(x, x.mT, atol=1e-6).flatten(-2).all(-1)
+class _OneHot(_Boolean):
+    event_dim = 1
+
+    def check(self, value: Tensor) -> Tensor:
+        return super().check(value).all(-1) & (value.sum(-1) == 1)
 
 
-def _positive_definite(x: Tensor) -> Tensor:
-    good = _symmetric(x)
-    if not bool(good.all()):
-        return good
-    return rustorch.linalg.cholesky_ex(x.detach())[1] == 0
+class _Real(Constraint):
+    def check(self, value: Tensor) -> Tensor:
+        return value == value  # not NaN
 
 
-def _square(x: Tensor) -> Tensor:
-    return x.new_full(x.shape[:-2], x.shape[-1] == x.shape[-2], dtype=rustorch.bool)
+class _Simplex(Constraint):
+    event_dim = 1
 
+    def check(self, value: Tensor) -> Tensor:
+        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
+
+
+class _LowerTriangular(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        return (value.tril() == value).flatten(-2).all(-1)
+
+
+class _LowerCholesky(_LowerTriangular):
+    def check(self, value: Tensor) -> Tensor:
+        return super().check(value) & (value.diagonal(0, -2, -1) > 0).all(-1)
+
+
+class _CorrCholesky(_LowerCholesky):
+    def check(self, value: Tensor) -> Tensor:
+        tolerance = 10 * value.shape[-1] * rustorch.finfo(value.dtype).eps
+        rows = value.detach().square().sum(-1)
+        return super().check(value) & ((rows - 1).abs() < tolerance).all(-1)
+
+
+class _Square(Constraint):
+    event_dim = 2
+
+    def check(self, value: Tensor) -> Tensor:
+        return value.new_full(value.shape[:-2], value.shape[-1] == value.shape[-2], dtype=rustorch.bool)
+
+
+class _Symmetric(_Square):
+    def check(self, value: Tensor) -> Tensor:
+        good = super().check(value)
+        return rustorch.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1) if bool(good.all()) else good
+
+
+class _PositiveSemidefinite(_Symmetric):
+    def check(self, value: Tensor) -> Tensor:
+        good = super().check(value)
+        return rustorch.linalg.eigvalsh(value.detach()).ge(0).all(-1) if bool(good.all()) else good
+
+
+class _PositiveDefinite(_Symmetric):
+    def check(self, value: Tensor) -> Tensor:
+        good = super().check(value)
+        return rustorch.linalg.cholesky_ex(value.detach())[1] == 0 if bool(good.all()) else good
+
+
+independent = _IndependentConstraint
+greater_than = _GreaterThan
+greater_than_eq = _GreaterThanEq
+less_than = _LessThan
+interval = _Interval
+half_open_interval = _HalfOpenInterval
+integer_interval = _IntegerInterval
+multinomial = _Multinomial
 
 dependent = _Dependent()
-boolean = Constraint(lambda x: (x == 0) | (x == 1), "Boolean()", True)
-real = Constraint(lambda x: x == x, "Real()")
+boolean = _Boolean()
+real = _Real()
 positive = greater_than(0.0)
 nonnegative = greater_than_eq(0.0)
 unit_interval = interval(0.0, 1.0)
-nonnegative_integer = _bounded(lambda x: (x == x.floor()) & (x >= 0), "IntegerGreaterThan", True, lower_bound=0)
-positive_integer = _bounded(lambda x: (x == x.floor()) & (x >= 1), "IntegerGreaterThan", True, lower_bound=1)
+nonnegative_integer = _IntegerGreaterThan(0)
+positive_integer = _IntegerGreaterThan(1)
 real_vector = independent(real, 1)
-simplex = Constraint(lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6), "Simplex()", False, 1)
-one_hot = Constraint(lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1), "OneHot()", True, 1)
-lower_triangular = Constraint(_triangular, "LowerTriangular()", False, 2)
-lower_cholesky = Constraint(lambda x: _triangular(x) & (x.diagonal(0, -2, -1) > 0).all(-1), "LowerCholesky()", False, 2)
-square = Constraint(_square, "Square()", False, 2)
-symmetric = Constraint(_symmetric, "Symmetric()", False, 2)
-positive_definite = Constraint(_positive_definite, "PositiveDefinite()", False, 2)
+simplex = _Simplex()
+one_hot = _OneHot()
+lower_triangular = _LowerTriangular()
+lower_cholesky = _LowerCholesky()
+corr_cholesky = _CorrCholesky()
+square = _Square()
+symmetric = _Symmetric()
+positive_semidefinite = _PositiveSemidefinite()
+positive_definite = _PositiveDefinite()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from typing import Optional, Sequence
 
 import rustorch
 from rustorch import Size, Tensor
@@ -32,12 +32,11 @@ class Dirichlet(Distribution):
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
     has_rsample = True
-    _params = ("concentration",)
 
     def __init__(self, concentration: Tensor, validate_args: Optional[bool] = None) -> None:
         if not isinstance(concentration, Tensor) or concentration.dim() < 1:
             raise rustorch.ShapeError("`concentration` parameter must be at least one-dimensional.")
-        self.concentration = concentration
+        self._take(concentration=concentration)
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args=validate_args)
 
     @property

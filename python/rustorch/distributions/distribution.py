@@ -8,7 +8,7 @@ import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
-from .utils import lazy_property
+from .utils import broadcast_all, lazy_property
 
 __all__ = ["Distribution"]
 
@@ -38,7 +38,7 @@ class Distribution:
     has_rsample = False
     has_enumerate_support = False
     _validate_args = __debug__
-    _params: Tuple[str, ...] = ()  # the attributes that hold the parameters, each with the batch shape in front
+    _params: Tuple[str, ...] = ()  # the attributes that hold the parameters, kept by _take
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -55,19 +55,32 @@ class Distribution:
         if self._validate_args:
             self._check_parameters()
 
+    def _init(self, validate_args: Optional[bool], **parameters: Any) -> None:
+        """Take the parameters of distributions of single numbers: broadcast with each other they have the batch shape."""
+        self._take(**dict(zip(parameters, broadcast_all(*parameters.values()))))
+        Distribution.__init__(self, self.__dict__[self._params[0]].shape, validate_args=validate_args)
+
+    def _take(self, **parameters: Tensor) -> None:
+        """Keep parameters, each with the batch shape in front, which :meth:`expand` expands."""
+        self.__dict__.update(parameters)
+        self._params += tuple(parameters)
+
     def _check_parameters(self) -> None:
         for name, constraint in self.arg_constraints.items():
             if constraints.is_dependent(constraint):
                 continue
-            if name not in self.__dict__ and isinstance(getattr(type(self), name, None), (lazy_property, property)):
+            if name not in self.__dict__ and isinstance(getattr(type(self), name, None), lazy_property):
                 continue  # worked out from another parameter
             value = getattr(self, name)
-            good = constraint.check(value)
-            if not bool(good.all()):
-                raise rustorch.ArgumentValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} "
-                    f"to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
-                )
+            self._require(name, bool(constraint.check(value).all()), f"to satisfy the constraint {constraint!r},")
+
+    def _require(self, name: str, good: bool, what: str) -> None:
+        if not good:
+            value = getattr(self, name)
+            raise rustorch.ArgumentValueError(
+                f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} "
+                f"{what} but found invalid values:\n{value}"
+            )
 
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> "Distribution":
         """The distribution with its parameters expanded to a larger batch shape, without copying them."""
@@ -75,10 +88,9 @@ class Distribution:
         new = object.__new__(type(self)) if _instance is None else _instance
         new.__dict__.update({k: v for k, v in self.__dict__.items() if not isinstance(getattr(type(self), k, None), lazy_property)})
         n = len(self._batch_shape)
-        for name in self._params:
-            if name in self.__dict__:
-                value = self.__dict__[name]
-                new.__dict__[name] = value.expand(shape + value.shape[n:])
+        for name in {*self._params, *self.arg_constraints}.intersection(self.__dict__):
+            value = self.__dict__[name]
+            new.__dict__[name] = value.expand(shape + value.shape[n:])
         new._batch_shape = shape
         return new
 
@@ -167,6 +179,10 @@ class Distribution:
         """The shape of draws: sample_shape + batch_shape + event_shape."""
         return Size(sample_shape) + self._batch_shape + self._event_shape
 
+    def _empty(self, sample_shape: Sequence[int] = Size()) -> Tensor:
+        """An uninitialised tensor for draws, with the dtype and the device of the parameters."""
+        return self.__dict__[self._params[0]].new_empty(self._extended_shape(sample_shape))
+
     def _enumerated(self, values: Tensor, expand: bool) -> Tensor:
         values = values.reshape((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1,) + tuple(self._batch_shape)) if expand else values
@@ -178,13 +194,12 @@ class Distribution:
         n = len(self._event_shape)
         if value.shape[value.dim() - n :] != self._event_shape:
             raise rustorch.ShapeError(
-                f"The right-most size of value must match event_shape: {list(value.shape)} vs {list(self._event_shape)}"
+                f"The right-most size of value must match event_shape: {value.shape} vs {self._event_shape}."
             )
         for have, want in zip(reversed(value.shape), reversed(self._batch_shape + self._event_shape)):
             if have != 1 and want != 1 and have != want:
                 raise rustorch.ShapeError(
-                    f"Value is not broadcastable with batch_shape+event_shape: {list(value.shape)} vs "
-                    f"{list(self._batch_shape + self._event_shape)}"
+                    f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {self._batch_shape + self._event_shape}."
                 )
         try:
             support = self.support
@@ -206,5 +221,5 @@ class Distribution:
         for name in self.arg_constraints:
             if name in self.__dict__:
                 value = self.__dict__[name]
-                parts.append(f"{name}: {value if value.numel() == 1 else list(value.shape)}")
+                parts.append(f"{name}: {value if value.numel() == 1 else value.shape}")
         return f"{type(self).__name__}({', '.join(parts)})"

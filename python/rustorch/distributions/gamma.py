@@ -9,7 +9,6 @@ from rustorch import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all
 
 __all__ = ["Gamma"]
 
@@ -28,11 +27,9 @@ class Gamma(Distribution):
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.nonnegative
     has_rsample = True
-    _params = ("concentration", "rate")
 
     def __init__(self, concentration: Any, rate: Any, validate_args: Optional[bool] = None) -> None:
-        self.concentration, self.rate = broadcast_all(concentration, rate)
-        super().__init__(self.concentration.shape, validate_args=validate_args)
+        self._init(validate_args, concentration=concentration, rate=rate)
 
     @property
     def mean(self) -> Tensor:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Sequence
 
 import rustorch
-from rustorch import Size, Tensor
+from rustorch import Tensor
 
-from . import constraints
+from ._families import Half
 from .cauchy import Cauchy
-from .transformed_distribution import TransformedDistribution
-from .transforms import AbsTransform
 
 __all__ = ["HalfCauchy"]
 
 
-class HalfCauchy(TransformedDistribution):
+class HalfCauchy(Half):
     """The size of numbers of Cauchy's distribution around 0.
 
     >>> from rustorch.distributions import HalfCauchy
@@ -24,38 +21,12 @@ class HalfCauchy(TransformedDistribution):
     tensor(0.5000)
     """
 
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-
-    def __init__(self, scale: Any, validate_args: Optional[bool] = None) -> None:
-        super().__init__(Cauchy(0.0, scale, validate_args=validate_args), AbsTransform(), validate_args=validate_args)
-
-    @property
-    def scale(self) -> Tensor:
-        """The scale before the sign is dropped."""
-        return self.base_dist.scale
+    _whole = Cauchy
 
     @property
     def mean(self) -> Tensor:
         return rustorch.full_like(self.scale, math.inf)
 
     @property
-    def mode(self) -> Tensor:
-        return rustorch.zeros_like(self.scale)
-
-    @property
     def variance(self) -> Tensor:
         return self.base_dist.variance
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        value = self._checked(value)
-        return (self.base_dist.log_prob(value) + math.log(2)).masked_fill(value < 0, -math.inf)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        return 2 * self.base_dist.cdf(self._checked(value)) - 1
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.base_dist.icdf((value + 1) / 2)
-
-    def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)

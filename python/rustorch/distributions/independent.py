@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Optional, Sequence
 
 import rustorch
@@ -65,17 +66,9 @@ class Independent(Distribution):
         base = self.base_dist.support
         return constraints.independent(base, self.reinterpreted_batch_ndims) if self.reinterpreted_batch_ndims else base
 
-    @property
-    def mean(self) -> Tensor:
-        return self.base_dist.mean
-
-    @property
-    def mode(self) -> Tensor:
-        return self.base_dist.mode
-
-    @property
-    def variance(self) -> Tensor:
-        return self.base_dist.variance
+    mean: Any = property(attrgetter("base_dist.mean"), doc=Distribution.mean.__doc__)
+    mode: Any = property(attrgetter("base_dist.mode"), doc=Distribution.mode.__doc__)
+    variance: Any = property(attrgetter("base_dist.variance"), doc=Distribution.variance.__doc__)
 
     def _sum(self, x: Tensor) -> Tensor:
         return _sum_last(x, self.reinterpreted_batch_ndims)

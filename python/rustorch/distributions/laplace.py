@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+import math
 
 import rustorch
-from rustorch import Size, Tensor
+from rustorch import Tensor
 
-from . import constraints
-from .distribution import Distribution
-from .utils import broadcast_all
+from ._families import LocationScale
 
 __all__ = ["Laplace"]
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """Laplace's distribution around ``loc``: the density falls as e^(-|x - loc| / scale).
 
     >>> from rustorch.distributions import Laplace
@@ -22,45 +20,21 @@ class Laplace(Distribution):
     tensor(0.5000)
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-    _params = ("loc", "scale")
+    def _stddev(self) -> float:
+        return math.sqrt(2)
 
-    def __init__(self, loc: Any, scale: Any, validate_args: Optional[bool] = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+    def _noise(self, out: Tensor) -> Tensor:
+        return out.exponential_() - rustorch.empty_like(out).exponential_()
 
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
+    def _log_density(self, z: Tensor) -> Tensor:
+        return -z.abs() - math.log(2)
 
-    mode = mean
+    def _cdf(self, z: Tensor) -> Tensor:
+        return 0.5 - 0.5 * z.sign() * rustorch.expm1(-z.abs())
 
-    @property
-    def variance(self) -> Tensor:
-        return 2 * self.scale**2
+    def _icdf(self, p: Tensor) -> Tensor:
+        term = p - 0.5
+        return -term.sign() * rustorch.log1p(-2 * term.abs())
 
-    @property
-    def stddev(self) -> Tensor:
-        return 2**0.5 * self.scale
-
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        shape = self._extended_shape(sample_shape)
-        # The difference of two exponential numbers.
-        noise = [rustorch.empty(shape, dtype=self.loc.dtype).exponential_() for _ in range(2)]
-        return self.loc + self.scale * (noise[0] - noise[1])
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return -(2 * self.scale).log() - (self._checked(value) - self.loc).abs() / self.scale
-
-    def cdf(self, value: Tensor) -> Tensor:
-        z = self._checked(value) - self.loc
-        return 0.5 - 0.5 * z.sign() * rustorch.expm1(-z.abs() / self.scale)
-
-    def icdf(self, value: Tensor) -> Tensor:
-        term = value - 0.5
-        return self.loc - self.scale * term.sign() * rustorch.log1p(-2 * term.abs())
-
-    def entropy(self) -> Tensor:
-        return 1 + (2 * self.scale).log()
+    def _entropy(self) -> float:
+        return 1 + math.log(2)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from operator import attrgetter
+from typing import Any, Optional
 
-import rustorch
-from rustorch import Size, Tensor
+from rustorch import Tensor
 
 from . import constraints
 from .normal import Normal
@@ -27,17 +27,10 @@ class LogNormal(TransformedDistribution):
     support = constraints.positive
 
     def __init__(self, loc: Any, scale: Any, validate_args: Optional[bool] = None) -> None:
-        super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
+        super().__init__(Normal(loc, scale, validate_args=False), ExpTransform(), validate_args=validate_args)
 
-    @property
-    def loc(self) -> Tensor:
-        """The mean of the logarithm."""
-        return self.base_dist.loc
-
-    @property
-    def scale(self) -> Tensor:
-        """The standard deviation of the logarithm."""
-        return self.base_dist.scale
+    loc: Any = property(attrgetter("base_dist.loc"), doc="The mean of the logarithm.")
+    scale: Any = property(attrgetter("base_dist.scale"), doc="The standard deviation of the logarithm.")
 
     @property
     def mean(self) -> Tensor:

@@ -107,4 +107,4 @@ class MixtureSameFamily(Distribution):
         return (self._component_distribution.cdf(value) * self._mixture_distribution.probs).sum(-1)
 
     def __repr__(self) -> str:
-        return f"MixtureSameFamily({self._mixture_distribution}, {self._component_distribution})"
+        return f"MixtureSameFamily(\n  {self._mixture_distribution},\n  {self._component_distribution})"

@@ -8,13 +8,13 @@ import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
+from .binomial import Binomial
+from .categorical import OverCategories
 
 __all__ = ["Multinomial"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OverCategories):
     """How often each of K categories came in ``total_count`` draws.
 
     >>> from rustorch.distributions import Multinomial
@@ -22,41 +22,17 @@ class Multinomial(Distribution):
     tensor([1., 3.])
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
-
     def __init__(
         self, total_count: int = 1, probs: Optional[Tensor] = None, logits: Optional[Tensor] = None, validate_args: Optional[bool] = None
     ) -> None:
         if not isinstance(total_count, int) or total_count < 0:
             raise rustorch.ArgumentValueError(f"Multinomial: total_count must be one whole number, not negative; not {total_count!r}")
         self.total_count = total_count
-        self._categorical = Categorical(probs, logits, validate_args)
-        shape = self._categorical.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Distribution:
-        new = super().expand(batch_shape, _instance)
-        new._categorical = self._categorical.expand(batch_shape)  # type: ignore[attr-defined]
-        return new
+        super().__init__(probs, logits, validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:
         return constraints.multinomial(self.total_count)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities (…, K)."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """The log-probabilities (…, K)."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:
@@ -68,9 +44,9 @@ class Multinomial(Distribution):
 
     def sample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
         drawn = self._categorical.sample((self.total_count,) + tuple(sample_shape))
-        counts = rustorch.zeros(self._extended_shape(sample_shape), dtype=self._categorical._param.dtype)
+        counts = self._empty(sample_shape).zero_()
         drawn = drawn.movedim(0, -1)
-        return counts.scatter_add(-1, drawn, rustorch.ones(drawn.shape, dtype=counts.dtype))
+        return counts.scatter_add(-1, drawn, counts.new_ones(drawn.shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
@@ -78,8 +54,6 @@ class Multinomial(Distribution):
         return rustorch.lgamma(value.sum(-1) + 1) - rustorch.lgamma(value + 1).sum(-1) + logs.sum(-1)
 
     def entropy(self) -> Tensor:
-        from .binomial import Binomial
-
         n = rustorch.tensor(float(self.total_count), dtype=self.probs.dtype)
         counts = Binomial(self.total_count, self.probs)
         values = counts.enumerate_support(False)[1:]

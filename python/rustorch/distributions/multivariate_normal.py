@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Sequence
+from typing import Optional, Sequence
 
 import rustorch
 from rustorch import Size, Tensor
@@ -38,7 +38,6 @@ class MultivariateNormal(Distribution):
     }  # fmt: skip
     support = constraints.real_vector
     has_rsample = True
-    _params = ("loc", "covariance_matrix", "precision_matrix", "scale_tril", "_unbroadcasted_scale_tril")
 
     def __init__(
         self, loc: Tensor, covariance_matrix: Optional[Tensor] = None, precision_matrix: Optional[Tensor] = None,
@@ -54,33 +53,33 @@ class MultivariateNormal(Distribution):
         if matrix.dim() < 2 or matrix.shape[-2:] != (loc.shape[-1],) * 2:
             raise rustorch.ShapeError(f"{found[0]} must have shape (…, {loc.shape[-1]}, {loc.shape[-1]}), not {tuple(matrix.shape)}")
         batch = rustorch.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
-        self.loc = loc.expand(batch + (-1,))
-        self.__dict__[found[0]] = matrix.expand(batch + (-1, -1))
+        self._take(**{"loc": loc.expand(batch + (-1,)), found[0]: matrix.expand(batch + (-1, -1))})
         super().__init__(batch, loc.shape[-1:], validate_args=validate_args)
-        if scale_tril is None:
-            self.__dict__["scale_tril"] = self._factor()
+        self._take(_tril=self._factor())
 
     def _factor(self) -> Tensor:
+        if "scale_tril" in self.__dict__:
+            return self.__dict__["scale_tril"]
         if "covariance_matrix" in self.__dict__:
             return rustorch.linalg.cholesky(self.__dict__["covariance_matrix"])
         # P = L Lᵀ with the order of rows and columns turned round gives the factor of the inverse (Cholesky of a flipped matrix).
         flipped = rustorch.linalg.cholesky(self.__dict__["precision_matrix"].flip(-2, -1)).flip(-2, -1).mT
-        return rustorch.linalg.solve_triangular(flipped, rustorch.eye(self.loc.shape[-1], dtype=self.loc.dtype), upper=False)
+        return rustorch.linalg.solve_triangular(flipped, rustorch.eye(self.loc.shape[-1], dtype=self.loc.dtype, device=self.loc.device), upper=False)
 
     @lazy_property
     def scale_tril(self) -> Tensor:
         """The lower triangular L with covariance L Lᵀ."""
-        return self._factor()
+        return self._tril
 
     @lazy_property
     def covariance_matrix(self) -> Tensor:
         """The covariance."""
-        return self.scale_tril @ self.scale_tril.mT
+        return self._tril @ self._tril.mT
 
     @lazy_property
     def precision_matrix(self) -> Tensor:
         """The inverse of the covariance."""
-        return rustorch.cholesky_inverse(self.scale_tril)
+        return rustorch.cholesky_inverse(self._tril)
 
     @property
     def mean(self) -> Tensor:
@@ -90,18 +89,18 @@ class MultivariateNormal(Distribution):
 
     @property
     def variance(self) -> Tensor:
-        return self.scale_tril.square().sum(-1)
+        return self._tril.square().sum(-1)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        noise = rustorch.randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
-        return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
+        noise = self._empty(sample_shape).normal_()
+        return self.loc + (self._tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         gap = self._checked(value) - self.loc
-        z = rustorch.linalg.solve_triangular(self.scale_tril, gap.unsqueeze(-1), upper=False).squeeze(-1)
-        half = self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
+        z = rustorch.linalg.solve_triangular(self._tril, gap.unsqueeze(-1), upper=False).squeeze(-1)
+        half = self._tril.diagonal(0, -2, -1).log().sum(-1)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + z.square().sum(-1)) - half
 
     def entropy(self) -> Tensor:
-        half = self.scale_tril.diagonal(0, -2, -1).log().sum(-1)
+        half = self._tril.diagonal(0, -2, -1).log().sum(-1)
         return 0.5 * self._event_shape[0] * (1 + math.log(2 * math.pi)) + half

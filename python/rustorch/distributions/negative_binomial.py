@@ -8,13 +8,12 @@ import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
-from .distribution import Distribution
-from .utils import broadcast_all, either, lazy_property, logits_to_probs, probs_to_logits
+from ._families import ProbsOrLogits
 
 __all__ = ["NegativeBinomial"]
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(ProbsOrLogits):
     """The number of successes, of probability ``probs``, before ``total_count`` failures.
 
     >>> from rustorch.distributions import NegativeBinomial
@@ -26,24 +25,9 @@ class NegativeBinomial(Distribution):
         "total_count": constraints.greater_than_eq(0), "probs": constraints.half_open_interval(0.0, 1.0), "logits": constraints.real,
     }  # fmt: skip
     support = constraints.nonnegative_integer
-    _params = ("total_count", "probs", "logits")
 
     def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: Optional[bool] = None) -> None:
-        if either("NegativeBinomial", probs, logits):
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-        super().__init__(self.total_count.shape, validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> Tensor:
-        """The log-odds of success."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Tensor:
-        """The probability of success."""
-        return logits_to_probs(self.logits, is_binary=True)
+        self._init_counted(validate_args, total_count, probs, logits)
 
     @property
     def mean(self) -> Tensor:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
-import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all
 
 __all__ = ["Pareto"]
 
@@ -22,13 +20,11 @@ class Pareto(Distribution):
     tensor(2.)
     """
 
-    arg_constraints = {"scale": constraints.positive, "alpha": constraints.positive}
+    arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
     has_rsample = True
-    _params = ("scale", "alpha")
 
     def __init__(self, scale: Any, alpha: Any, validate_args: Optional[bool] = None) -> None:
-        self.scale, self.alpha = broadcast_all(scale, alpha)
-        super().__init__(self.scale.shape, validate_args=validate_args)
+        self._init(validate_args, scale=scale, alpha=alpha)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
@@ -48,7 +44,7 @@ class Pareto(Distribution):
         return variance.masked_fill(self.alpha <= 2, float("inf"))
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        noise = rustorch.empty(self._extended_shape(sample_shape), dtype=self.scale.dtype).exponential_()
+        noise = self._empty(sample_shape).exponential_()
         return self.scale * (noise / self.alpha).exp()
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+import math
+from typing import Optional, Sequence
 
 import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
-from .transformed_distribution import TransformedDistribution
+from ._families import Relaxed
+from .categorical import OverCategories
 from .transforms import ExpTransform
 
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OverCategories):
     """The logarithm of :class:`RelaxedOneHotCategorical`: log-softmax of noisy log-probabilities over a temperature.
 
     >>> from rustorch.distributions.relaxed_categorical import ExpRelaxedCategorical
@@ -24,40 +24,17 @@ class ExpRelaxedCategorical(Distribution):
     rustorch.Size([3])
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.real_vector  # whose exponentials add up to 1
     has_rsample = True
 
     def __init__(
         self, temperature: Tensor, probs: Optional[Tensor] = None, logits: Optional[Tensor] = None, validate_args: Optional[bool] = None
     ) -> None:
-        self._categorical = Categorical(probs, logits)
         self.temperature = rustorch.as_tensor(temperature)
-        shape = self._categorical.param_shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Distribution:
-        new = super().expand(batch_shape, _instance)
-        new._categorical = self._categorical.expand(batch_shape)  # type: ignore[attr-defined]
-        return new
-
-    @property
-    def logits(self) -> Tensor:
-        """The log-probabilities (…, K)."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities (…, K)."""
-        return self._categorical.probs
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
+        super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        noise = rustorch.empty(self._extended_shape(sample_shape), dtype=self.logits.dtype).exponential_()
+        noise = self._empty(sample_shape).exponential_()
         gumbel = -noise.clamp(min=rustorch.finfo(noise.dtype).tiny).log()
         return rustorch.log_softmax((self.logits + gumbel) / self.temperature, -1)
 
@@ -65,10 +42,10 @@ class ExpRelaxedCategorical(Distribution):
         k = self._event_shape[0]
         score = self.logits - self._checked(value) * self.temperature
         score = (score - score.logsumexp(-1, keepdim=True)).sum(-1)
-        return score + rustorch.lgamma(rustorch.tensor(float(k), dtype=score.dtype)) + (k - 1) * self.temperature.log()
+        return score + math.lgamma(k) + (k - 1) * self.temperature.log()
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(Relaxed):
     """Vectors on the simplex that approach one-hot ones as the temperature falls, with a gradient (Jang et al., 2017).
 
     >>> from rustorch.distributions import RelaxedOneHotCategorical
@@ -76,25 +53,10 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     rustorch.Size([3])
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    arg_constraints = OverCategories.arg_constraints
     support = constraints.simplex
 
     def __init__(
         self, temperature: Tensor, probs: Optional[Tensor] = None, logits: Optional[Tensor] = None, validate_args: Optional[bool] = None
     ) -> None:
         super().__init__(ExpRelaxedCategorical(temperature, probs, logits, validate_args), ExpTransform(), validate_args=validate_args)
-
-    @property
-    def temperature(self) -> Tensor:
-        """The temperature."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """The log-probabilities (…, K)."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities (…, K)."""
-        return self.base_dist.probs

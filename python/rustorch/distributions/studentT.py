@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
 import rustorch
-from rustorch import Size, Tensor
+from rustorch import Tensor
 
 from . import constraints
-from .distribution import Distribution
-from .utils import broadcast_all
+from ._families import LocationScale
 
 __all__ = ["StudentT"]
 
 
-class StudentT(Distribution):
+class StudentT(LocationScale):
     """Student's t distribution of ``df`` degrees of freedom, moved by ``loc`` and stretched by ``scale``.
 
     >>> from rustorch.distributions import StudentT
@@ -23,40 +22,35 @@ class StudentT(Distribution):
     tensor(3.)
     """
 
-    arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-    _params = ("df", "loc", "scale")
+    arg_constraints = {"df": constraints.positive, **LocationScale.arg_constraints}
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: Optional[bool] = None) -> None:
-        self.df, self.loc, self.scale = broadcast_all(df, loc, scale)
-        super().__init__(self.df.shape, validate_args=validate_args)
+        self._init(validate_args, df=df, loc=loc, scale=scale)
 
     @property
     def mean(self) -> Tensor:
-        return self.loc.masked_fill(self.df <= 1, float("nan"))
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
+        return self.loc.masked_fill(self.df <= 1, math.nan)
 
     @property
     def variance(self) -> Tensor:
         variance = self.scale**2 * self.df / (self.df - 2)
-        return variance.masked_fill(self.df <= 2, float("inf")).masked_fill(self.df <= 1, float("nan"))
+        return variance.masked_fill(self.df <= 2, math.inf).masked_fill(self.df <= 1, math.nan)
 
-    def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        shape = self._extended_shape(sample_shape)
-        squares = rustorch._standard_gamma((self.df / 2).expand(shape)) * 2
-        return self.loc + self.scale * rustorch.randn(shape, dtype=self.df.dtype) * (self.df / squares).sqrt()
+    @property
+    def stddev(self) -> Tensor:
+        return self.variance.sqrt()
 
-    def log_prob(self, value: Tensor) -> Tensor:
-        z = (self._checked(value) - self.loc) / self.scale
-        start = self.scale.log() + 0.5 * self.df.log() + 0.5 * math.log(math.pi)
-        start = start + rustorch.lgamma(0.5 * self.df) - rustorch.lgamma(0.5 * (self.df + 1))
-        return -0.5 * (self.df + 1) * rustorch.log1p(z**2 / self.df) - start
+    def _noise(self, out: Tensor) -> Tensor:
+        squares = rustorch._standard_gamma((self.df / 2).expand(out.shape)) * 2
+        return out.normal_() * (self.df / squares).sqrt()
 
-    def entropy(self) -> Tensor:
+    def _log_density(self, z: Tensor) -> Tensor:
+        return -0.5 * (self.df + 1) * rustorch.log1p(z**2 / self.df) - 0.5 * self.df.log() - self._log_beta()
+
+    def _log_beta(self) -> Tensor:
+        """log B(1/2, df/2)"""
+        return rustorch.lgamma(0.5 * self.df) + 0.5 * math.log(math.pi) - rustorch.lgamma(0.5 * (self.df + 1))
+
+    def _entropy(self) -> Tensor:
         half, more = 0.5 * self.df, 0.5 * (self.df + 1)
-        beta = rustorch.lgamma(half) + 0.5 * math.log(math.pi) - rustorch.lgamma(more)
-        return self.scale.log() + more * (rustorch.digamma(more) - rustorch.digamma(half)) + 0.5 * self.df.log() + beta
+        return more * (rustorch.digamma(more) - rustorch.digamma(half)) + 0.5 * self.df.log() + self._log_beta()

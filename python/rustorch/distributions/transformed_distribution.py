@@ -27,9 +27,10 @@ class TransformedDistribution(Distribution):
     arg_constraints: dict = {}
 
     def __init__(self, base_distribution: Distribution, transforms: Any, validate_args: Optional[bool] = None) -> None:
-        transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+        given = transforms
+        transforms = [given] if isinstance(given, Transform) else list(given) if isinstance(given, (list, tuple)) else [None]
         if not all(isinstance(t, Transform) for t in transforms):
-            raise rustorch.ArgumentValueError("transforms must be a Transform or a list of Transforms")
+            raise rustorch.ArgumentValueError(f"transforms must be a Transform or a list of Transforms, but was {given!r}")
         self.transforms = transforms
         whole = ComposeTransform(transforms)
         shape = base_distribution.batch_shape + base_distribution.event_shape

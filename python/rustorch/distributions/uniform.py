@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
-import rustorch
 from rustorch import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all
 
 __all__ = ["Uniform"]
 
@@ -24,13 +22,11 @@ class Uniform(Distribution):
 
     arg_constraints = {"low": constraints.dependent, "high": constraints.dependent}
     has_rsample = True
-    _params = ("low", "high")
 
     def __init__(self, low: Any, high: Any, validate_args: Optional[bool] = None) -> None:
-        self.low, self.high = broadcast_all(low, high)
-        super().__init__(self.low.shape, validate_args=validate_args)
-        if self._validate_args and not bool((self.low < self.high).all()):
-            raise rustorch.ArgumentValueError("Uniform is not defined when low>= high")
+        self._init(validate_args, low=low, high=high)
+        if self._validate_args:
+            self._require("low", bool((self.low < self.high).all()), "to be below high (Uniform is not defined when low>= high),")
 
     @constraints.dependent_property(is_discrete=False)
     def support(self) -> Any:
@@ -49,7 +45,7 @@ class Uniform(Distribution):
         return (self.high - self.low) ** 2 / 12
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        return self.low + rustorch.rand(self._extended_shape(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
+        return self.low + self._empty(sample_shape).uniform_() * (self.high - self.low)
 
     def log_prob(self, value: Tensor) -> Tensor:
         inside = (self.low <= self._checked(value)) & (value < self.high)

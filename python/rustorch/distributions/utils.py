@@ -32,16 +32,9 @@ def broadcast_all(*values: Any) -> Tuple[Tensor, ...]:
             like = value if like is None else like
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             raise rustorch.ArgumentValueError(f"Input arguments must all be instances of Number or Tensor, not {type(value).__name__}")
-    dtype = rustorch.get_default_dtype() if like is None else like.dtype
-    tensors = [v if isinstance(v, Tensor) else rustorch.tensor(v, dtype=dtype) for v in values]
+    dtype, device = (rustorch.get_default_dtype(), None) if like is None else (like.dtype, like.device)
+    tensors = [v if isinstance(v, Tensor) else rustorch.tensor(v, dtype=dtype, device=device) for v in values]
     return tuple(rustorch.broadcast_tensors(*tensors))
-
-
-def either(name: str, first: Any, second: Any, words: Tuple[str, str] = ("probs", "logits")) -> bool:
-    """Whether the first of two arguments that exclude each other was given."""
-    if (first is None) == (second is None):
-        raise rustorch.ArgumentValueError(f"{name}: either `{words[0]}` or `{words[1]}` must be specified, but not both")
-    return first is not None
 
 
 def clamp_probs(probs: Tensor) -> Tensor:

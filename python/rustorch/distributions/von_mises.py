@@ -10,7 +10,6 @@ from rustorch import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all
 
 __all__ = ["VonMises"]
 
@@ -25,11 +24,9 @@ class VonMises(Distribution):
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
     support = constraints.real
-    _params = ("loc", "concentration")
 
     def __init__(self, loc: Any, concentration: Any, validate_args: Optional[bool] = None) -> None:
-        self.loc, self.concentration = broadcast_all(loc, concentration)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        self._init(validate_args, loc=loc, concentration=concentration)
 
     @property
     def mean(self) -> Tensor:

@@ -9,7 +9,7 @@ from rustorch import Size, Tensor
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all, euler_constant
+from .utils import euler_constant
 
 __all__ = ["Weibull"]
 
@@ -25,11 +25,9 @@ class Weibull(Distribution):
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive
     has_rsample = True
-    _params = ("scale", "concentration")
 
     def __init__(self, scale: Any, concentration: Any, validate_args: Optional[bool] = None) -> None:
-        self.scale, self.concentration = broadcast_all(scale, concentration)
-        super().__init__(self.scale.shape, validate_args=validate_args)
+        self._init(validate_args, scale=scale, concentration=concentration)
 
     def _moment(self, k: int) -> Tensor:
         return rustorch.lgamma(1 + k / self.concentration).exp()
@@ -48,7 +46,7 @@ class Weibull(Distribution):
         return self.scale**2 * (self._moment(2) - self._moment(1) ** 2)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:
-        noise = rustorch.empty(self._extended_shape(sample_shape), dtype=self.scale.dtype).exponential_()
+        noise = self._empty(sample_shape).exponential_()
         return self.scale * noise.clamp(min=rustorch.finfo(noise.dtype).tiny) ** (1 / self.concentration)
 
     def log_prob(self, value: Tensor) -> Tensor:
