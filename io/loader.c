@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/memory.h"
 #include "base/profile.h"
@@ -129,6 +130,7 @@ static void fill_place(RtLoader *loader, Place *place, int64_t number) {
 
 static void *run_thread(void *context) {
     RtLoader *loader = context;
+    prctl(PR_SET_NAME, "rustorch-data");
     threads_solo_begin();
     pthread_mutex_lock(&loader->lock);
     for (;;) {

@@ -34,6 +34,7 @@ PROFILED = """
 
 
 def test_two_ranks(launch_mpi, tmp_path):
+    barriers = []
     job = launch_mpi.run("-n", 2, launch_mpi.script(PROFILED))
     assert job.code == 0, job.err
     for rank in range(2):
@@ -41,11 +42,15 @@ def test_two_ranks(launch_mpi, tmp_path):
         assert trace["distributedInfo"] == {"rank": rank, "world_size": 2}
         events = trace["traceEvents"]
         assert any(event["name"] == "process_name" and event["args"]["name"] == f"rustorch rank {rank}" for event in events)
-        begins = {event["id"]: event for event in events if event["ph"] == "b"}
-        ends = {event["id"]: event for event in events if event["ph"] == "e"}
+        begins = {event["id2"]["local"]: event for event in events if event["ph"] == "b"}
+        ends = {event["id2"]["local"]: event for event in events if event["ph"] == "e"}
         assert len(begins) >= 4 and begins.keys() == ends.keys()
         assert all(event["name"] == "all_reduce" and ends[number]["ts"] >= event["ts"] for number, event in begins.items())
         threads = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
         assert all(threads[event["tid"]].startswith("rustorch-comm") for event in begins.values())
+        waits = [event for event in events if event["name"] == "wait for all_reduce"]
+        barriers.append(max(event["ts"] + event["dur"] for event in waits))
         (steps,) = [event for event in events if event["name"] == "steps"]
         assert all(steps["ts"] - 1e3 <= event["ts"] <= steps["ts"] + steps["dur"] for event in begins.values())
+    # The ranks count from the same moment: what ended on both together lies side by side.
+    assert abs(barriers[0] - barriers[1]) < 5e5

@@ -135,35 +135,54 @@ class _Writer:
         self._file.write(text.encode("utf-8", "replace"))
 
 
+# Times count from the beginning of a week: traces of several ranks lie side by side when they are put into one file, and a
+# double still holds a nanosecond of them.
+_WEEK_NS = 7 * 24 * 3600 * 10**9
+
+
 def write_trace(path: Union[str, "os.PathLike[str]"], found: Found, metadata: Optional[Dict[str, str]] = None) -> None:
     """Write a trace for chrome://tracing and Perfetto.
 
-    Spans are complete events (``"ph": "X"``) of their thread, in microseconds; collectives, which overlap each other, are
-    pairs of asynchronous ones (``"b"``, ``"e"``). Format: Chromium's "Trace Event Format".
+    Spans are complete events (``"ph": "X"``) of their thread, in microseconds after ``baseTimeNanoseconds``; collectives,
+    which overlap each other, are pairs of asynchronous ones (``"b"``, ``"e"``). Format: Chromium's "Trace Event Format".
     """
     pid = os.getpid()
-    base = int(found.events["start_ns"].min()) if len(found.events) else time.monotonic_ns()
+    ahead = time.time_ns() - time.monotonic_ns()  # of the events' clock
+    first = ahead + (int(found.events["start_ns"].min()) if len(found.events) else time.monotonic_ns())
+    base = first - first % _WEEK_NS
     with atomic_text(path) as file:
         rank = os.environ.get("RUSTORCH_RANK")
-        head: Dict[str, Any] = {"displayTimeUnit": "ms", "baseTimeNanoseconds": time.time_ns() - (time.monotonic_ns() - base)}
+        head: Dict[str, Any] = {"displayTimeUnit": "ms", "baseTimeNanoseconds": base}
         if rank is not None:
             head["distributedInfo"] = {"rank": int(rank), "world_size": int(os.environ.get("RUSTORCH_WORLD_SIZE", "1"))}
         head.update(metadata or {})
         file.write(json.dumps(head)[:-1] + ', "traceEvents": [\n')
-        names = [("process_name", pid, "rustorch" if rank is None else f"rustorch rank {rank}")]
-        used = set(found.events["thread"].tolist())
-        names += [("thread_name", number, f"{name} ({system})") for number, (name, system) in enumerate(found.threads) if number in used]
-        labels = ({"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}} for what, tid, name in names)
+        labels = [
+            {"ph": "M", "pid": pid, "tid": tid, "name": what, "args": {what.partition("_")[2]: value}}
+            for tid, what, value in _labels(found, pid, rank)
+        ]
         file.write(",\n".join(map(json.dumps, labels)))
         heads = [json.dumps({"name": row.label, "cat": row.kind, "pid": pid})[:-1] for row in found.rows]
         shapes = [f', "Input Dims": {json.dumps(row.shapes)}' if row.shapes else "" for row in found.rows]
         overlap = [row.kind == "collective" for row in found.rows]
         for number, (start, ns, inside, out, allocated, row, thread) in enumerate(found.events.tolist()):
-            at, more = start - base, f'"bytes in": {inside}, "bytes out": {out}, "bytes allocated": {allocated}{shapes[row]}'
-            line = f'{heads[row]}, "tid": {thread}, "ts": {at / 1000:.3f}'
+            at, more = start + ahead - base, f'"bytes in": {inside}, "bytes out": {out}, "bytes allocated": {allocated}{shapes[row]}'
+            where = f'{heads[row]}, "tid": {found.threads[thread][1]}, "ts": '
             if overlap[row]:
-                end = f'{heads[row]}, "tid": {thread}, "ts": {(at + ns) / 1000:.3f}'
-                file.write(f',\n{line}, "ph": "b", "id": {number}, "args": {{{more}}}}},\n{end}, "ph": "e", "id": {number}}}')
+                # numbers of this process alone: those of another rank's trace are others
+                own = f'"id2": {{"local": "{number:#x}"}}'
+                file.write(f',\n{where}{at / 1000:.3f}, "ph": "b", {own}, "args": {{{more}}}}}')
+                file.write(f',\n{where}{(at + ns) / 1000:.3f}, "ph": "e", {own}}}')
             else:
-                file.write(f',\n{line}, "ph": "X", "dur": {ns / 1000:.3f}, "args": {{{more}}}}}')
+                file.write(f',\n{where}{at / 1000:.3f}, "ph": "X", "dur": {ns / 1000:.3f}, "args": {{{more}}}}}')
         file.write("\n]}\n")
+
+
+def _labels(found: Found, pid: int, rank: Optional[str]) -> Iterator[Tuple[int, str, Any]]:
+    """What a viewer writes beside the tracks, and their order: ranks by number, the main thread before the others."""
+    yield pid, "process_name", "rustorch" if rank is None else f"rustorch rank {rank}"
+    yield pid, "process_sort_index", int(rank or 0)
+    for number in sorted(set(found.events["thread"].tolist())):
+        name, system = found.threads[number]
+        yield system, "thread_name", "main" if system == pid else name
+        yield system, "thread_sort_index", -1 if system == pid else number
