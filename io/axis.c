@@ -133,7 +133,7 @@ static void log_ticks(Axis *axis, int most) {
             if (at >= axis->low - 1e-9 && at <= axis->high + 1e-9)
                 add_tick(axis, parts[k] * pow(10, decade));
         }
-    if (axis->nticks >= 2 && axis->nticks <= most) {
+    if (axis->nticks >= 3 && axis->nticks <= most) {
         log_minor(axis);
         write_log(axis);
         return;

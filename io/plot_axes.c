@@ -123,7 +123,7 @@ void panel_measure_sides(const Drawing *d, PanelLayout *p) {
     p->frame.height = fmax(40, p->height - 60);
     panel_range(p, x, y);
     axis_make(&p->frame.y, y[0], y[1], panel->y.kind == RT_AXIS_LOG, panel->y.whole,
-              ticks_for(p->frame.height, 34));
+              ticks_for(p->frame.height, 22));
     axis_make(&p->frame.x, x[0], x[1], panel->x.kind == RT_AXIS_LOG, panel->x.whole, 8);
     Margins *m = &p->margins;
     m->left = m->right = has_axis(&panel->x) || has_axis(&panel->y) ? 6 : 1;
@@ -135,7 +135,7 @@ void panel_measure_sides(const Drawing *d, PanelLayout *p) {
     if (has_axis(&panel->x)) m->right = panel->x.kind == RT_AXIS_NAMES ? 8 : 14;
     if (panel->bar.ncolours == 0) return;
     axis_make(&p->bar, panel->bar.low, panel->bar.high, panel->bar.log, false,
-              ticks_for(p->frame.height, 34));
+              ticks_for(p->frame.height, 22));
     m->right = BAR_GAP + BAR_WIDTH + TICK + TICK_GAP + widest_tick(d, &p->bar) + 4;
     const char *label = full_label(panel->bar.label, &p->bar, text, sizeof text);
     if (given(label)) m->right += text_size(d, label, label_look(d, p->frame.height)).height + 4;
@@ -164,6 +164,13 @@ static TextLook name_look(const Drawing *d, const Names *names) {
     return look;
 }
 
+// Of too many names every second, fifth, tenth, … is shown.
+static int name_step(double least) {
+    for (int unit = 1;; unit *= 10)
+        for (int k = 1; k <= 5; k += k == 1 ? 1 : 3)
+            if (unit * k >= least || unit >= 100000000) return unit * k;
+}
+
 // Names below the frame: side by side, else in lines, else turned; short ones, and too many, are thinned.
 static void arrange_names(const Drawing *d, PanelLayout *p) {
     const RtAxis *axis = &p->panel->x;
@@ -185,14 +192,14 @@ static void arrange_names(const Drawing *d, PanelLayout *p) {
     if (tallest > 0 && tallest < 3.5 * height) {
         names->width = slot - 6;
     } else if (widest < 26) {
-        names->step = (int)ceil((widest + 6) / slot);
+        names->step = name_step((widest + 6) / slot);
         return;
     } else {
         names->width = fmin(170, 0.4 * p->height); // the rest is cut
         widest = fmin(widest, names->width);
         bool slanted = slot > 1.3 * height && widest * 0.71 < p->margins.left + slot / 2;
         names->angle = slanted ? -M_PI / 4 : -M_PI / 2;
-        names->step = (int)ceil(height * 0.95 / slot);
+        names->step = name_step(height * 0.95 / slot);
     }
     for (int64_t i = 0; i < axis->nnames; i += names->step) {
         TextSize size = text_size(d, axis->names[i], name_look(d, names));
@@ -321,7 +328,7 @@ static void draw_y_axis(const Drawing *d, const PanelLayout *p) {
 static void draw_y_names(const Drawing *d, const PanelLayout *p) {
     const Frame *f = &p->frame;
     const RtAxis *axis = &p->panel->y;
-    int64_t step = (int64_t)fmax(1, ceil(line_height(d) * (double)axis->nnames * 0.95 / f->height));
+    int64_t step = name_step(line_height(d) * (double)axis->nnames * 0.95 / f->height);
     for (int64_t i = 0; i < axis->nnames; i += step) {
         double y = frame_y(f, (double)i);
         stroke_line(d, d->style->muted, 0.75, f->left - TICK, y, f->left, y);
@@ -358,7 +365,10 @@ static void draw_bar(const Drawing *d, const PanelLayout *p) {
                p->bar,
                false,
                false};
-    const double x[2] = {0, 1}, y[2] = {bar->high, bar->low};
+    bool one = !(bar->high > bar->low); // value: the axis was widened around it
+    double top = bar->log ? pow(10, p->bar.high) : p->bar.high,
+           end = bar->log ? pow(10, p->bar.low) : p->bar.low;
+    const double x[2] = {0, 1}, y[2] = {one ? top : bar->high, one ? end : bar->low};
     uint32_t pixels[1024];
     int64_t n = bar->ncolours < 1024 ? bar->ncolours : 1024;
     for (int64_t i = 0; i < n; i++) pixels[i] = bar->colours[n - 1 - i];

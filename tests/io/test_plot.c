@@ -47,6 +47,7 @@ static void test_ticks(void **state) {
     expect_ticks(0.01, 1000, true, false, 8, "0.01 0.1 1 10 100 1000", "");
     expect_ticks(1e-8, 1e8, true, false, 6, "10⁻⁶ 10⁻³ 10⁰ 10³ 10⁶", "");
     expect_ticks(2.1, 60, true, false, 8, "5 10 20 50", "");
+    expect_ticks(2.1, 8, true, false, 9, "3 4 5 6 7 8", "");
     expect_ticks(NAN, NAN, false, false, 6, "0.0 0.2 0.4 0.6 0.8 1.0", "");
 }
 

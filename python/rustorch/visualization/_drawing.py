@@ -126,7 +126,7 @@ class Drawing:
         if size is None:
             down = -(-len(panels) // across)
             width, height = self.figure_size
-            size = max(width, 3.4 * across), max(height * (0.75 if across > 1 and down == 1 else 1), 2.7 * down)
+            size = max(width, 3.4 * across), max(height * (0.75 if across > 1 and down == 1 else 1), 3.2 * down)
         return self._finish(panels, title, save_path, size, across)
 
     def _axis(self, label: Any, log: bool, limits: Limits, what: str, **more: Any) -> Description:

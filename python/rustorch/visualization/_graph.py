@@ -296,8 +296,8 @@ class _Layout:
         for source, target in self.links(part):
             begin = -1 if source is None else level[source]
             if level[target] - begin > 1:
-                start = (self.edge, part.y) if source is None else (source.x + source.width, source.y + source.height / 2)
-                self.beside(start, target.x + target.width, target.y + target.height / 2)
+                start = (self.edge, part.y) if source is None else (source.x + source.width, source.y + source.height * 2 / 3)
+                self.beside(start, target.x + target.width, target.y + target.height / 3)  # what comes in above what goes out
             elif source is not None:
                 self.down(source.x + source.width / 2, source.y + source.height, target, part.rows[level[target]])
             elif part.parent is not None and len(part.rows[0]) > 1:
@@ -327,7 +327,7 @@ class _Layout:
         for last in self.lasts(root):
             x, y = last.x + last.width / 2, last.y + last.height
             if last not in root.rows[-1]:
-                self.beside((last.x + last.width, last.y + last.height / 2), pill[2], (pill[1] + pill[3]) / 2)
+                self.beside((last.x + last.width, last.y + last.height * 2 / 3), pill[2], (pill[1] + pill[3]) / 2)
             elif abs(x - middle) < 10:
                 self.paths.append([(middle, y), (middle, pill[1])])
             else:

@@ -160,7 +160,8 @@ class MatrixPlots(Drawing):
         finite = values[np.isfinite(values)]
         if finite.size and np.all(finite == np.rint(finite)) and np.abs(finite).max() < 1e7:
             return lambda value: number(value) if np.isfinite(value) else text(value)
-        return lambda value: (f"{value:.2f}" if 0.1 <= np.abs(finite).max(initial=0) < 1000 else f"{value:.2g}").replace("-", "\u2212")
+        form = ".2f" if 0.1 <= np.abs(finite).max(initial=0) < 1000 else ".2g"
+        return lambda value: (f"{value:{form}}" if float(f"{value:{form}}") else f"{0:{form}}").replace("-", "\u2212")  # no -0.00
 
     def confusion_matrix(
         self,
@@ -186,6 +187,7 @@ class MatrixPlots(Drawing):
         title, save_path : optional
         colormap : str or ColorMap, default "Blues"
         figure_size : (width, height) in inches, optional
+            By default that of the plotter, or larger for many classes.
 
         Raises
         ------
@@ -213,6 +215,10 @@ class MatrixPlots(Drawing):
             counts, classes, classes, "predicted", "true", create_colormap(colormap), 0.0, 1.0 if normalize else None, False, None,
             ".2f" if normalize else None, True, _PARTS.get(normalize or "", "samples"), True,
         )  # fmt: skip
+        if figure_size is None:  # names of many classes need a line each
+            width, height = self.figure_size
+            high = max(height, min(0.17 * len(counts) + 2, 14))
+            figure_size = max(width, high), high
         return self._finish([drawn], title, save_path, figure_size)
 
     @staticmethod

@@ -127,6 +127,7 @@ class SeriesPlots(Drawing):
         log_y: bool,
         x_limits: Limits,
         y_limits: Limits,
+        shades: Any = None,
         **more: Any,
     ) -> Description:
         ys = [y for _, _, y in series]
@@ -140,7 +141,10 @@ class SeriesPlots(Drawing):
             else self._axis(x_label, log_x, x_limits, "x_limits", whole=whole and x_limits is None)
         )
         along = self._axis(y_label, log_y, y_limits, "y_limits")
-        note = not_finite(ys, [*(ys if log_y else []), *(xs if log_x else [])])
+        points = [np.where(np.isfinite(x), y, x) for x, y in zip(xs, ys)]
+        if shades is not None:
+            points = [np.where(np.isfinite(shades), points[0], shades)]
+        note = not_finite(points, [*(ys if log_y else []), *(xs if log_x else [])])
         note = note or ("" if any(map(len, ys)) else "no values")
         return panel(across, along, marks, note=note, **{**self._grid(), **more})
 
@@ -201,7 +205,7 @@ class SeriesPlots(Drawing):
         total = sum(len(x) for _, x, _ in series)
         if not size > 0:
             raise _C.ArgumentValueError(f"scatter_plot: size must be above 0, not {size!r}")
-        opacity = (0.8 if total <= 2000 else 0.5 if total <= 20000 else 1.0) if alpha is None else alpha
+        opacity = (0.8 if total <= 2000 else 0.5 if total <= 20000 else 0.3) if alpha is None else alpha
         diameter = float(size) if total <= 2000 else min(float(size), 4.0) if total <= 20000 else min(float(size), 2.0)
         colors = self._colors("scatter_plot", color, len(series), opacity)
         marks, more = [], {}
@@ -218,6 +222,7 @@ class SeriesPlots(Drawing):
             shades = used(part)
             shades[:, 3] = np.round(shades[:, 3] * opacity)
             marks[0]["colours"] = pack(shades)
+            more["shades"] = values
             more["bar"] = {"label": text(color_label), "low": low, "high": high, "colours": used.packed}
         drawn = self._xy_panel(series, names, marks, x_label, y_label, log_x, log_y, x_limits, y_limits, **self._grid(x=True), **more)
         return self._finish([drawn], title, save_path, figure_size)
