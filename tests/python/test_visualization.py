@@ -313,7 +313,8 @@ def test_a_million_points_scattered():
 
 def test_what_is_not_drawn_is_counted():
     nan = float("nan")
-    assert SMALL.scatter_plot([1, 2, 3, nan], [1, nan, 3, 4], c=[1, 2, nan, 4])._description["panels"][0]["note"] == "3 of 4 values are not finite"
+    points = SMALL.scatter_plot([1, 2, 3, nan], [1, nan, 3, 4], c=[1, 2, nan, 4])
+    assert points._description["panels"][0]["note"] == "3 of 4 values are not finite"
     assert SMALL.line_plot([1, nan, 3], [1, 2, 3])._description["panels"][0]["note"] == "1 of 3 values is not finite"
 
 

@@ -64,7 +64,8 @@ class MultivariateNormal(Distribution):
             return rustorch.linalg.cholesky(self.__dict__["covariance_matrix"])
         # P = L Lᵀ with the order of rows and columns turned round gives the factor of the inverse (Cholesky of a flipped matrix).
         flipped = rustorch.linalg.cholesky(self.__dict__["precision_matrix"].flip(-2, -1)).flip(-2, -1).mT
-        return rustorch.linalg.solve_triangular(flipped, rustorch.eye(self.loc.shape[-1], dtype=self.loc.dtype, device=self.loc.device), upper=False)
+        unit = rustorch.eye(self.loc.shape[-1], dtype=self.loc.dtype, device=self.loc.device)
+        return rustorch.linalg.solve_triangular(flipped, unit, upper=False)
 
     @lazy_property
     def scale_tril(self) -> Tensor:
