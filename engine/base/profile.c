@@ -21,6 +21,7 @@ typedef struct Frame { // an open span
     bool backward; // what is inside belongs to a backward pass
     int64_t start_ns, inside_ns;
     int64_t allocated, inside_allocated;
+    int64_t node;
     ProfileWork work; // of what ended inside
 } Frame;
 
@@ -97,6 +98,7 @@ static void span_end(Track *track, int64_t now, ProfileWork work) {
                                        .in_bytes = work.in_bytes,
                                        .out_bytes = work.out_bytes,
                                        .allocated_bytes = frame->allocated,
+                                       .node = frame->node,
                                        .row = frame->row,
                                        .thread = track->number});
 }
@@ -225,6 +227,16 @@ void profile_interval(RtProfileKind kind, const char *name, int64_t start_ns, in
                                            .row = at,
                                            .thread = track->number});
     }
+    pthread_mutex_unlock(&track->lock);
+}
+
+void profile_node(RtProfileKind kind, uint64_t number) {
+    Track *track = mine;
+    if (!track) return;
+    pthread_mutex_lock(&track->lock);
+    Frame *frame = track->depth ? &track->frames[track->depth - 1] : NULL;
+    if (frame && !frame->node && track->log.rows[frame->row].sums.kind == kind)
+        frame->node = (int64_t)(number + 1); // leaves have no number: UINT64_MAX
     pthread_mutex_unlock(&track->lock);
 }
 

@@ -31,6 +31,8 @@ void profile_leave(int64_t token, ProfileWork work);
 void profile_interval(RtProfileKind kind, const char *name, int64_t start_ns,
                       int64_t bytes); // ends now
 void profile_allocated(size_t bytes); // by the innermost span of this thread
+// The innermost span, if it is of this kind, belongs to a node of the tape: the first one said.
+void profile_node(RtProfileKind kind, uint64_t number);
 bool profile_wants_shapes(void);
 int64_t profile_now(void);
 

@@ -30,6 +30,7 @@ typedef struct RtProfileRow {
 typedef struct RtProfileEvent {
     int64_t start_ns, ns;
     int64_t in_bytes, out_bytes, allocated_bytes;
+    int64_t node;   // of the tape, from 1: first recorded by an op, or of a gradient; 0: none
     int32_t row;    // which of the rows
     int32_t thread; // which of the threads
 } RtProfileEvent;

@@ -350,7 +350,9 @@ static void end_free(EndEntry *entry) {
 }
 
 static Status run_node_profiled(Walk *walk, int64_t slot) {
-    int64_t span = profile_enter(RT_PROFILE_NODE, rt_node_name(walk->slots[slot].node), NULL);
+    const RtNode *node = walk->slots[slot].node;
+    int64_t span = profile_enter(RT_PROFILE_NODE, rt_node_name(node), NULL);
+    profile_node(RT_PROFILE_NODE, node->number);
     Status status = run_node(walk, slot);
     profile_leave(span, PROFILE_NO_WORK);
     return status;

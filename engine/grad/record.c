@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/profile.h"
+
 static _Thread_local __attribute__((tls_model("initial-exec"))) bool grad_off; // zero: on
 static _Atomic uint64_t next_number;
 // Guards the weak pointers: between leaves and their nodes, and between tensors and their Retain.
@@ -111,6 +113,7 @@ RtNode *node_new(NodeKind kind, int nin, int nout, const OpCall *call) {
     node->count = 1;
     node->kind = kind;
     node->number = atomic_fetch_add_explicit(&next_number, 1, memory_order_relaxed);
+    if (profiling()) profile_node(RT_PROFILE_OP, node->number);
     node->nin = nin;
     node->nout = nout;
     node->bytes = bytes;

@@ -434,7 +434,7 @@ def test_chrome_trace(name, tmp_path):
     profiler.export_chrome_trace(tmp_path / name)
     assert os.listdir(tmp_path) == [name]
     trace, events = complete_events(tmp_path / name)
-    assert {event["ph"] for event in trace["traceEvents"]} == {"M", "X"}
+    assert {event["ph"] for event in trace["traceEvents"]} == {"M", "X", "s", "f"}
     assert len(events) == sum(row.calls for row in profiler.rows())
     assert all(event["ts"] >= 0 and event["dur"] >= 0 and isinstance(event["tid"], int) and event["pid"] == os.getpid() for event in events)
     check_nesting(events)
@@ -451,6 +451,28 @@ def test_chrome_trace(name, tmp_path):
     assert abs(first - started) < 60  # baseTimeNanoseconds is where the times begin
     linear = next(event for event in events if event["name"] == "linear")
     assert linear["args"]["bytes out"] == 2 * 32 * 4 and linear["args"]["Input Dims"] == "[[2, 16], [32, 16], [32]]"
+
+
+def test_trace_leads_from_ops_to_their_gradients(tmp_path):
+    model, x, y = model_and_batch()
+    profiler = Profiler()
+    with profiler.profile():
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward(retain_graph=True)
+        loss.backward()
+    profiler.export_chrome_trace(tmp_path / "trace.json")
+    trace, spans = complete_events(tmp_path / "trace.json")
+
+    def at(flow):  # the innermost span where an arrow begins or ends
+        inside = [span for span in spans if span["tid"] == flow["tid"] and span["ts"] <= flow["ts"] < span["ts"] + span["dur"]]
+        return min(inside, key=lambda span: span["dur"])["name"]
+
+    begins = {event["id"]: at(event) for event in trace["traceEvents"] if event["ph"] == "s"}
+    ends = {event["id"]: at(event) for event in trace["traceEvents"] if event["ph"] == "f"}
+    arrows = sorted((begins[number], ends[number]) for number in begins)
+    once = [("linear", "LinearBackward")] * 2 + [("relu", "ReluBackward")]
+    assert [pair for pair in arrows if pair[0] in ("linear", "relu")] == sorted(2 * once)
+    assert begins.keys() == ends.keys() and not any("Accumulate" in name for name in ends.values())
 
 
 def test_nesting_is_checked():

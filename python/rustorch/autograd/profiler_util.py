@@ -263,6 +263,6 @@ def events(found: Found, memory: bool = False, flops: bool = False) -> EventList
 def _each(found: Found) -> Iterator[FunctionEvent]:
     order = found.events["start_ns"].argsort(kind="stable")
     base: Dict[str, int] = {}
-    for start, ns, _, _, allocated, row, thread in found.events[order].tolist():
+    for start, ns, _, _, allocated, _, row, thread in found.events[order].tolist():
         begin = base.setdefault("start", start)
         yield FunctionEvent(found.rows[row], (start - begin) / 1e3, ns / 1e3, found.threads[thread][1], allocated)

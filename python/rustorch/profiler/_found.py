@@ -14,10 +14,10 @@ import numpy as np
 
 from .. import _C
 
-DEFAULT_EVENTS = 1_000_000  # 48 bytes each
+DEFAULT_EVENTS = 1_000_000  # 56 bytes each
 # RtProfileEvent of rustorch.h.
 _EVENT = np.dtype(
-    [(name, "i8") for name in ("start_ns", "ns", "in_bytes", "out_bytes", "allocated_bytes")] + [("row", "i4"), ("thread", "i4")]
+    [(name, "i8") for name in ("start_ns", "ns", "in_bytes", "out_bytes", "allocated_bytes", "node")] + [("row", "i4"), ("thread", "i4")]
 )
 
 _SUMMED = ("calls", "total_ns", "self_ns", "in_bytes", "out_bytes", "flops", "allocated_bytes", "self_allocated_bytes")
@@ -165,7 +165,7 @@ def write_trace(path: Union[str, "os.PathLike[str]"], found: Found, metadata: Op
         heads = [json.dumps({"name": row.label, "cat": row.kind, "pid": pid})[:-1] for row in found.rows]
         shapes = [f', "Input Dims": {json.dumps(row.shapes)}' if row.shapes else "" for row in found.rows]
         overlap = [row.kind == "collective" for row in found.rows]
-        for number, (start, ns, inside, out, allocated, row, thread) in enumerate(found.events.tolist()):
+        for number, (start, ns, inside, out, allocated, _, row, thread) in enumerate(found.events.tolist()):
             at, more = start + ahead - base, f'"bytes in": {inside}, "bytes out": {out}, "bytes allocated": {allocated}{shapes[row]}'
             where = f'{heads[row]}, "tid": {found.threads[thread][1]}, "ts": '
             if overlap[row]:
@@ -175,7 +175,23 @@ def write_trace(path: Union[str, "os.PathLike[str]"], found: Found, metadata: Op
                 file.write(f',\n{where}{(at + ns) / 1000:.3f}, "ph": "e", {own}}}')
             else:
                 file.write(f',\n{where}{at / 1000:.3f}, "ph": "X", "dur": {ns / 1000:.3f}, "args": {{{more}}}}}')
+        for number, (forward, backward) in enumerate(_gradients(found)):
+            for event, way in ((forward, '"ph": "s"'), (backward, '"ph": "f", "bp": "e"')):
+                at = (int(event["start_ns"]) + ahead - base) / 1000
+                where = f'"pid": {pid}, "tid": {found.threads[event["thread"]][1]}, "ts": {at:.3f}'
+                file.write(f',\n{{{way}, "id": {pid << 28 | number}, "cat": "fwdbwd", "name": "fwdbwd", {where}}}')
         file.write("\n]}\n")
+
+
+def _gradients(found: Found) -> Iterator[Tuple[Any, Any]]:
+    """Pairs of events: an op, and the gradient of what it recorded."""
+    kinds = np.array([row.kind for row in found.rows] or [""])[found.events["row"]]
+    events, recorded = found.events, {}
+    for event in events[(events["node"] > 0) & (kinds == "op")]:
+        recorded[int(event["node"])] = event
+    for event in events[(events["node"] > 0) & (kinds == "gradient")]:
+        if int(event["node"]) in recorded:
+            yield recorded[int(event["node"])], event
 
 
 def _labels(found: Found, pid: int, rank: Optional[str]) -> Iterator[Tuple[int, str, Any]]:

@@ -23,7 +23,7 @@ class Profiler:
     record_shapes : bool, default False
         A row for each set of shapes of an op's inputs.
     max_events : int, default 1000000
-        Room of the trace, 48 bytes an event, taken as it fills. The table counts beyond it, and says so.
+        Room of the trace, 56 bytes an event, taken as it fills. The table counts beyond it, and says so.
 
     One profiler runs at a time: starting one while it or another runs is an error, and so is stopping one that does not
     run. What is found adds up over several starts until :meth:`reset`.
