@@ -273,7 +273,13 @@ def typename(obj):
 
 
 def show_config():
-    """Print what rustorch was built with and found: versions, instruction set, BLAS, plug-ins."""
+    """Print what rustorch was built with and found: versions, instruction set, BLAS, plug-ins.
+
+    >>> rustorch.show_config()
+    rustorch ...
+    compiler: ...
+    settings: ...
+    """
     print(_C.config_text())
 
 

@@ -354,13 +354,25 @@ def test_devices_answer_truthfully():
     torch.cuda.manual_seed_all(1), torch.cuda.empty_cache(), torch.cuda.set_device(-1), torch.cuda.reset_peak_memory_stats()
     torch.accelerator.synchronize(), torch.mps.empty_cache()
     assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated() == 0 and torch.cuda.get_rng_state_all() == []
+    assert torch.cuda.memory_allocated(0) == torch.accelerator.max_memory_allocated() == 0 and torch.cuda.memory_stats() == {}
+    assert torch.cuda.Event(enable_timing=True).query() and not torch.cuda.is_current_stream_capturing()
+    torch.cuda.set_rng_state(torch.get_rng_state()), torch.xpu.manual_seed_all(1), torch.xpu.set_rng_state_all([])
     for function in (
         torch.cuda.synchronize, torch.cuda.current_device, lambda: torch.cuda.set_device(0), torch.cuda.get_device_name,
-        torch.cuda.get_device_properties, torch.cuda.Event, torch.cuda.Stream, torch.cuda.mem_get_info, torch.xpu.synchronize,
-        lambda: torch.cuda.memory_allocated(0), torch.accelerator.current_device_index,
+        torch.cuda.get_device_properties, torch.cuda.Event().record, torch.cuda.Stream, torch.cuda.mem_get_info, torch.xpu.synchronize,
+        torch.accelerator.current_device_index, torch.cuda.initial_seed, torch.mps.seed, lambda: torch.mps.set_rng_state(None),
+        torch.device("cuda").__enter__, torch.cuda.device(0).__enter__,
     ):  # fmt: skip
         with pytest.raises(torch.DeviceError):
             function()
+    for context in (torch.cuda.device(None), torch.cuda.device(-1), torch.cuda.device_of(torch.ones(1)), torch.device("cpu"),
+                    torch.accelerator.device_index(None)):  # fmt: skip
+        with context:
+            assert torch.ones(1).device.type == "cpu"
+    with pytest.raises(ValueError, match="a GPU is expected"):
+        torch.cuda.set_device("cpu")
+    with pytest.raises(TypeError):
+        torch.xpu.set_device()
     with torch.cuda.stream(None):
         pass
     assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)

@@ -16,7 +16,15 @@ __all__ = ["DeviceType", "EventList", "FunctionEvent", "FunctionEventAvg"]
 
 
 class DeviceType(enum.Enum):
-    """Where something ran: on the CPU, the only place there is."""
+    """Where something ran: on the CPU, the only place there is.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile() as prof:
+    ...     y = rustorch.ones(3).exp()
+    >>> prof.key_averages()[0].device_type
+    <DeviceType.CPU: 0>
+    """
 
     CPU = 0
 
@@ -60,6 +68,14 @@ class FunctionEventAvg(_OnCPU):
         Additions and multiplications in products, convolutions and attention.
     is_async : bool
         It runs beside other work of its thread: a collective.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile(record_shapes=True, with_flops=True) as prof:
+    ...     y = rustorch.ones(2, 3) @ rustorch.ones(3, 4)
+    >>> (row,) = [row for row in prof.key_averages(group_by_input_shape=True) if row.key == "mm"]
+    >>> row.count, row.input_shapes, row.flops, row.cpu_time_total > 0
+    (1, [[2, 3], [3, 4]], 48, True)
     """
 
     def __init__(self, row: Row) -> None:
@@ -96,7 +112,16 @@ class _Span:
 
 class FunctionEvent(_OnCPU):
     """One call: ``name``, ``time_range`` (``start`` and ``end``, microseconds after the first event), ``cpu_time_total``,
-    ``thread``, ``input_shapes``, ``is_async``."""
+    ``thread``, ``input_shapes``, ``is_async``.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile() as prof:
+    ...     y = rustorch.ones(3).exp().log()
+    >>> exp, log = [event for event in prof.events() if event.name in ("exp", "log")]
+    >>> exp.time_range.end <= log.time_range.start
+    True
+    """
 
     count = 1
 
@@ -115,7 +140,16 @@ class FunctionEvent(_OnCPU):
 
 
 class EventList(list):
-    """Rows (or single events) of a profiler, with :meth:`table`."""
+    """Rows (or single events) of a profiler, with :meth:`table`.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile() as prof:
+    ...     y = rustorch.ones(3).exp()
+    >>> text = prof.key_averages().table(sort_by="cpu_time_total", row_limit=5)
+    >>> text.splitlines()[0]
+    'Name  Self CPU %  Self CPU  CPU total %  CPU total  CPU time avg  # of Calls'
+    """
 
     def __init__(self, items: Any, found: Found, memory: bool = False, flops: bool = False) -> None:
         super().__init__(items)
