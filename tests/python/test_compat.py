@@ -414,6 +414,20 @@ def test_jit_onnx_hub(tmp_path, monkeypatch):
     assert double(2) == 4 and torch.jit.script(model) is model and torch.jit.trace(model, torch.zeros(1, 2)) is model
     with pytest.raises(torch.ShapeError):
         torch.jit.trace(model, torch.zeros(1, 5))  # the example is run
+    with pytest.raises(torch.ShapeError):
+        torch.jit.trace(model, torch.zeros(1, 2), check_inputs=[(torch.zeros(1, 5),)])
+    with pytest.raises(TypeError, match="an example is needed"):
+        torch.jit.trace(model)
+    with pytest.raises(TypeError, match="check_trase"):
+        torch.jit.trace(model, torch.zeros(1, 2), check_trase=False)
+    assert torch.jit.trace_module(model, {"forward": {"input": torch.zeros(1, 2)}}, example_inputs_is_kwarg=True) is model
+    assert torch.jit.wait(torch.jit.fork(double, 3)) == 6 and torch.jit.freeze(model.eval()) is model
+    with pytest.raises(torch.UnsupportedError, match="eval"):
+        torch.jit.freeze(model.train())
+    with pytest.raises(AttributeError, match="no attribute 'save': rustorch.save"):
+        torch.jit.trace(model, torch.zeros(1, 2)).save("x")
+    with pytest.raises(ValueError, match="source"):
+        torch.hub.load("a/b", "c", source="gitlab")
     assert not torch.jit.is_scripting() and torch.jit.annotate(int, 3) == 3 and torch.jit.ignore(drop=True)(double) is double
     for function in (lambda: torch.jit.save(model, "x"), lambda: torch.jit.load("x"), lambda: torch.onnx.export(model, ()),
                      lambda: torch.hub.load("a/b", "c"), lambda: torch.hub.download_url_to_file("http://x/y", "z")):  # fmt: skip

@@ -40,11 +40,11 @@ def flags(
 
     Examples
     --------
-    >>> with rustorch.backends.cudnn.flags(benchmark=True):
-    ...     rustorch.backends.cudnn.benchmark
-    True
-    >>> rustorch.backends.cudnn.benchmark
-    False
+    >>> with rustorch.backends.cudnn.flags(benchmark_limit=5):
+    ...     rustorch.backends.cudnn.benchmark_limit
+    5
+    >>> rustorch.backends.cudnn.benchmark_limit
+    10
     """
     names = {"enabled": enabled, "benchmark": benchmark, "benchmark_limit": benchmark_limit, "deterministic": deterministic,
              "allow_tf32": allow_tf32}  # fmt: skip

@@ -397,6 +397,8 @@ class profile:
         except ValueError as error:
             raise _C.ArgumentValueError(f"add_metadata_json: {value!r} is no JSON: {error}") from error
 
+    preset_metadata_json = add_metadata_json
+
 
 def refuse(what: str, **options: Any) -> None:
     """An error for the first of the options that is asked for."""
