@@ -99,6 +99,7 @@ _NAMES = {
     **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
     "TypedStorage": "storage",
     "UntypedStorage": "storage",
+    "is_storage": "storage",
     "PyDevice": "_legacy",
     "vmap": "func",
     "FloatTensor": "_legacy",
@@ -164,13 +165,20 @@ def __dir__():
     return _builtins.sorted({*globals(), *_MODULES, *_NAMES, *_OF_FUNCTIONAL})
 
 
+def _tensor(function, input):
+    """The tensor; an error if it is none."""
+    if not isinstance(input, Tensor):
+        raise ArgumentTypeError(f"{function}(): argument 'input' must be Tensor, not {type(input).__name__}")  # noqa: F405
+    return input
+
+
 def is_floating_point(input):
     """Is the dtype of the tensor a floating-point one?
 
     >>> rustorch.is_floating_point(rustorch.zeros(1))
     True
     """
-    return input.is_floating_point()
+    return _tensor("is_floating_point", input).is_floating_point()
 
 
 def is_complex(input):
@@ -179,7 +187,7 @@ def is_complex(input):
     >>> rustorch.is_complex(rustorch.zeros(1))
     False
     """
-    return input.is_complex()
+    return _tensor("is_complex", input).is_complex()
 
 
 def is_conj(input):
@@ -188,6 +196,7 @@ def is_conj(input):
     >>> rustorch.is_conj(rustorch.zeros(1))
     False
     """
+    _tensor("is_conj", input)
     return False
 
 
@@ -200,7 +209,7 @@ def is_inference(input):
     >>> rustorch.is_inference(rustorch.zeros(1))
     False
     """
-    return input.is_inference()
+    return _tensor("is_inference", input).is_inference()
 
 
 def conj(input):
@@ -209,7 +218,7 @@ def conj(input):
     >>> rustorch.conj(rustorch.ones(1))
     tensor([1.])
     """
-    return input
+    return _tensor("conj", input)
 
 
 real = resolve_conj = resolve_neg = conj
@@ -221,7 +230,7 @@ def is_nonzero(input):
     >>> rustorch.is_nonzero(rustorch.tensor([2]))
     True
     """
-    return input.is_nonzero()
+    return _tensor("is_nonzero", input).is_nonzero()
 
 
 def is_same_size(input, other):
@@ -230,7 +239,7 @@ def is_same_size(input, other):
     >>> rustorch.is_same_size(rustorch.zeros(2), rustorch.zeros(3))
     False
     """
-    return input.shape == other.shape
+    return _tensor("is_same_size", input).shape == _tensor("is_same_size", other).shape
 
 
 def is_signed(input):
@@ -239,7 +248,7 @@ def is_signed(input):
     >>> rustorch.is_signed(rustorch.zeros(1, dtype=rustorch.uint8))
     False
     """
-    return input.is_signed()
+    return _tensor("is_signed", input).is_signed()
 
 
 def numel(input):
@@ -248,7 +257,7 @@ def numel(input):
     >>> rustorch.numel(rustorch.zeros(2, 3))
     6
     """
-    return input.numel()
+    return _tensor("numel", input).numel()
 
 
 def result_type(tensor1, tensor2):
