@@ -99,6 +99,7 @@ _NAMES = {
     **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
     "TypedStorage": "storage",
     "UntypedStorage": "storage",
+    "get_device_module": "accelerator",
     "is_storage": "storage",
     "PyDevice": "_legacy",
     "vmap": "func",
@@ -293,19 +294,23 @@ def show_config():
 
 
 def use_deterministic_algorithms(mode, *, warn_only=False):
-    """Every operation gives the same bits for the same input and thread count; there is nothing to switch on.
+    """Every operation gives the same bits for the same input and thread count; there is nothing to switch on or off.
 
     Parameters
     ----------
-    mode : bool
-        True. Switching determinism off has no effect either: there are no other algorithms.
-    warn_only : bool
-        As in PyTorch; nothing ever has to be warned of.
+    mode, warn_only : bool
+        Kept for :func:`get_deterministic_debug_mode`: there are no other algorithms, and nothing ever has to be warned of.
 
-    >>> rustorch.use_deterministic_algorithms(True)
+    >>> rustorch.use_deterministic_algorithms(True, warn_only=True)
+    >>> rustorch.is_deterministic_algorithms_warn_only_enabled()
+    True
+    >>> rustorch.use_deterministic_algorithms(False)
     """
     if not isinstance(mode, _builtins.bool):
         raise ArgumentTypeError(f"use_deterministic_algorithms: mode must be a bool, not {type(mode).__name__}")  # noqa: F405
+    from ._settings import set_deterministic_debug_mode
+
+    set_deterministic_debug_mode((1 if warn_only else 2) if mode else 0)
 
 
 def are_deterministic_algorithms_enabled():
@@ -318,12 +323,14 @@ def are_deterministic_algorithms_enabled():
 
 
 def is_deterministic_algorithms_warn_only_enabled():
-    """False: there is nothing to warn of.
+    """Whether :func:`use_deterministic_algorithms` was told to warn only; there never is anything to warn of.
 
     >>> rustorch.is_deterministic_algorithms_warn_only_enabled()
     False
     """
-    return False
+    from ._settings import get_deterministic_debug_mode
+
+    return get_deterministic_debug_mode() == 1
 
 
 def set_default_tensor_type(t):

@@ -13,6 +13,7 @@ Examples
 from __future__ import annotations
 
 import contextlib as _contextlib
+import importlib
 from typing import Any, Dict, Optional, Tuple
 
 from rustorch import _C, cuda
@@ -104,6 +105,25 @@ def set_stream(stream: cuda.Stream) -> None:
     """Let work go to that queue from now on. A DeviceError without a GPU."""
     cuda.current_stream()
     cuda.set_stream(stream)
+
+
+@_shows('get_device_module("cpu").is_available()', True)
+def get_device_module(device: Any = None) -> Any:
+    """The module of a device: ``rustorch.cpu``, ``rustorch.cuda``, …; by default that of the GPU where there is one, else of the CPU.
+
+    Raises
+    ------
+    RusTorchError
+        There is no such module.
+    """
+    kind = device.type if isinstance(device, _C.device) else "cuda" if is_available() else "cpu"
+    if isinstance(device, str):
+        kind = device.partition(":")[0]
+    elif device is not None and not isinstance(device, _C.device):
+        raise _C.ArgumentTypeError(f"get_device_module: a device or its name is expected, not {type(device).__name__}")
+    if kind not in ("cpu", "cuda", "mps", "xpu"):
+        raise _C.RusTorchError(f"get_device_module: there is no module for {kind!r}; there are cpu, cuda, mps and xpu")
+    return importlib.import_module(f"rustorch.{kind}")
 
 
 @_shows("accelerator.synchronize()")

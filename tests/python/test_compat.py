@@ -373,6 +373,18 @@ def test_devices_answer_truthfully():
         torch.cuda.set_device("cpu")
     with pytest.raises(TypeError):
         torch.xpu.set_device()
+    with pytest.raises(ValueError):
+        torch.cpu.set_device("cuda")
+    for name in ("cpu", "cuda", "mps", "xpu"):
+        assert torch.get_device_module(name) is getattr(torch, name)
+    assert torch.get_device_module() is torch.get_device_module(torch.device("cpu")) is torch.cpu
+    with pytest.raises(RuntimeError, match="no module for 'tpu'"):
+        torch.get_device_module("tpu")
+    other = torch.cpu.Stream()
+    with torch.cpu.stream(other):
+        with torch.cpu.stream(None):
+            assert torch.cpu.current_stream() is other
+    assert torch.cpu.current_stream() is not other
     with torch.cuda.stream(None):
         pass
     assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)

@@ -213,7 +213,7 @@ class Module:
         for table in ("_parameters", "_buffers", "_modules"):
             if table in attributes and name in attributes[table]:
                 return attributes[table][name]
-        hint = ": rustorch.save(model.state_dict(), path) keeps the parameters" if name == "save" else ""  # as a script of TorchScript has it
+        hint = ": rustorch.save(model.state_dict(), path) keeps the parameters" if name == "save" else ""  # what TorchScript adds
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}")
 
     def __setattr__(self, name: str, value: Any) -> None:
