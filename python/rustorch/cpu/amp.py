@@ -1,15 +1,11 @@
 """Mixed precision under its older name: :mod:`rustorch.amp` with the device type "cpu"."""
 
-from __future__ import annotations
-
-from typing import Optional
-
-from rustorch import _C, amp as _amp
+from rustorch.amp import _older
 
 __all__ = ["GradScaler", "autocast"]
 
 
-class autocast(_amp.autocast):
+class autocast(_older.autocast):
     """``rustorch.amp.autocast("cpu", …)``.
 
     Examples
@@ -20,11 +16,10 @@ class autocast(_amp.autocast):
     rustorch.bfloat16
     """
 
-    def __init__(self, enabled: bool = True, dtype: Optional[_C.dtype] = None, cache_enabled: bool = True) -> None:
-        super().__init__("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
+    _of_device = "cpu"
 
 
-class GradScaler(_amp.GradScaler):
+class GradScaler(_older.GradScaler):
     """``rustorch.amp.GradScaler("cpu", …)``.
 
     Examples
@@ -34,12 +29,4 @@ class GradScaler(_amp.GradScaler):
     tensor(12.)
     """
 
-    def __init__(
-        self,
-        init_scale: float = 2.0**16,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
-        super().__init__("cpu", init_scale, growth_factor, backoff_factor, growth_interval, enabled)
+    _of_device = "cpu"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from rustorch import _C, amp as _amp
+from rustorch import _C
+from rustorch import amp as _amp
+from rustorch.amp import _older
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 
-class autocast(_amp.autocast):
+class autocast(_older.autocast):
     """``rustorch.amp.autocast("cuda", …)``: without a GPU it warns and does nothing.
 
     Examples
@@ -20,11 +22,10 @@ class autocast(_amp.autocast):
     rustorch.float32
     """
 
-    def __init__(self, enabled: bool = True, dtype: Optional[_C.dtype] = None, cache_enabled: bool = True) -> None:
-        super().__init__("cuda", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
+    _of_device = "cuda"
 
 
-class GradScaler(_amp.GradScaler):
+class GradScaler(_older.GradScaler):
     """``rustorch.amp.GradScaler("cuda", …)``: without a GPU it warns and scales nothing.
 
     Examples
@@ -34,15 +35,7 @@ class GradScaler(_amp.GradScaler):
     tensor(3.)
     """
 
-    def __init__(
-        self,
-        init_scale: float = 2.0**16,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
-        super().__init__("cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled)
+    _of_device = "cuda"
 
 
 def custom_fwd(fwd: Optional[Callable[..., Any]] = None, *, cast_inputs: Optional[_C.dtype] = None) -> Any:
