@@ -222,6 +222,7 @@ def test_data_sets(tmp_path):
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.array([3, 7], np.uint8))
     data = datasets.MNIST(str(tmp_path), train=False, download=True, transform=transforms.ToTensor())
     assert len(data) == 2 and data[1][0].shape == (1, 28, 28) and data[1][1] == 7
+    assert data.class_to_idx[data.classes[7]] == 7
     assert data.train_data is data.data and data.test_labels is data.targets
     with pytest.raises(FileNotFoundError) as error:
         datasets.MNIST(str(tmp_path / "nowhere"), download=True)
@@ -231,7 +232,7 @@ def test_data_sets(tmp_path):
     assert datasets.FakeData(3, (3, 4, 4))[0][0].shape == (3, 4, 4)
     assert repr(data) == (
         f"Dataset MNIST\n    Number of datapoints: 2\n    Root location: {tmp_path}\n    Split: Test\n"
-        "    StandardTransform\n    Transform: ToTensor()"
+        "    StandardTransform\nTransform: ToTensor()"
     )
     data.transform, data.target_transform = None, float  # takes effect at once
     assert data[0][0].dtype == torch.uint8 and isinstance(data[0][1], float) and isinstance(data, datasets.VisionDataset)
@@ -264,11 +265,11 @@ def test_own_data_set():
     both = Mine("x", transform=transforms.Compose([transforms.Resize(2), transforms.ToTensor()]), target_transform=abs)
     assert repr(both).splitlines()[3:] == [
         "    StandardTransform",
-        "    Transform: Compose(",
-        "                   Resize(size=2, interpolation=bilinear, max_size=None, antialias=True)",
-        "                   ToTensor()",
-        "               )",
-        "    Target transform: <built-in function abs>",
+        "Transform: Compose(",
+        "               Resize(size=2, interpolation=bilinear, max_size=None, antialias=True)",
+        "               ToTensor()",
+        "           )",
+        "Target transform: <built-in function abs>",
     ]
 
 

@@ -7,7 +7,7 @@ import gzip
 import os
 import struct
 import zlib
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -147,6 +147,11 @@ class MNIST(VisionDataset):
         )
         error.errno = errno.ENOENT
         raise error
+
+    @property
+    def class_to_idx(self) -> Dict[str, int]:
+        """The numbers of the classes."""
+        return {name: i for i, name in enumerate(self.classes)}
 
     @property
     def train_data(self) -> Any:

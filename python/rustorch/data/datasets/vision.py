@@ -95,10 +95,10 @@ class VisionDataset(Dataset):
         if self.root is not None:
             lines.append(f"Root location: {self.root}")
         lines += self.extra_repr().splitlines()
+        each = {"Transform": self.transform, "Target transform": self.target_transform}
+        shown = [_shown(label, transform) for label, transform in each.items() if transform is not None]
         if self._pair is not None:
             lines.append(repr(self._pair))
-        elif self.transform is not None or self.target_transform is not None:
-            lines.append("StandardTransform")
-            lines += [] if self.transform is None else _shown("Transform", self.transform).splitlines()
-            lines += [] if self.target_transform is None else _shown("Target transform", self.target_transform).splitlines()
+        elif shown:
+            lines.append("\n".join(["StandardTransform", *shown]))  # not indented further, as in torchvision
         return f"Dataset {type(self).__name__}" + "".join("\n    " + line for line in lines)
