@@ -121,6 +121,23 @@ def test_initial_values():
     assert layers(torch.zeros(1, 3, 8, 8)).shape == (1, 16, 4, 4)
 
 
+def test_names_of_older_files():
+    """torchvision's files for DenseNet: other names in the dense layers, and no counts of batches."""
+    theirs = models.DenseNet(8, (2, 1), 16, num_classes=4)
+    torch.nn.init.normal_(theirs.features.denseblock1.denselayer2.norm2.running_mean)
+    state = {key: value for key, value in theirs.state_dict().items() if not key.endswith("num_batches_tracked")}
+    old = {re.sub(r"(denselayer\d+\.[a-z]+)([12])", r"\1.\2", key): value for key, value in state.items()}
+    assert "features.denseblock1.denselayer2.norm.2.running_mean" in old
+    ours = models.DenseNet(8, (2, 1), 16, num_classes=4)
+    whole = torch.nn.Sequential(ours)
+    whole.load_state_dict({f"0.{key}": value for key, value in old.items()})
+    assert all(torch.equal(ours.state_dict()[key], value) for key, value in state.items())
+    old.pop("features.norm5.bias")
+    with pytest.raises(RuntimeError, match='Missing key.*: "features.norm5.bias"'):
+        ours.load_state_dict({**old, "features.norm5.num_batches_tracked": torch.tensor(7)})
+    assert ours.features.norm5.num_batches_tracked == 7
+
+
 def test_options():
     dilated = models.resnet50(replace_stride_with_dilation=[False, True, True], num_classes=2).eval()
     assert dilated.layer4(dilated.layer3(torch.zeros(1, 512, 8, 8))).shape == (1, 2048, 8, 8)

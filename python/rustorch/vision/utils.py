@@ -124,6 +124,7 @@ def save_image(tensor: Union[Tensor, Sequence[Tensor]], fp: Any, format: Optiona
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.utils import save_image
     >>> save_image(torch.rand(6, 3, 8, 8), "grid.png", nrow=3)  # two rows of three, with two pixels between them
     >>> torch.io.read_image("grid.png").shape

@@ -115,6 +115,7 @@ def image_loader(path: str) -> Tensor:
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.data.datasets.folder import image_loader
     >>> torch.io.write_png(torch.zeros(1, 2, 4, dtype=torch.uint8), "grey.png")
     >>> image_loader("grey.png").shape
@@ -149,6 +150,7 @@ class DatasetFolder(VisionDataset):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> import os
     >>> import numpy as np
     >>> from rustorch.data.datasets import DatasetFolder

@@ -40,6 +40,7 @@ class VisionDataset(Dataset):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.datasets import VisionDataset
     >>> class Blank(VisionDataset):
     ...     def __len__(self):

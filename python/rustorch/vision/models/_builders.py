@@ -31,14 +31,16 @@ _DOC = """{title}, untrained: {parameters:,} parameters with 1000 classes.
 
     Examples
     --------
-    >>> from rustorch.vision import models
 {example}
     """
 _BUILT = """\
+    >>> import rustorch as torch
+    >>> from rustorch.vision import models
     >>> model = models.{name}(num_classes=10)
     >>> model(torch.zeros(1, 3, 64, 64)).shape
     rustorch.Size([1, 10])"""
 _REFUSED = """\
+    >>> from rustorch.vision import models
     >>> models.{name}(weights="DEFAULT")
     Traceback (most recent call last):
         ...

@@ -18,6 +18,7 @@ class AlexNet(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision import models
     >>> model = models.AlexNet(num_classes=10)
     >>> model.features(torch.zeros(1, 3, 64, 64)).shape

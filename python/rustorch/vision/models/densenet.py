@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from typing import Tuple
+from typing import Any, Dict, Tuple
 
 from rustorch import Tensor, UnsupportedError, cat, flatten, nn
 from rustorch.nn import functional as F
@@ -11,6 +12,8 @@ from rustorch.vision.models._blocks import init_weights
 from rustorch.vision.models._builders import builder
 
 __all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
+
+_OLD_NAME = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 class _DenseLayer(nn.Module):
@@ -75,6 +78,7 @@ class DenseNet(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision import models
     >>> model = models.DenseNet(growth_rate=8, block_config=(2, 2), num_init_features=16, num_classes=5)
     >>> model.features(torch.zeros(1, 3, 32, 32)).shape
@@ -106,6 +110,12 @@ class DenseNet(nn.Module):
         self.classifier = nn.Linear(channels, num_classes)
         init_weights(self, mode="fan_in", linear_std=None)
         nn.init.zeros_(self.classifier.bias)
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any) -> None:
+        for key in list(state_dict):  # torchvision's files still have the names norm.1, conv.1, norm.2, conv.2
+            if key.startswith(prefix):
+                state_dict[_OLD_NAME.sub(r"\1\2", key)] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 3, H, W)."""

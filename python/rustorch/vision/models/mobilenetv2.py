@@ -37,6 +37,7 @@ class InvertedResidual(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.models.mobilenetv2 import InvertedResidual
     >>> InvertedResidual(8, 12, stride=2, expand_ratio=6)(torch.zeros(1, 8, 6, 6)).shape
     rustorch.Size([1, 12, 3, 3])
@@ -81,6 +82,7 @@ class MobileNetV2(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision import models
     >>> model = models.MobileNetV2(num_classes=10, width_mult=0.25)
     >>> model(torch.zeros(1, 3, 64, 64)).shape, sum(p.numel() for p in model.parameters())

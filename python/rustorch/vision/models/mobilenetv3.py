@@ -80,6 +80,7 @@ class MobileNetV3(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
     >>> rows = [InvertedResidualConfig(16, 3, 32, 24, use_se=True, activation="HS", stride=2)]
     >>> MobileNetV3(rows, last_channel=64, num_classes=10)(torch.zeros(2, 3, 32, 32)).shape

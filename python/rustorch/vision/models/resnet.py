@@ -52,6 +52,7 @@ class BasicBlock(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.models import BasicBlock
     >>> BasicBlock(8, 8)(torch.zeros(1, 8, 6, 6)).shape
     rustorch.Size([1, 8, 6, 6])
@@ -100,6 +101,7 @@ class Bottleneck(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.models import Bottleneck
     >>> Bottleneck(32, 8)(torch.zeros(1, 32, 6, 6)).shape
     rustorch.Size([1, 32, 6, 6])
@@ -158,6 +160,7 @@ class ResNet(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.models import BasicBlock, ResNet
     >>> model = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10)  # ten layers
     >>> model(torch.zeros(2, 3, 32, 32)).shape, sum(p.numel() for p in model.parameters())

@@ -56,6 +56,7 @@ class SqueezeNet(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision import models
     >>> models.SqueezeNet("1_1", num_classes=10)(torch.zeros(1, 3, 64, 64)).shape
     rustorch.Size([1, 10])

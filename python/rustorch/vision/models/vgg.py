@@ -55,6 +55,7 @@ class VGG(nn.Module):
 
     Examples
     --------
+    >>> import rustorch as torch
     >>> from rustorch.vision.models.vgg import VGG, make_layers
     >>> features = make_layers([16, "M", 64, "M", 512, "M"])
     >>> features(torch.zeros(1, 3, 64, 64)).shape
