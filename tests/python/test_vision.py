@@ -295,6 +295,8 @@ def test_transforms_are_the_same_objects():
 
     assert transforms.Compose is ours.Compose and transforms.functional.resize is ours.functional.resize
     assert all(getattr(transforms, name) is getattr(ours, name) for name in ours.__all__ if name != "functional")
+    assert transforms.v2.Resize is ours.Resize and transforms.v2.functional is ours.functional
+    assert transforms.v2.ToImage()(np.zeros((2, 5, 3), np.uint8)).shape == (3, 2, 5) and transforms.v2.Identity()("x") == "x"
 
 
 def test_to_pil_image():
