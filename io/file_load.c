@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,16 +33,30 @@ static Status not_ours(const char *path, int handle, int64_t size) {
                     "rustorch. Read it with h5py and save what you need with rustorch.save",
                     path);
     if (!memcmp(head, "PK\3\4", 4))
-        return fail(ERR_FILE,
-                    "%s is a ZIP file, perhaps one of torch.save: load it with PyTorch, turn the "
-                    "tensors into NumPy arrays and "
-                    "save them with rustorch.save",
-                    path);
+        return fail(
+            ERR_FILE,
+            "%s is a ZIP file and not rustorch's; if torch.save wrote it, rustorch.load reads the "
+            "state dict in it",
+            path);
     if (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
         return fail(ERR_FILE,
-                    "%s is a pickle: rustorch never reads pickles, which may run any code", path);
-    return fail(ERR_FILE, "%s is not a rustorch file: it begins with %02x %02x %02x %02x", path,
-                head[0], head[1], head[2], head[3]);
+                    "%s is a pickle, which may run any code, and none of torch.save's with a state "
+                    "dict: rustorch does not read it",
+                    path);
+    char shown[3 * sizeof head + 3] =
+        "\""; // a beginning of text as text, of anything else as bytes
+    size_t n = size < 8 ? (size_t)size : 8, used = 1, i = 0;
+    while (i < n && (head[i] == '\n' || (head[i] >= ' ' && head[i] < 127))) i++;
+    bool text = i == n;
+    if (!text) used = 0;
+    for (i = 0; i < n && (text ? head[i] != '\n' : true); i++)
+        used += (size_t)snprintf(shown + used, sizeof shown - used,
+                                 text ? "%c"
+                                 : i  ? " %02x"
+                                      : "%02x",
+                                 head[i]);
+    return fail(ERR_FILE, "%s is not a rustorch file: it begins with %s%s", path, shown,
+                text ? "\"" : "");
 }
 
 static Status read_footer(const char *path, int handle, int64_t size, FileFooter *footer) {

@@ -1,4 +1,4 @@
-"""Starts real ranks through the built rustorch-launch (RUSTORCH_LAUNCH), and sees to it that none is left.
+"""Starts real ranks through rustorch-launch (RUSTORCH_LAUNCH, which tests/conftest.py finds where it is installed), and sees to it that none is left.
 
 Every job carries a mark in its environment, which all its processes inherit: by it they are found again, whatever
 process group or session they are in.
@@ -164,7 +164,7 @@ class Launcher:
 @pytest.fixture
 def launch(tmp_path):
     if not LAUNCH:
-        pytest.skip("RUSTORCH_LAUNCH does not name the launcher")
+        pytest.skip("there is no rustorch-launch: neither beside this Python, nor on PATH, nor in RUSTORCH_LAUNCH")
     launcher = Launcher(tmp_path)
     yield launcher
     for job in launcher.jobs:

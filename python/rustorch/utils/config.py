@@ -149,10 +149,11 @@ class Config:
 
     def save_to_file(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Write all settings to a text file, a line ``key=value`` each."""
-        from ..profiler._found import atomic_text
+        from .._commit import WholeFile
 
-        with atomic_text(path) as file:
-            file.write("".join(f"{name}={'none' if value is None else value}\n" for name, value in self.all().items()))
+        text = "".join(f"{name}={'none' if value is None else value}\n" for name, value in self.all().items())
+        with WholeFile(path) as file:
+            file.write(text.encode())
 
     def load_from_file(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Change the settings that a text file names: lines ``key=value``; empty ones and those that begin with ``#`` do not count.
