@@ -9,7 +9,7 @@ import rustorch
 
 _COMPLEX = "there are no complex numbers: keep real and imaginary parts as two tensors, or use NumPy"
 _REASONS = [
-    (r"(c(double|float|half)|complex\d*|imag|view_as_(real|complex)|polar|i?stft|lobpcg)", _COMPLEX),
+    (r"(c(double|float|half)|complex\d*|imag|view_as_(real|complex)|polar|i?stft)", _COMPLEX),
     (r"sparse_.*|.*_sparse.*|(dsmm|hsmm|hspmm|smm|spmm|sspaddmm|saddmm)", "there are no sparse tensors: use dense ones"),
     (r"q(u?int\d+.*|scheme)|quantize.*|dequantize|fake_quantize.*|per_(tensor|channel)_.*|ao|quantization", "there is no quantisation"),
     (r"float8_.*|float4_.*|u?int[1-7]|uint(16|32|64)|bits.*", "this dtype does not exist; see rustorch.uint8, int16, float16 and bfloat16"),
@@ -23,7 +23,10 @@ def why(name: str) -> str:
     for pattern, reason in _REASONS:
         if re.fullmatch(pattern, name):
             return f": {reason} (docs/faq.md)"
-    return ""
+    from .compat._lacks import reason as known
+
+    reason = known(f"torch.{name}")
+    return f": {reason}" if reason else ""
 
 
 def _refuse(name: str) -> Any:

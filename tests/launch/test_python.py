@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from conftest import LAUNCH
 
 SHOW = """
     import json, os, sys
@@ -73,6 +72,7 @@ def test_folder_with_main(launch):
 
 def test_environment_of_the_caller(launch):
     """A virtual environment's python is known by its place."""
+    launch.apart()
     environment = launch.folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     script = launch.script("import sys; print(sys.prefix, sys.executable)")
@@ -83,7 +83,7 @@ def test_environment_of_the_caller(launch):
     job = launch.run("--python", environment / "bin/python3", script)
     assert job.out.split() == [str(environment), str(environment / "bin/python3")]
     linked = environment / "bin/rustorch-launch"
-    linked.symlink_to(LAUNCH)
+    linked.symlink_to(launch.program)
     plain = dict(cwd=launch.folder, env=launch.environment, capture_output=True, text=True)
     out = subprocess.run([linked, script], **plain)
     assert out.stdout.split() == [str(environment), str(environment / "bin/python")]
