@@ -14,6 +14,8 @@ _REASONS = [
     (r"q(u?int\d+.*|scheme)|quantize.*|dequantize|fake_quantize.*|per_(tensor|channel)_.*|ao|quantization", "there is no quantisation"),
     (r"float8_.*|float4_.*|u?int[1-7]|uint(16|32|64)|bits.*", "this dtype does not exist; see rustorch.uint8, int16, float16 and bfloat16"),
     (r"(sparse|nested|masked)", "this kind of tensors does not exist: use dense ones"),
+    (r"fx|export", "programs are not traced: save weights, and keep the module as Python code"),
+    (r"lobpcg", "use linalg.eigh, which finds all eigenvalues of a symmetric matrix"),
     (r"(Tag|AliasDb|Graph|Node|Script.*|FunctionSchema|.*Type)", "code is not compiled: there is no graph representation"),
 ]
 
@@ -23,10 +25,7 @@ def why(name: str) -> str:
     for pattern, reason in _REASONS:
         if re.fullmatch(pattern, name):
             return f": {reason} (docs/faq.md)"
-    from .compat._lacks import reason as known
-
-    reason = known(f"torch.{name}")
-    return f": {reason}" if reason else ""
+    return ""
 
 
 def _refuse(name: str) -> Any:
