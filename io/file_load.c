@@ -3,13 +3,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "io/file.h"
 #include "ops/call.h"
 #include "rustorch_plugin.h"
@@ -43,20 +43,18 @@ static Status not_ours(const char *path, int handle, int64_t size) {
                     "%s is a pickle, which may run any code, and none of torch.save's with a state "
                     "dict: rustorch does not read it",
                     path);
-    char shown[3 * sizeof head + 3] =
-        "\""; // a beginning of text as text, of anything else as bytes
-    size_t n = size < 8 ? (size_t)size : 8, used = 1, i = 0;
-    while (i < n && (head[i] == '\n' || (head[i] >= ' ' && head[i] < 127))) i++;
-    bool text = i == n;
-    if (!text) used = 0;
-    for (i = 0; i < n && (text ? head[i] != '\n' : true); i++)
-        used += (size_t)snprintf(shown + used, sizeof shown - used,
-                                 text ? "%c"
-                                 : i  ? " %02x"
-                                      : "%02x",
-                                 head[i]);
-    return fail(ERR_FILE, "%s is not a rustorch file: it begins with %s%s", path, shown,
-                text ? "\"" : "");
+    // a beginning of text as text, of anything else as bytes
+    Text shown = {0};
+    size_t n = size < 8 ? (size_t)size : 8, letters = 0;
+    while (letters < n && head[letters] >= ' ' && head[letters] < 127) letters++;
+    if (letters == n || (letters && head[letters] == '\n'))
+        text_addf(&shown, "\"%.*s\"", (int)letters, (const char *)head);
+    else
+        for (size_t i = 0; i < n; i++) text_addf(&shown, "%s%02x", i ? " " : "", head[i]);
+    Status status =
+        fail(ERR_FILE, "%s is not a rustorch file: it begins with %s", path, text_chars(&shown));
+    text_clear(&shown);
+    return status;
 }
 
 static Status read_footer(const char *path, int handle, int64_t size, FileFooter *footer) {

@@ -1,4 +1,6 @@
-"""Starts real ranks through rustorch-launch (RUSTORCH_LAUNCH, which tests/conftest.py finds where it is installed), and sees to it that none is left.
+"""Starts real ranks through rustorch-launch, and sees to it that none is left.
+
+RUSTORCH_LAUNCH names the launcher; where it is installed, tests/conftest.py has found it.
 
 Every job carries a mark in its environment, which all its processes inherit: by it they are found again, whatever
 process group or session they are in.
