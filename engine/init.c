@@ -73,7 +73,11 @@ char *rt_config_text(void) {
     static const char *const plugins[] = {"mpi", "hdf5", "plot", "image", "cuda", "nccl"};
     Text text = {0};
     text_addf(&text, "rustorch %s\n", RUSTORCH_VERSION);
-    text_addf(&text, "compiler: %s\n", __VERSION__);
+#ifdef __clang__
+    text_add(&text, "compiler: " __VERSION__ "\n"); // with its name
+#else
+    text_add(&text, "compiler: GCC " __VERSION__ "\n");
+#endif
     text_addf(&text, "instruction set: %s\n", isa_words());
     text_addf(&text, "threads: %d (cores this process may use: %d, of the machine: %d)\n", threads_get(), cores_allowed(),
               cores_online());

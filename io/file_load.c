@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "io/file.h"
 #include "ops/call.h"
 #include "rustorch_plugin.h"
@@ -32,16 +33,28 @@ static Status not_ours(const char *path, int handle, int64_t size) {
                     "rustorch. Read it with h5py and save what you need with rustorch.save",
                     path);
     if (!memcmp(head, "PK\3\4", 4))
-        return fail(ERR_FILE,
-                    "%s is a ZIP file, perhaps one of torch.save: load it with PyTorch, turn the "
-                    "tensors into NumPy arrays and "
-                    "save them with rustorch.save",
-                    path);
+        return fail(
+            ERR_FILE,
+            "%s is a ZIP file and not rustorch's; if torch.save wrote it, rustorch.load reads the "
+            "state dict in it",
+            path);
     if (head[0] == 0x80 && head[1] >= 2 && head[1] <= 5)
         return fail(ERR_FILE,
-                    "%s is a pickle: rustorch never reads pickles, which may run any code", path);
-    return fail(ERR_FILE, "%s is not a rustorch file: it begins with %02x %02x %02x %02x", path,
-                head[0], head[1], head[2], head[3]);
+                    "%s is a pickle, which may run any code, and none of torch.save's with a state "
+                    "dict: rustorch does not read it",
+                    path);
+    // a beginning of text as text, of anything else as bytes
+    Text shown = {0};
+    size_t n = size < 8 ? (size_t)size : 8, letters = 0;
+    while (letters < n && head[letters] >= ' ' && head[letters] < 127) letters++;
+    if (letters == n || (letters && head[letters] == '\n'))
+        text_addf(&shown, "\"%.*s\"", (int)letters, (const char *)head);
+    else
+        for (size_t i = 0; i < n; i++) text_addf(&shown, "%s%02x", i ? " " : "", head[i]);
+    Status status =
+        fail(ERR_FILE, "%s is not a rustorch file: it begins with %s", path, text_chars(&shown));
+    text_clear(&shown);
+    return status;
 }
 
 static Status read_footer(const char *path, int handle, int64_t size, FileFooter *footer) {

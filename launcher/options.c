@@ -63,7 +63,10 @@ static Status fail_unknown(const char *given) {
     return fail(ERR_VALUE, "unknown option %.*s; did you mean --%s?", shown, given, nearest->name);
 }
 
-static Status store_value(const OptionRow *row, const char *value, Options *out) {
+// `word` is the option as it was given: -n, -n4, --ranks or --ranks=4. Its name is what messages say.
+static int name_length(const char *word) { return word[1] == '-' ? (int)strcspn(word, "=") : 2; }
+
+static Status store_value(const OptionRow *row, const char *word, const char *value, Options *out) {
     void *field = (char *)out + row->offset;
     if (row->kind == OPTION_TEXT) {
         *(const char **)field = value;
@@ -73,26 +76,28 @@ static Status store_value(const OptionRow *row, const char *value, Options *out)
     errno = 0;
     long number = strtol(value, &end, 10);
     if (errno || end == value || *end || number < 0 || number > 1000000)
-        return fail(ERR_VALUE, "--%s takes a whole number, not '%s'", row->name, value);
+        return fail(ERR_VALUE, "%.*s takes a whole number, not '%s'", name_length(word), word,
+                    value);
     *(int *)field = (int)number;
     return OK;
 }
 
 // `value` is what is attached to the option, or NULL; a following word is taken from *next where
 // one is needed.
-static Status take_option(const OptionRow *row, const char *value, char ***next, Options *out) {
+static Status take_option(const OptionRow *row, const char *word, const char *value, char ***next,
+                          Options *out) {
     if (row->kind == OPTION_FLAG) {
-        if (value) return fail(ERR_VALUE, "--%s takes no value", row->name);
+        if (value) return fail(ERR_VALUE, "%.*s takes no value", name_length(word), word);
         *(bool *)((char *)out + row->offset) = true;
         return OK;
     }
     if (!value) {
         if (!**next)
-            return fail(ERR_VALUE, "--%s needs a value: --%s %s", row->name, row->name,
-                        row->argument);
+            return fail(ERR_VALUE, "%.*s needs a value: %.*s %s", name_length(word), word,
+                        name_length(word), word, row->argument);
         value = *(*next)++;
     }
-    return store_value(row, value, out);
+    return store_value(row, word, value, out);
 }
 
 static const OptionRow *find_row(const char *word, const char **out_value) {
@@ -130,7 +135,7 @@ Status options_parse(int argc, char **argv, Options *out) {
         if (strcmp(word, "--") == 0) break;
         const OptionRow *row = find_row(word, &value);
         if (!row) return fail_unknown(word);
-        TRY(take_option(row, value, &next, &options));
+        TRY(take_option(row, word, value, &next, &options));
     }
     options.script = next;
     TRY(check_values(&options));

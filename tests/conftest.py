@@ -1,8 +1,16 @@
 """What the tests of the package share, wherever it is installed."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+
+# The launcher to test: that of the build tree says CTest; where the package is installed, the one installed with it.
+if not os.environ.get("RUSTORCH_LAUNCH"):
+    places = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    os.environ["RUSTORCH_LAUNCH"] = shutil.which("rustorch-launch", path=places) or ""
 
 
 @pytest.fixture

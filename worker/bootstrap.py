@@ -56,7 +56,14 @@ def describe(error, hook):
             return "".join(traceback.format_exception_only(type(error), error))
         except Exception:
             pass
-    return "".join(traceback.format_exception(type(error), error, trace))
+    return "".join(traceback.format_exception(type(error), error, trace)) + advise(error)
+
+
+def advise(error):
+    """Which Python it was that has no rustorch: rustorch-launch may have chosen another one than its user thinks of."""
+    if not isinstance(error, ModuleNotFoundError) or error.name != "rustorch":
+        return ""
+    return "%s has no rustorch; --python PATH chooses another Python\n" % (sys.executable,)
 
 
 def set_path(folder):
@@ -127,6 +134,9 @@ def run(kind, target):
     hook = sys.excepthook
     started = kind == "module"
     try:
+        import signal
+
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # the worker has held Ctrl-C back until now
         if os.environ.get("RUSTORCH_AS_TORCH"):
             import rustorch.compat
 
@@ -139,7 +149,10 @@ def run(kind, target):
             set_path(os.path.dirname(os.path.realpath(target)))
             run_script(target)
     except SystemExit as stop:
-        return judge_exit(stop.code)
+        code, word, text = judge_exit(stop.code)
+        # how runpy says that there is no such module
+        absent = kind == "module" and text.startswith("%s: " % (sys.executable,))
+        return code, "usage" if absent else word, text
     except KeyboardInterrupt as error:
         return 130, "interrupt", describe(error, hook)
     except BaseException as error:

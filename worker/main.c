@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,12 @@ int main(int argc, char **argv) {
     words[1] = "-c";
     words[2] = start;
     memcpy(words + FIXED_WORDS, argv + 2, (size_t)(argc - 2) * sizeof *words);
+    // Ctrl-C while Python starts would be lost in it, or be called a fatal error: it waits until
+    // bootstrap.py lets it in.
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, NULL);
     MainFunction run = open_python(python);
     if (run) {
         int code = run(argc + FIXED_WORDS - 2, words);

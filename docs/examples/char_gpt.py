@@ -70,8 +70,11 @@ class GPT(nn.Module):
 def read_text(path):
     """The text of a file; without one, what the program `bible` prints."""
     if path:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        try:
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            sys.exit(f"char_gpt.py: --text {path} cannot be read as a text in UTF-8: {error}")
     try:
         lines = subprocess.run(["bible", "-f", "gen1:1-rev22:21"], capture_output=True, text=True, check=True).stdout
     except FileNotFoundError:
@@ -150,6 +153,8 @@ def main():
     codes = {c: i for i, c in enumerate(characters)}
     data = torch.tensor([codes[c] for c in text])
     train, valid = data[: len(data) * 9 // 10], data[len(data) * 9 // 10 :]
+    if len(valid) < args.block + 2:
+        sys.exit(f"char_gpt.py: {len(text)} characters are too few: a tenth of them must be more than --block {args.block}")
 
     torch.manual_seed(args.seed)
     model = DistributedDataParallel(GPT(len(characters), args.layers, args.width, args.heads, args.block, args.dropout))
@@ -192,7 +197,7 @@ def main():
                 print(f"step {step + 1}: train {history['train'][-1]:.4f}, validation {history['validation'][-1]:.4f}")
 
     if chief:
-        print(write(model.module, "And God said", characters, codes, args))
+        print(write(model.module, text[:12] if args.text else "And God said", characters, codes, args))
         plot_curves({"loss": {k: history[k] for k in ("train", "validation")}}, args.plot, title="King James Bible, by character")
         print(f"validation loss: {history['validation'][-1]:.4f}")
         print(f"{time.monotonic() - began:.0f} s; curves in {args.plot}, checkpoints in {os.path.join(args.checkpoints, '')}")

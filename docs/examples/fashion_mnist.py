@@ -121,7 +121,7 @@ def main():
         if chief:
             print(f"epoch {epoch + 1}: test loss {test_loss:.4f}, test accuracy {accuracy:.4f}")
 
-    if chief:
+    if chief and history["loss"]:
         curves = {
             "loss": {"train": history["loss"], "test": history["test loss"]},
             "accuracy": {"test": history["accuracy"]},

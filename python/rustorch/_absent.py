@@ -9,11 +9,13 @@ import rustorch
 
 _COMPLEX = "there are no complex numbers: keep real and imaginary parts as two tensors, or use NumPy"
 _REASONS = [
-    (r"(c(double|float|half)|complex\d*|imag|view_as_(real|complex)|polar|i?stft|lobpcg)", _COMPLEX),
+    (r"(c(double|float|half)|complex\d*|imag|view_as_(real|complex)|polar|i?stft)", _COMPLEX),
     (r"sparse_.*|.*_sparse.*|(dsmm|hsmm|hspmm|smm|spmm|sspaddmm|saddmm)", "there are no sparse tensors: use dense ones"),
     (r"q(u?int\d+.*|scheme)|quantize.*|dequantize|fake_quantize.*|per_(tensor|channel)_.*|ao|quantization", "there is no quantisation"),
     (r"float8_.*|float4_.*|u?int[1-7]|uint(16|32|64)|bits.*", "this dtype does not exist; see rustorch.uint8, int16, float16 and bfloat16"),
     (r"(sparse|nested|masked)", "this kind of tensors does not exist: use dense ones"),
+    (r"fx|export", "programs are not traced: save weights, and keep the module as Python code"),
+    (r"lobpcg", "use linalg.eigh, which finds all eigenvalues of a symmetric matrix"),
     (r"(Tag|AliasDb|Graph|Node|Script.*|FunctionSchema|.*Type)", "code is not compiled: there is no graph representation"),
 ]
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
 from . import _C
 
-__all__ = ["WholeFile", "file_error"]
+__all__ = ["WholeFile", "file_absent", "file_error"]
 
 
 def file_error(path: Any, error: OSError, done: str = "read") -> _C.SerializationError:
     """What to raise when the system does not let a file be read (or ``done``): a SerializationError that is the OSError too."""
     kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
     raised = kind(f"{os.fsdecode(path)} cannot be {done}: {error.strerror}")
-    raised.errno = error.errno
+    raised.errno = error.errno  # not filename: with it OSError would leave the sentence out
+    return raised
+
+
+def file_absent(path: Any, text: str) -> _C.SerializationError:
+    """What to raise when a file that is needed, as the text says, is not there: a FileNotFoundError too."""
+    raised = _C.SerializationFileNotFoundError(f"{os.fsdecode(path)}: {text}")
+    raised.errno = errno.ENOENT
     return raised
 
 

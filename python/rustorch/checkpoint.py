@@ -342,6 +342,8 @@ def latest(folder: Any) -> Optional[str]:
         found = _numbers_in(name)
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        raise _C.SerializationOSError(f"checkpoint.latest: {name} is a file, and no folder of checkpoints") from None
     except OSError as error:
         raise _C.SerializationOSError(f"checkpoint.latest: {error}") from error
     for _, path in found:

@@ -20,7 +20,8 @@ import sys
 from typing import Any, List, NoReturn, Optional, Union
 from urllib.parse import urlparse
 
-from rustorch._C import ArgumentValueError, SerializationFileNotFoundError, UnsupportedError
+from rustorch._C import ArgumentValueError, UnsupportedError
+from rustorch._commit import file_absent
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
@@ -73,7 +74,7 @@ def _no_network(call: str, repo: str, tail: str) -> NoReturn:
 def _hubconf(folder: str) -> Any:
     path = os.path.join(folder, "hubconf.py")
     if not os.path.isfile(path):
-        raise SerializationFileNotFoundError(2, "there is no hubconf.py in the folder", folder)
+        raise file_absent(folder, "there is no hubconf.py in the folder")
     spec = importlib.util.spec_from_file_location("hubconf", path)
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     sys.path.insert(0, folder)
@@ -204,7 +205,7 @@ def load_state_dict_from_url(
     name = file_name or os.path.basename(urlparse(url).path)
     path = os.path.join(model_dir or os.path.join(get_dir(), "checkpoints"), name)
     if not os.path.isfile(path):
-        raise SerializationFileNotFoundError(2, f"nothing is downloaded; fetch {url} and put it here", path)
+        raise file_absent(path, f"nothing is downloaded; fetch {url} and put it here")
     return load_file(path, map_location=map_location, weights_only=weights_only)
 
 

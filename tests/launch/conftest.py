@@ -1,4 +1,6 @@
-"""Starts real ranks through the built rustorch-launch (RUSTORCH_LAUNCH), and sees to it that none is left.
+"""Starts real ranks through rustorch-launch, and sees to it that none is left.
+
+RUSTORCH_LAUNCH names the launcher; where it is installed, tests/conftest.py has found it.
 
 Every job carries a mark in its environment, which all its processes inherit: by it they are found again, whatever
 process group or session they are in.
@@ -6,6 +8,7 @@ process group or session they are in.
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +20,11 @@ import pytest
 
 LAUNCH = os.environ.get("RUSTORCH_LAUNCH", "")
 MARK = "RUSTORCH_TEST_JOB"
+
+# Tests that were started in the background, or by nohup, ignore these, and so would the jobs; foreground programs do not.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 
 def marked(mark):
@@ -110,7 +118,16 @@ class Launcher:
         for name, variable in (("tmp", "TMPDIR"), ("shm", "OMPI_MCA_btl_vader_backing_directory")):
             (folder / name).mkdir()
             self.environment[variable] = str(folder / name)
+        self.program = LAUNCH
         self.jobs = []
+
+    def apart(self):
+        """From now on a copy of the launcher, beside which there is no Python: an installed one has that of its environment."""
+        folder = self.folder / "apart"
+        folder.mkdir()
+        for name in ("rustorch-launch", "rustorch-worker"):
+            shutil.copy(os.path.join(os.path.dirname(LAUNCH), name), folder)
+        self.program = str(folder / "rustorch-launch")
 
     def script(self, text, name="train.py"):
         path = self.folder / name
@@ -120,7 +137,7 @@ class Launcher:
     def start(self, *words, command=(), environment=None, **streams):
         """Starts rustorch-launch with these words; `command` may put another program in front."""
         merged = dict(self.environment, **(environment or {}))
-        job = Job([*command, LAUNCH, *map(str, words)], self.folder, merged, **streams)
+        job = Job([*command, self.program, *map(str, words)], self.folder, merged, **streams)
         self.jobs.append(job)
         return job
 
@@ -164,7 +181,7 @@ class Launcher:
 @pytest.fixture
 def launch(tmp_path):
     if not LAUNCH:
-        pytest.skip("RUSTORCH_LAUNCH does not name the launcher")
+        pytest.skip("there is no rustorch-launch: neither beside this Python, nor on PATH, nor in RUSTORCH_LAUNCH")
     launcher = Launcher(tmp_path)
     yield launcher
     for job in launcher.jobs:
@@ -173,8 +190,6 @@ def launch(tmp_path):
 
 @pytest.fixture
 def launch_mpi(launch):
-    from shutil import which
-
-    if not which("mpirun"):
+    if not shutil.which("mpirun"):
         pytest.skip("Open MPI's mpirun is not installed")
     return launch

@@ -51,7 +51,9 @@ static void test_wrong_options(void **state) {
         const char *words, *says;
     } rows[] = {
         {"-n 0", "at least one"},
-        {"-n", "needs a value"},
+        {"-n", "-n needs a value: -n N"},
+        {"-ntwo", "-n takes a whole number, not 'two'"},
+        {"--ranks=two", "--ranks takes a whole number, not 'two'"},
         {"-n 99999999999999999999", "whole number"},
         {"--rank 3", "--ranks?"},
         {"--orver", "unknown"},

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from conftest import LAUNCH
 
 SHOW = """
     import json, os, sys
@@ -58,6 +57,11 @@ def test_module(launch):
     same_as_python(launch, "-m", "package.part", "a", "-b")
     missing = launch.run("-m", "no_such_module")
     assert missing.code == 1 and "No module named no_such_module" in missing.err
+    again = launch.run("--max-restarts", 2, "-m", "no_such_module.part")
+    assert again.code == 1 and "No module named 'no_such_module'" in again.err and "starting the job again" not in again.err
+    launch.script("raise SystemExit('out of luck')", "package/fails.py")
+    again = launch.run("--max-restarts", 1, "-m", "package.fails")
+    assert again.code == 1 and "out of luck" in again.err and "starting the job again" in again.err
 
 
 def test_folder_with_main(launch):
@@ -68,6 +72,7 @@ def test_folder_with_main(launch):
 
 def test_environment_of_the_caller(launch):
     """A virtual environment's python is known by its place."""
+    launch.apart()
     environment = launch.folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     script = launch.script("import sys; print(sys.prefix, sys.executable)")
@@ -78,7 +83,7 @@ def test_environment_of_the_caller(launch):
     job = launch.run("--python", environment / "bin/python3", script)
     assert job.out.split() == [str(environment), str(environment / "bin/python3")]
     linked = environment / "bin/rustorch-launch"
-    linked.symlink_to(LAUNCH)
+    linked.symlink_to(launch.program)
     plain = dict(cwd=launch.folder, env=launch.environment, capture_output=True, text=True)
     out = subprocess.run([linked, script], **plain)
     assert out.stdout.split() == [str(environment), str(environment / "bin/python")]
@@ -246,6 +251,23 @@ def test_a_script_that_will_not_stop(launch):
     job.process.send_signal(signal.SIGINT)
     told = time.monotonic()
     assert job.finish(5).code == 130 and time.monotonic() - told < 2
+
+
+def test_interrupted_while_python_starts(launch):
+    """In Python's own start an interrupt is a fatal error, or gets lost."""
+    (launch.folder / "start").mkdir()
+    launch.script("import time\nopen('up', 'w').write('1\\n')\ntime.sleep(0.5)", "start/sitecustomize.py")
+    path = os.pathsep.join(filter(None, [str(launch.folder / "start"), launch.environment.get("PYTHONPATH")]))
+    job = launch.start(launch.script("import time\ntime.sleep(60)"), environment={"PYTHONPATH": path})
+    job.wait_for(launch.folder / "up")
+    job.process.send_signal(signal.SIGINT)
+    job.finish(5)
+    assert job.code == 130 and "Fatal" not in job.err and job.err.endswith("KeyboardInterrupt\n"), job.err
+
+
+def test_a_python_without_rustorch(launch):
+    job = launch.run(launch.script("import sys\nsys.modules['rustorch'] = None\nimport rustorch"))
+    assert job.code == 1 and job.err.endswith("%s has no rustorch; --python PATH chooses another Python\n" % sys.executable), job.err
 
 
 def test_interrupted_on_a_terminal(launch):

@@ -200,11 +200,14 @@ def test_a_wrong_path_of_data(launch):
     told = fails(launch, "from rustorch.data.datasets import FashionMNIST\nFashionMNIST('/no/data')")
     assert "SerializationFileNotFoundError: FashionMNIST: train-images-idx3-ubyte" in told
     assert "is in none of /no/data, /no/data/FashionMNIST/raw" in told
+    told = fails(launch, "from rustorch.data.datasets import FashionMNIST\nFashionMNIST(__file__)")
+    assert "train.py is a file, its folder is needed" in told
 
 
 def test_a_wrong_path_of_a_checkpoint(launch):
     assert "no.h5 cannot be opened: No such file" in fails(launch, "rt.checkpoint.load('no.h5')")
-    assert "is not a rustorch file" in fails(launch, "rt.checkpoint.load(__file__)")
+    assert 'is not a rustorch file: it begins with "' in fails(launch, "rt.checkpoint.load(__file__)")
+    assert "train.py is a file, and no folder of checkpoints" in fails(launch, "rt.checkpoint.latest(__file__)")
     (launch.folder / "empty").mkdir()
     assert "empty has no checkpoint that can be used" in fails(launch, "rt.checkpoint.load('empty')")
     told = fails(launch, "rt.checkpoint.save(__file__ + '/run.h5', step=1)")

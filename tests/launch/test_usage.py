@@ -64,6 +64,7 @@ def test_the_interpreter(launch):
     assert "RUSTORCH_PYTHON: /no is not" in refused(launch, script, environment={"RUSTORCH_PYTHON": "/no"})
     launch.environment.pop("RUSTORCH_PYTHON")
     launch.environment.pop("VIRTUAL_ENV", None)
+    launch.apart()
     assert "no Python found" in refused(launch, script, environment={"PATH": "/nowhere"})
 
 

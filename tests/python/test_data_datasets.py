@@ -60,7 +60,7 @@ def test_image_folder(tmp_path):
 
 
 def test_folders_that_do_not_fit(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="none cannot be read: No such file or directory"):
         ImageFolder(tmp_path / "none")
     with pytest.raises(FileNotFoundError, match="class folder"):
         ImageFolder(tmp_path)

@@ -21,7 +21,7 @@ RUN_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 
 
 def launcher():
     beside = PACKAGES.parent / "bin" / "rustorch-launch"
-    found = os.environ.get("RUSTORCH_LAUNCH") or (str(beside) if beside.exists() else shutil.which("rustorch-launch"))
+    found = os.environ["RUSTORCH_LAUNCH"] or (str(beside) if beside.exists() else "")  # tests/conftest.py looked for it
     if not found:
         pytest.skip("rustorch-launch is not built")
     return found

@@ -385,12 +385,12 @@ def zip_bytes():
     "content, text",
     [
         (b"", "is empty"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 200, "not a rustorch file"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 200, "not a rustorch file: it begins with 89 50 4e 47 0d 0a 1a 0a$"),
         (zip_bytes(), "no file by torch.save"),
         (pickle.dumps({"a": list(range(100))}), "pickle"),
-        (b"hello, this is text\n" * 20, "not a rustorch file"),
+        (b"hello, this is text\n" * 20, 'not a rustorch file: it begins with "hello, t"$'),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 500, "trailer"),
-        (b"x", "not a rustorch file"),
+        (b"x\ny", 'not a rustorch file: it begins with "x"$'),
     ],
 )
 def test_foreign_files(path, content, text):

@@ -187,6 +187,18 @@ def test_queue_and_flush(tmp_path):
     writer.close()
 
 
+def test_full_disk(tmp_path):
+    writer = tensorboard.EventFileWriter(tmp_path)
+    writer._file.close()
+    writer._file = open("/dev/full", "wb")
+    writer.add_event(b"x" * 100)
+    with pytest.raises(rustorch.SerializationError, match="events.out.* cannot be written: No space left"):
+        writer.flush()
+    with pytest.raises(rustorch.SerializationError, match="cannot be written"):
+        writer.close()
+    writer.close()
+
+
 def test_default_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     SummaryWriter(comment="_lr_0.1").close()

@@ -385,6 +385,12 @@ def test_csv(tmp_path):
     assert table(path) == [["epoch", "loss", "val_loss"], ["0", "2.0", "3.0"]]
 
 
+def test_csv_on_a_full_disk():
+    with pytest.raises(rustorch.SerializationError, match="/dev/full cannot be written: No space left") as caught:
+        train(CSVLogger("/dev/full"), [0.5])
+    assert isinstance(caught.value, OSError)
+
+
 def test_csv_separator_and_arrays(tmp_path):
     train(CSVLogger(tmp_path / "a.csv", separator=";"), [np.array([0.5, 1.0])])
     assert table(tmp_path / "a.csv", ";") == [["epoch", "loss", "val_loss"], ["0", "1.0", "[0.5, 1.0]"]]

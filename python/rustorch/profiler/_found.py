@@ -6,13 +6,12 @@ import contextlib
 import gzip
 import json
 import os
-import tempfile
 import time
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
-from .. import _C
+from .._commit import WholeFile
 
 DEFAULT_EVENTS = 1_000_000  # 56 bytes each
 # RtProfileEvent of rustorch.h.
@@ -96,33 +95,11 @@ class Found(NamedTuple):
 def atomic_text(path: Union[str, "os.PathLike[str]"]) -> Iterator[Any]:
     """A text file that is there whole or not at all; gzip if its name ends in .gz."""
     path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
-    try:
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=os.path.basename(path) + ".", suffix=".tmp")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as raw:
-            packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=5) if path.endswith(".gz") else None
-            yield _Writer(packed or raw)
-            if packed:
-                packed.close()
-            raw.flush()
-            os.fsync(raw.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from error
-        raise
-
-
-def _unwritable(path: str, error: OSError) -> Exception:
-    kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-    return kind(error.errno, f"the file cannot be written: {error.strerror}", path)
+    with WholeFile(path) as raw:
+        packed = gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=5) if path.endswith(".gz") else None
+        yield _Writer(packed or raw)
+        if packed:
+            packed.close()
 
 
 class _Writer:

@@ -324,6 +324,11 @@ def feed(
             f"{who}: {type(x).__name__} is no data: arrays, tensors, a data set, a DataLoader or an iterable of batches are expected"
         )
     for value, name in ((y, "y"), (weight, "sample_weight")):
+        if value is not None and isinstance(x, (list, tuple)) and x and _is_array(x[0]):
+            raise ArgumentValueError(
+                f"{who}: x is a {type(x).__name__} of {len(x)} arrays beside {name}: for one input stack them (numpy.stack(x)); a model of "
+                "several inputs trains in a loop of its own"
+            )
         if value is not None:
             raise ArgumentValueError(
                 f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out"

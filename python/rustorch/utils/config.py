@@ -8,6 +8,7 @@ import re
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from .. import _C
+from .._commit import WholeFile, file_error
 
 __all__ = ["Config"]
 
@@ -149,10 +150,9 @@ class Config:
 
     def save_to_file(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Write all settings to a text file, a line ``key=value`` each."""
-        from ..profiler._found import atomic_text
-
-        with atomic_text(path) as file:
-            file.write("".join(f"{name}={'none' if value is None else value}\n" for name, value in self.all().items()))
+        text = "".join(f"{name}={'none' if value is None else value}\n" for name, value in self.all().items())
+        with WholeFile(path) as file:
+            file.write(text.encode())
 
     def load_from_file(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Change the settings that a text file names: lines ``key=value``; empty ones and those that begin with ``#`` do not count.
@@ -179,8 +179,7 @@ def _read(path: Union[str, "os.PathLike[str]"]) -> List[Tuple[int, str, str]]:
         with open(path, encoding="utf-8") as file:
             lines = file.read().splitlines()
     except OSError as error:
-        kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-        raise kind(error.errno, f"the settings cannot be read: {error.strerror}", os.fspath(path)) from error
+        raise file_error(path, error) from error
     except UnicodeDecodeError as error:
         raise _C.SerializationError(f"{os.fspath(path)} is no text in UTF-8: {error}") from error
     pairs = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import tarfile
 import zlib
@@ -12,6 +11,7 @@ import numpy as np
 
 import rustorch
 from rustorch import _C
+from rustorch._commit import file_absent, file_error
 from rustorch.data.datasets.vision import VisionDataset
 
 __all__ = ["CIFAR10", "CIFAR100"]
@@ -103,11 +103,10 @@ class CIFAR10(VisionDataset):
                 return self._read_archive(archive, names)
         pickles = next((p for p in self._pickles if os.path.exists(os.path.join(self.root, p))), None)
         found = f"found {pickles}, which is made of pickles: they may run any code and are never read. " if pickles else ""
-        raise _C.SerializationFileNotFoundError(
-            errno.ENOENT,
+        raise file_absent(
+            self.root,
             f"{type(self).__name__}: neither {self._folder}/{names[0]} nor {self._archive} is there: {found}Download the binary "
             f"version of {self._name}, {self._archive}, into the folder (nothing is downloaded here)",
-            self.root,
         )
 
     @staticmethod
@@ -116,8 +115,7 @@ class CIFAR10(VisionDataset):
             with open(path, "rb") as file:
                 return file.read()
         except OSError as error:
-            kind = _C.SerializationFileNotFoundError if isinstance(error, FileNotFoundError) else _C.SerializationOSError
-            raise kind(error.errno, f"the data file cannot be read: {error.strerror}", path) from error
+            raise file_error(path, error) from error
 
     @staticmethod
     def _read_archive(path: str, names: List[str]) -> Dict[str, bytes]:

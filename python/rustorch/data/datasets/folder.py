@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from rustorch import Tensor, _C, io
 from rustorch._C import ArgumentValueError
+from rustorch._commit import file_absent, file_error
 from rustorch.data.datasets.vision import VisionDataset
 
 __all__ = ["DatasetFolder", "ImageFolder", "find_classes", "image_loader", "make_dataset"]
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png")
-
-
-def _missing(text: str, path: str) -> Exception:
-    return _C.SerializationFileNotFoundError(errno.ENOENT, text, path)
 
 
 def find_classes(directory: Union[str, os.PathLike]) -> Tuple[List[str], Dict[str, int]]:
@@ -39,10 +35,10 @@ def find_classes(directory: Union[str, os.PathLike]) -> Tuple[List[str], Dict[st
     directory = os.fspath(directory)
     try:
         classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
-    except FileNotFoundError as error:
-        raise _missing("there is no such folder", directory) from error
+    except OSError as error:
+        raise file_error(directory, error) from error
     if not classes:
-        raise _missing("Couldn't find any class folder: each class must be a folder of its own", directory)
+        raise file_absent(directory, "Couldn't find any class folder: each class must be a folder of its own")
     return classes, {name: i for i, name in enumerate(classes)}
 
 
@@ -101,7 +97,7 @@ def make_dataset(
             empty.append(name)
     if empty and not allow_empty:
         hint = f" Supported extensions are: {', '.join(endings)}" if extensions is not None else ""
-        raise _missing(f"Found no valid file for the classes {', '.join(empty)}.{hint}", directory)
+        raise file_absent(directory, f"Found no valid file for the classes {', '.join(empty)}.{hint}")
     return found
 
 

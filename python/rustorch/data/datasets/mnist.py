@@ -141,8 +141,9 @@ class MNIST(VisionDataset):
                 path = os.path.join(folder, name + ending)
                 if os.path.isfile(path):
                     return path
+        file = f"{self.root} is a file, its folder is needed; " if os.path.isfile(self.root) else ""
         error = _C.SerializationFileNotFoundError(
-            f"{type(self).__name__}: {name} (or {name}.gz) is in none of {', '.join(folders)}{self._hint}. Nothing is downloaded: "
+            f"{type(self).__name__}: {file}{name} (or {name}.gz) is in none of {', '.join(folders)}{self._hint}. Nothing is downloaded: "
             f"put {', '.join(self._files.values())} into one of these folders"
         )
         error.errno = errno.ENOENT

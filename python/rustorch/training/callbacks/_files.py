@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Union
 import numpy as np
 
 from rustorch._C import ArgumentValueError, SerializationError
+from rustorch._commit import file_error
 from rustorch.training import _ranks
 from rustorch.training.callbacks._base import Callback, Logs
 from rustorch.training.callbacks._rates import rates
@@ -94,14 +95,17 @@ class CSVLogger(Callback):
         logs = logs or {}
         if _ranks.rank() != 0:
             return
-        if self._file is None:
-            self._open(epoch, logs)
 
         def text(value: Any) -> Any:
             return f"[{', '.join(map(str, np.ravel(value).tolist()))}]" if np.ndim(value) else value
 
-        self._writer.writerow([epoch, *(text(logs.get(key, "NA")) for key in self._keys or ())])
-        self._file.flush()
+        try:
+            if self._file is None:
+                self._open(epoch, logs)
+            self._writer.writerow([epoch, *(text(logs.get(key, "NA")) for key in self._keys or ())])
+            self._file.flush()
+        except OSError as error:
+            raise file_error(self.filename, error, "written") from error
 
     def _close(self) -> None:
         if self._file is not None:

@@ -7,15 +7,17 @@ A record is its length (8 bytes, little endian), a checksum of these, the data, 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
 import time
-from typing import Any, Iterable, List, Optional, Tuple, Union
+from typing import Any, Iterable, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 
 from rustorch._C import ArgumentValueError, SerializationError
+from rustorch._commit import file_error
 
 _count = 0
 
@@ -165,10 +167,18 @@ class EventFileWriter:
         """Append one ``Event`` message."""
         if self._file is None:
             raise ArgumentValueError(f"the event file {self.path} is closed")
-        self._file.write(record(data))
+        with self._writing():
+            self._file.write(record(data))
         self._waiting += 1
         if self._waiting >= self.max_queue or time.monotonic() - self._flushed >= self.flush_secs:
             self.flush()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise file_error(self.path, error, "written") from error
 
     def add_events(self, events: Iterable[bytes]) -> None:
         """Append several."""
@@ -178,11 +188,13 @@ class EventFileWriter:
     def flush(self) -> None:
         """Hand everything to the system."""
         if self._file is not None:
-            self._file.flush()
+            with self._writing():
+                self._file.flush()
             self._waiting, self._flushed = 0, time.monotonic()
 
     def close(self) -> None:
         """Flush and close; closing twice is fine."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            with self._writing():
+                file.close()
