@@ -62,6 +62,11 @@ def as_tensor(value: Any, what: str) -> Tensor:
     return rustorch.from_numpy(array)
 
 
+def of_the_only(value: Any) -> Any:
+    """What stands under the only name of a dictionary: Keras lets inputs and targets be named."""
+    return next(iter(value.values())) if isinstance(value, Mapping) and len(value) == 1 else value
+
+
 def _is_array(value: Any) -> bool:
     if isinstance(value, (Tensor, np.ndarray)) or hasattr(value, "__array__") or hasattr(value, "to_numpy"):
         return True
@@ -113,7 +118,7 @@ def _unpack(batch: Any, who: str) -> Tuple[Any, Any, Any]:
             f"{who}: a batch must be (inputs,), (inputs, targets) or (inputs, targets, sample weights), not a {type(batch).__name__}{many}"
         )
     names = ("the inputs", "the targets", "the weights")
-    parts: List[Any] = [None if part is None else as_tensor(part, name) for part, name in zip(batch, names)]
+    parts: List[Any] = [None if part is None else as_tensor(of_the_only(part), name) for part, name in zip(batch, names)]
     parts += [None] * (3 - len(parts))
     return parts[0], parts[1], parts[2]
 
@@ -306,13 +311,18 @@ def feed(
     """
     if x is None:
         raise ArgumentTypeError(f"{who}: there is no data: x is None")
+    x, y, weight = of_the_only(x), of_the_only(y), of_the_only(weight)
     if _pair(x) and y is None:
         x, y, weight = (*x, weight)[:3] if len(x) == 2 else x
     if batch_size is not None and (isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1):
         raise ArgumentValueError(f"{who}: batch_size must be a whole number of 1 or more, not {batch_size!r}")
     if isinstance(x, (str, bytes, Mapping)):
-        what = "a dictionary" if isinstance(x, Mapping) else f"the text {x!r}"
-        raise ArgumentTypeError(f"{who}: the data is {what}; arrays, tensors, a data set or a DataLoader are expected")
+        if isinstance(x, Mapping):
+            raise ArgumentTypeError(
+                f"{who}: the data is a dictionary with {', '.join(map(repr, list(x)[:5])) or 'nothing'}: the model has one input; arrays, "
+                "tensors, a data set or a DataLoader are expected"
+            )
+        raise ArgumentTypeError(f"{who}: the data is the text {x!r}; arrays, tensors, a data set or a DataLoader are expected")
     if _is_array(x):
         dataset: Any = TensorDataset(*_arrays(x, y, weight, who))
         return _Loader(DataLoader(dataset, batch_size or 32, shuffle), who, each_once)

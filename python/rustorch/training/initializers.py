@@ -139,7 +139,14 @@ def get(identifier: Any) -> Any:
 
 
 def fill(initializer: Any, tensor: Tensor, fans: Fans) -> None:
-    """Fill a tensor in place; ``fans`` are the numbers of inputs and outputs of a unit."""
+    """Fill a tensor in place; ``fans`` are the numbers of inputs and outputs of a unit.
+
+    >>> from rustorch.training import initializers
+    >>> weight = rustorch.empty(64, 100)
+    >>> initializers.fill(initializers.get("glorot_uniform"), weight, (100, 64))
+    >>> bool(weight.abs().max() <= (6 / (100 + 64)) ** 0.5)
+    True
+    """
     if isinstance(initializer, Spec):
         initializer.made(tensor, fans)
         return

@@ -87,6 +87,15 @@ class Choice:
     """An optimiser that has been chosen but has no parameters yet, and what is done to gradients before its steps.
 
     Made by :func:`get`, or by the names of this module: ``optimizers.Adam(learning_rate=0.01)``.
+
+    Example
+    -------
+    >>> from rustorch.training import optimizers
+    >>> choice = optimizers.SGD(0.1, momentum=0.9)
+    >>> choice.config()
+    {'name': 'sgd', 'lr': 0.1, 'momentum': 0.9}
+    >>> choice.make(rustorch.nn.Linear(2, 1).parameters()).learning_rate
+    0.1
     """
 
     def __init__(self, name: str, options: Dict[str, Any], given: Optional[Optimizer] = None) -> None:
@@ -243,6 +252,12 @@ def get(identifier: Any) -> Choice:
     ------
     ValueError, TypeError
         An unknown name or option, or a value out of range.
+
+    Example
+    -------
+    >>> from rustorch.training import optimizers
+    >>> optimizers.get("rmsprop(learning_rate=0.01)")
+    rmsprop(lr=0.01)
     """
     if isinstance(identifier, Choice):
         return identifier

@@ -19,7 +19,7 @@ from typing import Any, Dict, Tuple
 
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 from rustorch.nn.modules.module import Module
-from rustorch.training import parser
+from rustorch.training import _custom, parser
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training.layers import convolution, core, normalization, pooling, recurrent, regularization
 from rustorch.training.layers._base import Layer, arguments, unknown_argument
@@ -76,6 +76,9 @@ def _of_nn() -> Dict[str, Tuple[str, type]]:
 
 def _find(call: parser.Call) -> type:
     key = plain(call.name)
+    own = _custom.find(call.name)
+    if inspect.isclass(own) and issubclass(own, Module):
+        return own
     if key in _BY_PLAIN:
         return _KINDS[_BY_PLAIN[key]]
     if key in _of_nn():
@@ -161,7 +164,12 @@ def from_text(text: str) -> Module:
 
 
 def names() -> Dict[str, Any]:
-    """All names of layers with their classes, second names included."""
+    """All names of layers with their classes, second names included.
+
+    >>> from rustorch.training import layers
+    >>> layers.names()["MaxPool2D"].__name__
+    'MaxPooling2D'
+    """
     return {**_KINDS, **{second: _KINDS[name] for second, name in _SECOND.items()}}
 
 
