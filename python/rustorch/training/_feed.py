@@ -63,8 +63,11 @@ def as_tensor(value: Any, what: str) -> Tensor:
 
 
 def of_the_only(value: Any) -> Any:
-    """What stands under the only name of a dictionary: Keras lets inputs and targets be named."""
-    return next(iter(value.values())) if isinstance(value, Mapping) and len(value) == 1 else value
+    """The array that a dictionary or list of one holds: Keras lets inputs and targets be named and listed."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        return next(iter(value.values()))
+    one = isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], (np.ndarray, Tensor)) and value[0].ndim > 0
+    return value[0] if one else value
 
 
 def _is_array(value: Any) -> bool:
@@ -311,7 +314,9 @@ def feed(
     """
     if x is None:
         raise ArgumentTypeError(f"{who}: there is no data: x is None")
-    x, y, weight = of_the_only(x), of_the_only(y), of_the_only(weight)
+    y, weight = of_the_only(y), of_the_only(weight)
+    if y is not None or isinstance(x, Mapping):  # without targets a list is one of batches
+        x = of_the_only(x)
     if _pair(x) and y is None:
         x, y, weight = (*x, weight)[:3] if len(x) == 2 else x
     if batch_size is not None and (isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1):
@@ -335,6 +340,8 @@ def feed(
         )
     for value, name in ((y, "y"), (weight, "sample_weight")):
         if value is not None:
+            if isinstance(x, (list, tuple)) and all(isinstance(each, (np.ndarray, Tensor)) for each in x):
+                raise ArgumentValueError(f"{who}: x is a {type(x).__name__} of {len(x)} arrays, but the model has one input")
             raise ArgumentValueError(
                 f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out"
             )

@@ -168,6 +168,8 @@ class Trainable(Module):
         for argument, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if isinstance(given, dict) and "class_name" not in given:
                 given = _of_the_output(argument, given)
+            if isinstance(given, (list, tuple)) and len(given) == 1 and isinstance(given[0], (list, tuple)):
+                given = given[0]  # Keras's list for each output
             items = [] if given is None else list(given) if isinstance(given, (list, tuple, set)) else [given]
             lists.append([metrics_.get(each, loss=made) for each in items])
         names = [metric.name for each in lists for metric in each]

@@ -263,6 +263,8 @@ def get(identifier: Any) -> Choice:
         return identifier
     if isinstance(identifier, Optimizer):
         return Choice(type(identifier).__name__, {}, identifier)
+    if isinstance(identifier, functools.partial) and identifier.func is _from_class:  # optimizers.Adam, without ()
+        return identifier()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         raise ArgumentTypeError(
             f"optimizer: {identifier.__name__} is a class; give its name, '{identifier.__name__.lower()}', or an object: "
@@ -291,4 +293,7 @@ def __getattr__(name: str) -> Any:
     """``Adam(learning_rate=0.01)`` and its like, as Keras writes them."""
     if name in _CLASSES:
         return functools.partial(_from_class, _CLASSES[name])
-    raise AttributeError(f"module 'rustorch.training.optimizers' has no attribute '{name}'")
+    hint = did_you_mean(name, _CLASSES)
+    if name == "schedules":
+        hint = ": a rate that changes is a callback's, callbacks.LearningRateScheduler or ReduceLROnPlateau, or of rustorch.optim.lr_scheduler"
+    raise AttributeError(f"module 'rustorch.training.optimizers' has no attribute '{name}'{hint}")

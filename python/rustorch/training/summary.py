@@ -57,8 +57,10 @@ def _size(bytes_: float) -> str:
 def _positioned(positions: Sequence[float], columns: int, line_length: int) -> List[int]:
     """The widths of columns that end at these places: columns of the text, or shares of the line."""
     ends = [float(end) for end in positions[:columns]]
-    if len(ends) == columns and ends[-1] <= 1:
+    if ends and ends[-1] <= 1:
         ends = [line_length * end for end in ends]
+    if len(ends) == 3 < columns:  # "Trainable" behind Keras's three
+        ends.append(ends[-1] + 12)
     found = [round(end - before) - 3 for before, end in zip([0.0, *ends], ends)]
     if len(found) < columns or min(found) < 1:
         raise ArgumentValueError(

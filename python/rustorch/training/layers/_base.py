@@ -17,12 +17,18 @@ from rustorch.training import _masks, activations, initializers, parser, regular
 
 __all__ = ["Layer"]
 
-_COMMON = ("name", "input_shape", "trainable", "activity_regularizer")
+COMMON = ("name", "input_shape", "trainable", "activity_regularizer")
 _NOT_HERE = {  # Keras's arguments of layers, and what stands in their place
     "constraint": "weights have no constraints: change them in a callback's on_train_batch_end, under rustorch.no_grad()",
     "dtype": "weights have the default dtype: rustorch.set_default_dtype before the layer is made, or model.double() after",
     "batch_shape": "give input_shape, which is without the batch",
     "batch_input_shape": "give input_shape, which is without the batch",
+    "implementation": "there is one; leave it out",
+    "recurrent_dropout": "dropout is of the input; between layers put Dropout",
+    "return_state": "rustorch.nn's recurrent modules give their states",
+    "stateful": "each batch begins with a state of zeros; rustorch.nn's recurrent modules take and give states",
+    "unroll": "all steps run in one kernel; leave it out",
+    "use_cudnn": "all steps run in one kernel; leave it out",
     "seed": "random numbers are seeded all together: rustorch.manual_seed, or utils.set_seed",
 }
 
@@ -89,7 +95,10 @@ class Layer(LazyModuleMixin, Module):
             except TypeError:
                 return self  # __init__ says what is wrong
             bound.pop("self", None)
-            bound.update(bound.pop("common", {}))
+            common = bound.pop("common", {})
+            if "input_dim" in common:
+                common.setdefault("input_shape", common.pop("input_dim"))
+            bound.update(common)
             object.__setattr__(self, "_given", dict(bound))
         return self
 
@@ -97,8 +106,8 @@ class Layer(LazyModuleMixin, Module):
         self, name: Optional[str] = None, input_shape: Optional[Sequence[int]] = None, trainable: bool = True,
         activity_regularizer: Any = None, **unknown: Any,
     ) -> None:  # fmt: skip
-        if isinstance(unknown.get("input_dim"), int) and input_shape is None:  # Keras's old word
-            input_shape = (unknown.pop("input_dim"),)
+        if "input_dim" in unknown and input_shape is None:  # Keras's old word
+            input_shape = unknown.pop("input_dim")
         if unknown:
             raise ArgumentTypeError(unknown_argument(type(self), next(iter(unknown))))
         super().__init__()
@@ -346,6 +355,21 @@ class Layer(LazyModuleMixin, Module):
             for (_, value), array in zip(own, arrays):
                 value.copy_(rustorch.tensor(np.ascontiguousarray(array)))
 
+    @property
+    def trainable_weights(self) -> List[Tensor]:
+        """The parameters that are trained."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    @property
+    def non_trainable_weights(self) -> List[Tensor]:
+        """Frozen parameters, and running statistics."""
+        return [p for p in self.parameters() if not p.requires_grad] + list(self.buffers())
+
+    @property
+    def weights(self) -> List[Tensor]:
+        """All of them, in PyTorch's layout; :meth:`get_weights` gives arrays in Keras's."""
+        return self.trainable_weights + self.non_trainable_weights
+
     def count_params(self) -> int:
         """The number of weights, running statistics included."""
         return sum(value.numel() for _, value in self._tensors()) if self.built else 0
@@ -409,7 +433,7 @@ def arguments(kind: type) -> List[str]:
     for name, parameter in inspect.signature(kind.__init__).parameters.items():  # type: ignore[misc]
         if name == "self":
             continue
-        names += _COMMON if parameter.kind is parameter.VAR_KEYWORD else [name]
+        names += COMMON if parameter.kind is parameter.VAR_KEYWORD else [name]
     return list(dict.fromkeys(names))
 
 
