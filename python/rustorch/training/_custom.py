@@ -29,11 +29,6 @@ def find(name: str) -> Any:
     return next((objects[name] for objects in reversed(_scopes) if name in objects), None)
 
 
-def names() -> List[str]:
-    """Of all objects given."""
-    return [name for objects in _scopes for name in objects]
-
-
 def missing(kind: str, name: str) -> NoReturn:
     """Raise for a loss or metric of the user's that was not given."""
     raise SerializationError(

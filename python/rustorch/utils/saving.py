@@ -158,8 +158,8 @@ def load_model(
             load_optimizer(model, {"optimizer": decoder.decode(node["optimizer"])})
         return model
 
-    given = [one for one in (custom_objects or {}).values() if inspect.isclass(one) and issubclass(one, Module)]
     with _custom.scope(custom_objects):
+        given = [one for one in (custom_objects or {}).values() if inspect.isclass(one) and issubclass(one, Module)]
         state = serialization.read(path, map_location, mmap, [*(classes or ()), *given], take=take)
     if isinstance(state, Module):  # rebuilt, or the one given
         return state

@@ -14,6 +14,7 @@ from rustorch.nn.modules.lazy import LazyModuleMixin
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import UninitializedParameter
 from rustorch.training import _masks, activations, initializers, parser, regularizers
+from rustorch.training._names import plain
 
 __all__ = ["Layer"]
 
@@ -381,12 +382,12 @@ class Layer(LazyModuleMixin, Module):
         given = {**getattr(self, "_given", {})}
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
         args: List[Any] = []
-        for expected in names:  # leading arguments without their names, as people write them
-            if expected not in given or not self._positional(expected):
-                break
-            args.append(_writable(given.pop(expected)))
-        kwargs = {key: _writable(value) for key, value in given.items()}
         try:
+            for expected in names:  # leading arguments without their names, as people write them
+                if expected not in given or not self._positional(expected):
+                    break
+                args.append(_writable(given.pop(expected)))
+            kwargs = {key: _writable(value) for key, value in given.items()}
             return parser.write(parser.Call(type(self).__name__, tuple(args), kwargs))
         except ArgumentTypeError as error:
             raise ArgumentTypeError(f"{self._words()} has no text: {error}") from None
@@ -424,6 +425,11 @@ class Layer(LazyModuleMixin, Module):
 def _writable(value: Any) -> Any:
     if isinstance(value, Layer):
         return parser.parse(value.text())
+    if inspect.isfunction(value) and value.__name__.isidentifier():  # whoever reads it gives it in custom_objects
+        own = not value.__module__.startswith("rustorch.")
+        if own and any(plain(value.__name__) in module.NAMES for module in (activations, initializers, regularizers)):
+            raise ArgumentTypeError(f"the function {value.__name__} has a name of rustorch's: a file could not tell the two apart")
+        return value.__name__
     return value
 
 
