@@ -5,7 +5,6 @@ It is a boolean tensor (batch, steps), True where a step counts, kept as the ten
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Optional
 
 import rustorch
@@ -33,7 +32,6 @@ def keep(x: Any, y: Any) -> Any:
 
 def lost(who: str) -> None:
     """Warn that a layer does not know what to do with a mask."""
-    warnings.warn(
-        f"{who} was given an input with a mask, which it does not support: the layers after it, and the loss, will see no mask",
-        stacklevel=2,
-    )
+    from rustorch.training.losses._base import warn
+
+    warn(f"{who} was given an input with a mask, which it does not support: the layers after it, and the loss, will see no mask")

@@ -154,7 +154,7 @@ class Trainable(Module):
         for name in unknown:
             if name in _COMPILE_ELSEWHERE:
                 raise ArgumentTypeError(f"compile has no argument '{name}': {_COMPILE_ELSEWHERE[name]}")
-            known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile")
+            known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution")
             raise ArgumentTypeError(f"compile has no argument '{name}'{did_you_mean(name, known)}; its arguments are {', '.join(known)}")
         if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
             raise ArgumentValueError(f"compile: steps_per_execution must be a whole number of 1 or more, not {steps_per_execution!r}")

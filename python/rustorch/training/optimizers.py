@@ -295,5 +295,5 @@ def __getattr__(name: str) -> Any:
         return functools.partial(_from_class, _CLASSES[name])
     hint = did_you_mean(name, _CLASSES)
     if name == "schedules":
-        hint = ": a rate that changes is a callback's, callbacks.LearningRateScheduler or ReduceLROnPlateau, or of rustorch.optim.lr_scheduler"
+        hint = ": a rate that changes is a callback's, callbacks.LearningRateScheduler or ReduceLROnPlateau"
     raise AttributeError(f"module 'rustorch.training.optimizers' has no attribute '{name}'{hint}")

@@ -127,7 +127,8 @@ def _between(rows: List[Any], layer_range: Any) -> List[Any]:
     found = [next((i for i, row in enumerate(rows) if pattern.match(row[1])), None) for pattern in patterns]
     for pattern, at in zip(patterns, found):
         if at is None:
-            raise ArgumentValueError(f"summary: no layer is called '{pattern.pattern}'; there are {', '.join(row[1] for row in rows) or 'none'}")
+            known = ", ".join(row[1] for row in rows) or "none"
+            raise ArgumentValueError(f"summary: no layer is called '{pattern.pattern}'; there are {known}")
     return rows[min(found) : max(found) + 1]  # type: ignore[type-var]
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, List, Optional, Sequence
-
-import numpy as np
+from typing import Any, Callable, Optional, Sequence
 
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, IndexOutOfRangeError, ShapeError
 from rustorch.nn import functional as F
-from rustorch.nn.modules.module import Module
 from rustorch.training.layers._base import Layer, wrong
 
 __all__ = [
     "Activation", "Dense", "ELU", "Embedding", "Flatten", "Identity", "Input", "Lambda", "LeakyReLU", "Masking", "Permute", "ReLU",
-    "RepeatVector", "Rescaling", "Reshape", "Softmax", "TimeDistributed",
+    "RepeatVector", "Rescaling", "Reshape", "Softmax",
 ]  # fmt: skip
 
 
@@ -194,52 +191,6 @@ class Masking(Layer):
 
     def _positional(self, argument: str) -> bool:
         return argument == "mask_value"
-
-
-class TimeDistributed(Layer):
-    """A layer on each step of (batch, steps, …) by itself: ``TimeDistributed(Conv2D(8, 3))`` on (batch, steps, channels, h, w).
-
-    Parameters
-    ----------
-    layer : layer or text
-
-    Example
-    -------
-    >>> from rustorch.training import layers
-    >>> layers.TimeDistributed(layers.Flatten())(rustorch.ones(2, 5, 3, 4)).shape
-    rustorch.Size([2, 5, 12])
-    """
-
-    _floats = False
-    _min_ndim = 3
-    supports_masking = True
-
-    def __init__(self, layer: Any, **common: Any) -> None:
-        super().__init__(**common)
-        if isinstance(layer, str):
-            from rustorch.training.layers import from_text
-
-            layer = from_text(layer)
-        if not isinstance(layer, Module):
-            wrong(self, "layer", f"a layer such as Dense(32) is expected, not {layer!r}", ArgumentTypeError)
-        self.layer = layer
-
-    @property
-    def built(self) -> bool:
-        return getattr(self.layer, "built", True)
-
-    def compute(self, x: Tensor) -> Tensor:
-        y = self.layer(x.flatten(0, 1))
-        return y.unflatten(0, (x.shape[0], x.shape[1]))
-
-    def get_weights(self) -> List[np.ndarray]:
-        return self.layer.get_weights() if isinstance(self.layer, Layer) else super().get_weights()
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        self.layer.set_weights(weights) if isinstance(self.layer, Layer) else super().set_weights(weights)
-
-    def count_params(self) -> int:
-        return sum(value.numel() for value in [*self.parameters(), *self.buffers()]) if self.built else 0
 
 
 class Identity(Layer):

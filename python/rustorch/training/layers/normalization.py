@@ -64,7 +64,8 @@ class BatchNormalization(_Scaled):
     beta_regularizer, gamma_regularizer : name or callable, optional
 
     The running variance is that of the batch, not the unbiased estimate, as in Keras. On several ranks the statistics are
-    those of the whole batch. With ``trainable`` False the running statistics are used in training too.
+    those of the whole batch. With ``trainable`` False the running statistics are used in training too. Steps that a mask
+    hides do not count (in one process: over several ranks this is an UnsupportedError).
 
     Source: Ioffe and Szegedy, ICML 2015.
 

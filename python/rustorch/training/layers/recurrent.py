@@ -1,4 +1,4 @@
-"""Recurrent layers on sequences (batch, steps, features), with Keras's arguments and weights."""
+"""Recurrent layers on sequences (batch, steps, features), with Keras's arguments and weights; and other layers on each step."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import rustorch
 from rustorch import Tensor, _C
 from rustorch._C import ArgumentTypeError, ShapeError, UnsupportedError
 from rustorch.nn import functional as F
+from rustorch.nn.modules.module import Module
 from rustorch.training import initializers
 from rustorch.training.layers._base import Layer, wrong
 
-__all__ = ["Bidirectional", "GRU", "LSTM", "SimpleRNN"]
+__all__ = ["Bidirectional", "GRU", "LSTM", "SimpleRNN", "TimeDistributed"]
 
 _scan = _C._ops._rnn_layer
 
@@ -246,6 +247,17 @@ class GRU(_Recurrent):
         return self._to_keras(name, value) if name == "bias" else super()._from_keras(name, value)  # a swap undoes itself
 
 
+def _inner(wrapper: Layer, layer: Any, kind: type, words: str) -> Any:
+    """The layer that another one is made around, given as an object or as its text."""
+    if isinstance(layer, str):
+        from rustorch.training.layers import from_text
+
+        layer = from_text(layer)
+    if not isinstance(layer, kind):
+        wrong(wrapper, "layer", f"{words} is expected, not {layer!r}", ArgumentTypeError)
+    return layer
+
+
 class Bidirectional(Layer):
     """A recurrent layer from both ends: ``Bidirectional(LSTM(32))``.
 
@@ -268,12 +280,7 @@ class Bidirectional(Layer):
 
     def __init__(self, layer: Any, merge_mode: str = "concat", **common: Any) -> None:
         super().__init__(**common)
-        if isinstance(layer, str):
-            from rustorch.training.layers import from_text
-
-            layer = from_text(layer)
-        if not isinstance(layer, _Recurrent):
-            wrong(self, "layer", f"a recurrent layer such as LSTM(32) is expected, not {layer!r}", ArgumentTypeError)
+        layer = _inner(self, layer, _Recurrent, "a recurrent layer such as LSTM(32)")
         self.merge_mode = self._choice("merge_mode", merge_mode, ("concat", "sum", "mul", "ave"))
         given = {**layer._given, "go_backwards": not layer.go_backwards}
         given.pop("name", None)
@@ -319,3 +326,43 @@ class Bidirectional(Layer):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self.front.trainable = self.back.trainable = value
+
+
+class TimeDistributed(Layer):
+    """A layer on each step of (batch, steps, …) by itself: ``TimeDistributed(Conv2D(8, 3))`` on (batch, steps, channels, h, w).
+
+    Parameters
+    ----------
+    layer : layer or text
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.TimeDistributed(layers.Flatten())(rustorch.ones(2, 5, 3, 4)).shape
+    rustorch.Size([2, 5, 12])
+    """
+
+    _floats = False
+    _min_ndim = 3
+    supports_masking = True
+
+    def __init__(self, layer: Any, **common: Any) -> None:
+        super().__init__(**common)
+        self.layer = _inner(self, layer, Module, "a layer such as Dense(32)")
+
+    @property
+    def built(self) -> bool:
+        return getattr(self.layer, "built", True)
+
+    def compute(self, x: Tensor) -> Tensor:
+        y = self.layer(x.flatten(0, 1))
+        return y.unflatten(0, (x.shape[0], x.shape[1]))
+
+    def get_weights(self) -> List[np.ndarray]:
+        return self.layer.get_weights() if isinstance(self.layer, Layer) else super().get_weights()
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        self.layer.set_weights(weights) if isinstance(self.layer, Layer) else super().set_weights(weights)
+
+    def count_params(self) -> int:
+        return sum(value.numel() for value in [*self.parameters(), *self.buffers()]) if self.built else 0

@@ -80,8 +80,8 @@ class _Crossentropy(Loss):
     def weighed(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Any:
         return self._loss(y_true, y_pred).weighed(y_true, y_pred, sample_weight, mask)
 
-    def per_sample(self, y_true: Any, y_pred: Any) -> Any:
-        return self._loss(y_true, y_pred).per_sample(y_true, y_pred)
+    def by_value(self, y_true: Any, y_pred: Any) -> Any:
+        return self._loss(y_true, y_pred).by_value(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self._loss(y_true, y_pred).call(y_true, y_pred)

@@ -242,14 +242,18 @@ class Loss:
             return (values.sum() / total if total else values.sum() * 0.0), total
         return (values.mean() if values.numel() else values.sum()), share
 
-    def per_sample(self, y_true: Any, y_pred: Any) -> Tensor:
-        """(batch,): the loss of each sample, its mean over what else there is. Their mean is the loss of the batch."""
+    def by_value(self, y_true: Any, y_pred: Any) -> Tensor:
+        """(batch, …): the values before they become one number, such as one a time step; their mean is the loss of the batch."""
         values, valid = self._values(y_true, y_pred)
         if valid is not None:
             values = values * _mask_weights(valid, "mean", values.dtype)[0]
-        n = as_tensor(y_pred).shape[0] if as_tensor(y_pred).dim() else 1
         if values.dim() == 0:  # a loss of the whole batch stands for each of its samples
-            return values.expand(n)
+            return values.expand(as_tensor(y_pred).shape[0] if as_tensor(y_pred).dim() else 1)
+        return values
+
+    def per_sample(self, y_true: Any, y_pred: Any) -> Tensor:
+        """(batch,): the loss of each sample, its mean over what else there is. Their mean is the loss of the batch."""
+        values = self.by_value(y_true, y_pred)
         return values.reshape(values.shape[0], -1).mean(1) if values.dim() > 1 else values
 
     def with_logits(self) -> Optional["Loss"]:

@@ -95,8 +95,8 @@ class TorchLoss(Loss):
         weight = self.criterion.weight
         return float(labels.numel() if weight is None else weight[labels].sum())
 
-    def per_sample(self, y_true: Any, y_pred: Any) -> Tensor:
+    def by_value(self, y_true: Any, y_pred: Any) -> Tensor:
         try:
-            return super().per_sample(y_true, y_pred)
+            return super().by_value(y_true, y_pred)
         except UnsupportedError:  # the batch's loss stands for each sample
             return self(y_true, y_pred).expand(as_tensor(y_pred).shape[0])

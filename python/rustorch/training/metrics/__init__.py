@@ -16,7 +16,7 @@ Examples
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List
 
 from rustorch import nn
 from rustorch._C import ArgumentTypeError, ArgumentValueError
