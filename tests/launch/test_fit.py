@@ -65,7 +65,7 @@ FIT = """
     sequences[rng.random((31, 5)) < 0.4] = 0
     words, share = rng.integers(0, 3, (31, 5)), rng.random((31, 5))
     rt.manual_seed(4)
-    m = rt.Model(["Masking", "LSTM(4, return_sequences=True)", "Dropout(0.2)", "Dense(3, activation=tanh, activity_regularizer=l2(0.1))",
+    m = rt.Model(["Masking", "LSTM(4, return_sequences=True)", "TimeDistributed(Dropout(0.2))", "Dense(3, activation=tanh, activity_regularizer=l2(0.1))",
                   "Dense(3, activation=softmax)"])
     m.compile("adam", losses.SparseCategoricalCrossentropy(ignore_class=2), metrics=["accuracy"], loss_weights=0.5,
               weighted_metrics=["sparse_categorical_crossentropy"])

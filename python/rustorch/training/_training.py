@@ -562,20 +562,20 @@ class Trainable(Module):
         """Copies of all weights as arrays: layer by layer, in Keras's order and layout."""
         weights: List[np.ndarray] = []
         for layer in self._weighted_layers():
-            weights += _weights_of(layer)
+            weights += weights_of(layer)
         return weights
 
     def set_weights(self, weights: Any) -> None:
         """Take over what :meth:`get_weights` gave, of this model or of the same one in Keras."""
         weights = list(weights)
         layers = self._weighted_layers()
-        counts = [len(_weights_of(layer)) for layer in layers]
+        counts = [len(weights_of(layer)) for layer in layers]
         if sum(counts) != len(weights):
             problem = f"{sum(counts)} are needed" if sum(counts) else "the model has none yet: build it first (model.build(input_shape))"
             raise ArgumentValueError(f"set_weights: {len(weights)} arrays are given, {problem}")
         start = 0
         for layer, n in zip(layers, counts):
-            _set_weights_of(layer, weights[start : start + n])
+            set_weights_of(layer, weights[start : start + n])
             start += n
 
     def _weighted_layers(self) -> List[Module]:
@@ -633,13 +633,13 @@ def _same(a: List[Any], b: List[Any]) -> bool:
     return len(a) == len(b) and all(one is other for one, other in zip(a, b))
 
 
-def _weights_of(layer: Module) -> List[np.ndarray]:
+def weights_of(layer: Module) -> List[np.ndarray]:
     if hasattr(layer, "get_weights"):
         return layer.get_weights()
     return [np.array(t.detach().numpy()) for t in [*layer.parameters(), *layer.buffers()] if not is_lazy(t)]
 
 
-def _set_weights_of(layer: Module, weights: List[Any]) -> None:
+def set_weights_of(layer: Module, weights: List[Any]) -> None:
     if hasattr(layer, "set_weights"):
         layer.set_weights(weights)
         return

@@ -287,8 +287,7 @@ class Model(Trainable):
         >>> model.losses
         [tensor(3., grad_fn=<...>)]
         """
-        outer = [layer for layer in self.children() if isinstance(layer, (layers.Layer, Model))]
-        return [loss for layer in outer for loss in layer.losses] + self._added
+        return [loss for each in self._adding() for loss in (each.penalties() if each.built else []) + each._added]
 
     def _adding(self) -> List[Any]:
         return [module for module in self.modules() if isinstance(module, (layers.Layer, Model))]

@@ -184,7 +184,7 @@ class Masking(Layer):
         self.mask_value = self._number("mask_value", mask_value)
 
     def compute(self, x: Tensor) -> Tensor:
-        return x * self.compute_mask(x).unsqueeze(-1).to(x.dtype)
+        return x.masked_fill(~self.compute_mask(x).unsqueeze(-1), 0.0)
 
     def compute_mask(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
         return (x != self.mask_value).any(-1)

@@ -155,9 +155,9 @@ class BatchNormalization(_Scaled):
         centered = x - mean.reshape(shape)
         var = (centered.square() * counts).sum(over) / n
         y = centered * (var + self.epsilon).rsqrt().reshape(shape)
-        return self._scaled(y), mean.detach(), var.detach()
+        return self._with_scale(y), mean.detach(), var.detach()
 
-    def _scaled(self, y: Tensor) -> Tensor:
+    def _with_scale(self, y: Tensor) -> Tensor:
         shape = [1, -1] + [1] * (y.dim() - 2)
         if self.weight is not None:
             y = y * self.weight.reshape(shape)
@@ -166,7 +166,7 @@ class BatchNormalization(_Scaled):
     def _of_one(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         """One value a channel, on one of the ranks."""
         mean = _ranks.sums(x.detach().reshape(-1, x.shape[1]).sum(0))
-        return self._scaled(x - x), mean, rustorch.zeros_like(mean)  # the value less its mean
+        return self._with_scale(x - x), mean, rustorch.zeros_like(mean)  # the value less its mean
 
 
 class LayerNormalization(_Scaled):

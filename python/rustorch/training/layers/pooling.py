@@ -201,8 +201,9 @@ class GlobalAveragePooling1D(_GlobalAverage):
         if mask is None:
             return super().compute(x)
         (steps,) = self._places()
-        counts = mask.to(x.dtype).unsqueeze(-1 if steps == 1 else 1)
-        return (x * counts).sum(steps, keepdim=self.keepdims) / counts.sum(steps, keepdim=self.keepdims)
+        mask = mask.to(rustorch.bool).unsqueeze(-1 if steps == 1 else 1)
+        shown = mask.sum(steps, keepdim=self.keepdims).clamp(min=1)  # of no step at all the mean is 0
+        return x.masked_fill(~mask, 0.0).sum(steps, keepdim=self.keepdims) / shown
 
     def compute_mask(self, x: Tensor, mask: Optional[Tensor] = None) -> None:  # there are no steps any more
         return None

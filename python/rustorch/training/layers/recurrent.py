@@ -11,7 +11,7 @@ from rustorch import Tensor, _C
 from rustorch._C import ArgumentTypeError, ShapeError, UnsupportedError
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
-from rustorch.training import initializers
+from rustorch.training import _ranks, initializers
 from rustorch.training.layers._base import Layer, wrong
 
 __all__ = ["Bidirectional", "GRU", "LSTM", "SimpleRNN", "TimeDistributed"]
@@ -355,14 +355,19 @@ class TimeDistributed(Layer):
         return getattr(self.layer, "built", True)
 
     def compute(self, x: Tensor) -> Tensor:
-        y = self.layer(x.flatten(0, 1))
+        with _ranks.repeated(x.shape[1]):
+            y = self.layer(x.flatten(0, 1))
         return y.unflatten(0, (x.shape[0], x.shape[1]))
 
     def get_weights(self) -> List[np.ndarray]:
-        return self.layer.get_weights() if isinstance(self.layer, Layer) else super().get_weights()
+        from rustorch.training._training import weights_of
+
+        return weights_of(self.layer)
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        self.layer.set_weights(weights) if isinstance(self.layer, Layer) else super().set_weights(weights)
+        from rustorch.training._training import set_weights_of
+
+        set_weights_of(self.layer, list(weights))
 
     def count_params(self) -> int:
         return sum(value.numel() for value in [*self.parameters(), *self.buffers()]) if self.built else 0

@@ -218,10 +218,16 @@ def serialize(loss: Loss) -> Dict[str, Any]:
         arguments = inspect.signature(type(criterion).__init__).parameters
         options = {key: getattr(criterion, key) for key in arguments if getattr(criterion, key, None) is not None}
         return {"class_name": "nn." + type(criterion).__name__, "config": options}
-    if type(loss) is FunctionLoss or isinstance(loss, TorchLoss):
-        code = loss.fn if type(loss) is FunctionLoss else criterion
-        return {"class_name": getattr(code, "__name__", type(code).__name__), "config": None, "custom": True}
+    if isinstance(loss, TorchLoss):
+        return {"class_name": _code_name(criterion), "config": {}, "custom": "torch"}
+    if type(loss) is FunctionLoss:
+        options = {key: getattr(loss, key) for key in loss._options}
+        return {"class_name": _code_name(loss.fn), "config": {"reduction": loss.reduction, "name": loss.name, **options}, "custom": True}
     return {"class_name": type(loss).__name__, "config": loss.get_config(), "custom": True}
+
+
+def _code_name(code: Any) -> str:
+    return getattr(code, "__name__", type(code).__name__)
 
 
 def deserialize(config: Dict[str, Any]) -> Loss:
@@ -243,7 +249,9 @@ def deserialize(config: Dict[str, Any]) -> Loss:
     options = dict(options if inner is None else inner)
     own = _custom.find(name)
     if own is not None:
-        return own.from_config(options) if inspect.isclass(own) and issubclass(own, Loss) else get(own)
+        if inspect.isclass(own):
+            return own.from_config(options) if issubclass(own, Loss) else get(own)
+        return TorchLoss(own) if config.get("custom") == "torch" else FunctionLoss(own, **options)
     if config.get("custom"):
         _custom.missing("loss", name)
     if name.startswith("nn."):

@@ -184,7 +184,8 @@ def serialize(metric: Metric) -> Any:
     if kind is AutoAccuracy or kind is AutoTopKAccuracy:
         return {"class_name": "accuracy" if kind is AutoAccuracy else "top_k_accuracy", "config": metric.get_config()}
     if kind is MeanMetricWrapper:
-        return {"class_name": getattr(metric.fn, "__name__", type(metric.fn).__name__), "config": {"name": metric.name}, "custom": True}
+        name = getattr(metric.fn, "__name__", type(metric.fn).__name__)
+        return {"class_name": name, "config": {"name": metric.name, **metric.options}, "custom": True}
     return {"class_name": kind.__name__, "config": metric.get_config(), "custom": True}
 
 
