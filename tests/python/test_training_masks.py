@@ -121,7 +121,8 @@ def test_loss_and_metrics(name, weight):
     """The loss of a batch is Σ weight · value over its shown steps / their number; of an epoch the mean over samples."""
     y, units, end, metric = (Y, 2, "linear", "mae") if name == "mse" else (CLASSES, 3, "softmax", "accuracy")
     model = rustorch.Model(["Masking()", "SimpleRNN(4, return_sequences=True)", f"Dense({units}, activation={end})"])
-    model.compile("sgd", name, metrics=[metrics.get(metric), metrics.LossMetric(name, name="l")], weighted_metrics=[metrics.get({"class_name": metric, "config": {"name": "w"}})])
+    weighted = metrics.get({"class_name": metric, "config": {"name": "w"}})
+    model.compile("sgd", name, metrics=[metrics.get(metric), metrics.LossMetric(name, name="l")], weighted_metrics=[weighted])
     p = output(model)
     given = {None: None, "samples": RNG.random(4), "steps": RNG.random((4, 6))}[weight]
     w = np.ones((4, 6)) if given is None else given[:, None] * np.ones((4, 6)) if weight == "samples" else given
