@@ -60,6 +60,22 @@ FIT = """
     m.compile("sgd", losses.SparseCategoricalCrossentropy(reduction="sum"))
     found["sum"] = m.fit(x, y, batch_size=40, epochs=1, verbose=0).history
     found["its evaluation"] = m.evaluate(x, y)
+    # means over what a mask and a class leave, whose numbers differ between the ranks; and what layers add to the loss
+    sequences = rng.standard_normal((31, 5, 6)).astype("float32")
+    sequences[rng.random((31, 5)) < 0.4] = 0
+    words, share = rng.integers(0, 3, (31, 5)), rng.random((31, 5))
+    rt.manual_seed(4)
+    m = rt.Model(["Masking", "LSTM(4, return_sequences=True)", "TimeDistributed(Dropout(0.2))", "Dense(3, activation=tanh, activity_regularizer=l2(0.1))",
+                  "Dense(3, activation=softmax)"])
+    m.compile("adam", losses.SparseCategoricalCrossentropy(ignore_class=2), metrics=["accuracy"], loss_weights=0.5,
+              weighted_metrics=["sparse_categorical_crossentropy"])
+    found["masks"] = m.fit(sequences, words, batch_size=7, epochs=2, sample_weight=share, verbose=0).history
+    found["masks evaluated"] = m.evaluate(sequences, words, batch_size=10)
+    m = rt.Model(["Dense(4, activation=relu, activity_regularizer=l1(0.1))", "Dense(3)"])
+    m.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"))
+    found["weighted means"] = m.fit(sequences[:, 0], words[:, 0], batch_size=7, epochs=2, sample_weight=share[:, 0], verbose=0).history
+    m.compile("sgd", rt.nn.CrossEntropyLoss(weight=rt.tensor([0.2, 1.0, 3.0]), ignore_index=1))
+    found["torch"] = m.fit(sequences[:, 0], words[:, 0], batch_size=7, epochs=2, verbose=0).history
     found["weights"] = [w.tolist() for w in m.get_weights()]
     # each sample counts once, though the sampler repeats one on the last rank
     sampler = DistributedSampler(whole, num_replicas=_ranks.size(), rank=_ranks.rank(), shuffle=False)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import rustorch
 from rustorch.training import layers, parser
+from training_reference import sigmoid, steps
 
 RNG = np.random.default_rng(3)
 text = layers.from_text
@@ -207,31 +208,6 @@ def test_layer_normalization(axis):
 
 
 # ---- recurrent layers: Keras's formulas, step by step
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def steps(kind, x, weights, backwards=False):
-    kernel, recurrent = weights[:2]
-    units = recurrent.shape[0]
-    bias = weights[2] if len(weights) > 2 else np.zeros((2, 3 * units) if kind == "GRU" else kernel.shape[1])
-    h, c, out = np.zeros((len(x), units)), np.zeros((len(x), units)), []
-    for t in range(x.shape[1])[:: -1 if backwards else 1]:
-        if kind == "SimpleRNN":
-            h = np.tanh(x[:, t] @ kernel + h @ recurrent + bias)
-        elif kind == "LSTM":
-            i, f, g, o = np.split(x[:, t] @ kernel + h @ recurrent + bias, 4, 1)
-            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-            h = sigmoid(o) * np.tanh(c)
-        else:
-            xz, xr, xh = np.split(x[:, t] @ kernel + bias[0], 3, 1)
-            hz, hr, hh = np.split(h @ recurrent + bias[1], 3, 1)
-            z, r = sigmoid(xz + hz), sigmoid(xr + hr)
-            h = z * h + (1 - z) * np.tanh(xh + r * hh)
-        out.append(h)
-    return np.stack(out, 1)
 
 
 @pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])

@@ -184,8 +184,9 @@ ERRORS = {
         "(y_true, y_pred) with one value a sample, can be",
     ),
     "code in a file": (
-        lambda: losses.serialize(losses.get(detached)), TypeError,
-        "the loss detached is code of the user's, which is not written into files: compile with it after loading",
+        lambda: losses.deserialize(losses.serialize(losses.get(detached))), rustorch.SerializationError,
+        "the model was compiled with the loss 'detached', which is code of the user's, and a file holds no code: give it, "
+        "load_model(path, custom_objects={'detached': …}), or load the model without what it was compiled with, compile=False",
     ),
     "a metric that gives nothing": (
         lambda: metrics.get(lambda t, p: None)(ROWS, PROBS), TypeError, "the metric <lambda> gave None, not a tensor or a number",

@@ -162,7 +162,7 @@ def test_columns_align_for_wide_letters(names, line_length):
         model.add(f"{layer}, name='{name}')")
     said = []
     model.layers[0].trainable = False
-    text = model.summary(line_length, said.append, show_trainable=True)
+    text = model.summary(line_length, print_fn=said.append, show_trainable=True)
     assert said == [text] and "Trainable" in text and " N " in text
     table = [line for line in text.splitlines() if line[0] in "┏┃┡│├└"]
     assert len({width(line) for line in table}) == 1, text

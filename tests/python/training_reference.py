@@ -12,6 +12,31 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
+def steps(kind, x, weights, backwards=False, mask=None):
+    """The outputs of a recurrent layer, step by step; where the mask is False, state and output stay as they are."""
+    kernel, recurrent = weights[:2]
+    units = recurrent.shape[0]
+    bias = weights[2] if len(weights) > 2 else np.zeros((2, 3 * units) if kind == "GRU" else kernel.shape[1])
+    h, c, out = np.zeros((len(x), units)), np.zeros((len(x), units)), []
+    for t in range(x.shape[1])[:: -1 if backwards else 1]:
+        before = h, c
+        if kind == "SimpleRNN":
+            h = np.tanh(x[:, t] @ kernel + h @ recurrent + bias)
+        elif kind == "LSTM":
+            i, f, g, o = np.split(x[:, t] @ kernel + h @ recurrent + bias, 4, 1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        else:
+            xz, xr, xh = np.split(x[:, t] @ kernel + bias[0], 3, 1)
+            hz, hr, hh = np.split(h @ recurrent + bias[1], 3, 1)
+            z, r = sigmoid(xz + hz), sigmoid(xr + hr)
+            h = z * h + (1 - z) * np.tanh(xh + r * hh)
+        if mask is not None:
+            h, c = (np.where(mask[:, t : t + 1], new, old) for new, old in zip((h, c), before))
+        out.append(h)
+    return np.stack(out, 1)
+
+
 class Net:
     """x → tanh(x W0 + b0) → … → last(x Wn + bn); weights as Keras has them: [W0, b0, W1, b1, …]."""
 

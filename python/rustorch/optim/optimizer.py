@@ -100,6 +100,13 @@ _HOOK_TABLES = (
 )  # fmt: skip
 
 
+class _Rate(float):
+    """A learning rate by Keras's name, which the API reference writes as a call."""
+
+    def __call__(self) -> float:
+        return float(self)
+
+
 class Optimizer:
     """Base class of optimisers.
 
@@ -230,9 +237,22 @@ class Optimizer:
     def _check_group(self, group: Dict[str, Any]) -> None:
         """Raise on an option outside its range."""
 
-    def learning_rate(self) -> float:
-        """The learning rate of the first group of parameters."""
-        return self.param_groups[0]["lr"]
+    @property
+    def learning_rate(self) -> "_Rate":
+        """The learning rate of the first group of parameters: a number, and also callable; setting it is :meth:`set_learning_rate`.
+
+        >>> optimizer = rustorch.optim.SGD([rustorch.zeros(1, requires_grad=True)], lr=0.5)
+        >>> optimizer.learning_rate, optimizer.learning_rate()
+        (0.5, 0.5)
+        >>> optimizer.learning_rate = 0.1
+        >>> optimizer.param_groups[0]["lr"]
+        0.1
+        """
+        return _Rate(self.param_groups[0]["lr"])
+
+    @learning_rate.setter
+    def learning_rate(self, lr: float) -> None:
+        self.set_learning_rate(lr)
 
     def set_learning_rate(self, lr: float) -> None:
         """Give every group of parameters one learning rate."""

@@ -26,6 +26,11 @@ _MODULES = (
     "activations", "callbacks", "history", "initializers", "layers", "losses", "metrics", "model", "optimizers", "parser", "regularizers",
     "summary", "trainer", "builder",
 )  # fmt: skip
+_ELSEWHERE = {  # Keras's words
+    "Sequential": "rustorch.Model(layers)", "load_model": "rustorch.utils.load_model(path) or rustorch.Model.load(path)",
+    "model_from_json": "rustorch.Model.from_config(json.loads(text))", "clone_model": "rustorch.Model.from_config(model.get_config())",
+    "Input": "rustorch.training.layers.Input(shape)",
+}  # fmt: skip
 # Callbacks are found here as well: EarlyStopping, ModelCheckpoint, …
 __all__ = [
     "Model", "ModelBuilder", "Trainer", "TrainerConfig", "TrainingHistory", "callbacks", "layers", "losses", "metrics",
@@ -43,7 +48,8 @@ def __getattr__(name):  # imported when first asked for
     else:
         callbacks = _importlib.import_module(".callbacks", __name__)
         if name not in callbacks.__all__:
-            raise AttributeError(f"module 'rustorch.training' has no attribute '{name}'")
+            hint = f": it is {_ELSEWHERE[name]} here" if name in _ELSEWHERE else ""
+            raise AttributeError(f"module 'rustorch.training' has no attribute '{name}'{hint}")
         found = getattr(callbacks, name)
     globals()[name] = found
     return found

@@ -62,6 +62,14 @@ def as_tensor(value: Any, what: str) -> Tensor:
     return rustorch.from_numpy(array)
 
 
+def of_the_only(value: Any) -> Any:
+    """The array that a dictionary or list of one holds: Keras lets inputs and targets be named and listed."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        return next(iter(value.values()))
+    one = isinstance(value, (list, tuple)) and len(value) == 1 and isinstance(value[0], (np.ndarray, Tensor)) and value[0].ndim > 0
+    return value[0] if one else value
+
+
 def _is_array(value: Any) -> bool:
     if isinstance(value, (Tensor, np.ndarray)) or hasattr(value, "__array__") or hasattr(value, "to_numpy"):
         return True
@@ -113,7 +121,7 @@ def _unpack(batch: Any, who: str) -> Tuple[Any, Any, Any]:
             f"{who}: a batch must be (inputs,), (inputs, targets) or (inputs, targets, sample weights), not a {type(batch).__name__}{many}"
         )
     names = ("the inputs", "the targets", "the weights")
-    parts: List[Any] = [None if part is None else as_tensor(part, name) for part, name in zip(batch, names)]
+    parts: List[Any] = [None if part is None else as_tensor(of_the_only(part), name) for part, name in zip(batch, names)]
     parts += [None] * (3 - len(parts))
     return parts[0], parts[1], parts[2]
 
@@ -306,13 +314,20 @@ def feed(
     """
     if x is None:
         raise ArgumentTypeError(f"{who}: there is no data: x is None")
+    y, weight = of_the_only(y), of_the_only(weight)
+    if y is not None or isinstance(x, Mapping):  # without targets a list is one of batches
+        x = of_the_only(x)
     if _pair(x) and y is None:
         x, y, weight = (*x, weight)[:3] if len(x) == 2 else x
     if batch_size is not None and (isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1):
         raise ArgumentValueError(f"{who}: batch_size must be a whole number of 1 or more, not {batch_size!r}")
     if isinstance(x, (str, bytes, Mapping)):
-        what = "a dictionary" if isinstance(x, Mapping) else f"the text {x!r}"
-        raise ArgumentTypeError(f"{who}: the data is {what}; arrays, tensors, a data set or a DataLoader are expected")
+        if isinstance(x, Mapping):
+            raise ArgumentTypeError(
+                f"{who}: the data is a dictionary with {', '.join(map(repr, list(x)[:5])) or 'nothing'}: the model has one input; arrays, "
+                "tensors, a data set or a DataLoader are expected"
+            )
+        raise ArgumentTypeError(f"{who}: the data is the text {x!r}; arrays, tensors, a data set or a DataLoader are expected")
     if _is_array(x):
         dataset: Any = TensorDataset(*_arrays(x, y, weight, who))
         return _Loader(DataLoader(dataset, batch_size or 32, shuffle), who, each_once)
@@ -330,6 +345,8 @@ def feed(
                 "several inputs trains in a loop of its own"
             )
         if value is not None:
+            if isinstance(x, (list, tuple)) and all(isinstance(each, (np.ndarray, Tensor)) for each in x):
+                raise ArgumentValueError(f"{who}: x is a {type(x).__name__} of {len(x)} arrays, but the model has one input")
             raise ArgumentValueError(
                 f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out"
             )

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError, ShapeError
-from rustorch.training import _ranks
+from rustorch.training import _masks, _ranks
 from rustorch.training._feed import Batch, Feed
 from rustorch.training._progress import Progress
 from rustorch.training.history import TrainingHistory
@@ -125,7 +125,8 @@ class Run:
         self.settled = False
         self.optimizer: Any = None
         self.parallel: Any = None
-        self.penalized: List[Any] = []
+        self.adding: List[Any] = []
+        self.adds: Optional[bool] = None  # whether add_loss is called, on any rank
 
     def _settle(self, x: Tensor, training: bool) -> None:
         """Sizes, optimiser, regularisers: looked up at the first batch of an epoch, not at each."""
@@ -133,15 +134,31 @@ class Run:
             return
         model = self.model
         model._build_for(x)
-        self.penalized = model._penalized()
+        self.adding = model._adding()
         if training:
             self.optimizer = model._ready_optimizer()
             self.parallel = model._parallel()
         self.settled = True
 
-    def _penalty(self) -> Optional[Tensor]:
-        values = [value for value in (layer.penalty() for layer in self.penalized) if value is not None]
-        return sum(values[1:], values[0]) if values else None
+    def _extra(self, n: int) -> Tuple[Optional[Tensor], float]:
+        """What layers add to the loss (None: nothing), and its value for the whole batch, n of whose rows are this rank's."""
+        penalties = [value for layer in self.adding for value in layer.penalties()]  # the same on every rank
+        added = [value for layer in self.adding for value in layer._added]
+        for layer in self.adding:
+            layer._added = []
+        total = sum(penalties[1:], penalties[0]) if penalties else None
+        shown = 0.0 if total is None else float(total.detach())
+        if self.adds is None or _ranks.size() == 1:
+            self.adds = bool(_ranks.sums(rustorch.tensor(len(added))))
+        elif added and not self.adds:
+            raise RusTorchError("add_loss is first called after the first batch: on several ranks it must be from the first batch on")
+        if self.adds:
+            mine = sum(added[1:], added[0]) if added and n else None
+            value, factor = self._value(mine, float(n))
+            shown += value
+            if mine is not None:
+                total = mine * factor if total is None else total + mine * factor
+        return total, shown
 
     # ------------------------------------------------------------------------------------------ one batch
 
@@ -166,27 +183,30 @@ class Run:
         loss = self.model._loss_for_scores
         if scores.shape[0] == 0:
             return None, 0.0
-        value = loss(batch.y, scores, batch.weight)
+        value, share = loss.weighed(batch.y, scores, batch.weight)
         if value.dim():
             raise ShapeError(
                 f"the loss {loss.name} gave shape {tuple(value.shape)}, one number is needed: use reduction='sum_over_batch_size'"
             )
-        if getattr(loss, "reduction", None) == "mean_with_sample_weight" and batch.weight is not None:
-            return value, float(batch.weight.sum())
-        return value, float(scores.shape[0])
+        return (value if self.model._loss_weight == 1.0 else value * self.model._loss_weight), share
 
-    def _value(self, value: Optional[Tensor], share: float) -> Tuple[float, float]:
-        """The loss of the whole batch, and the factor with which the average of the ranks' gradients is that of the batch."""
+    def _value(self, value: Optional[Tensor], share: float, together: bool = False) -> Tuple[float, float]:
+        """The loss of the whole batch, and the factor with which the average of the ranks' gradients is that of the batch.
+
+        ``together``: the ranks' losses are added, not averaged.
+        """
         mine = 0.0 if value is None else float(value.detach())
         ranks = _ranks.size()
         if ranks == 1:
             return mine, 1.0
-        together = getattr(self.model._loss_for_scores, "reduction", None) == "sum"
         sums = rustorch.tensor([mine if together else mine * share if share else 0.0, share], dtype=rustorch.float64)
         total, shares = _ranks.sums(sums).tolist()
         if together:
             return total, float(ranks)
         return (total / shares if shares else 0.0), (share * ranks / shares if shares else 0.0)
+
+    def _together(self) -> bool:
+        return getattr(self.model._loss_for_scores, "reduction", None) == "sum"
 
     def train(self, batch: Batch, totals: Totals) -> None:
         """One batch of training."""
@@ -204,12 +224,12 @@ class Run:
             with self._precision():
                 scores = self._scores(batch.x)
                 value, share = self._loss(batch, scores)
-            penalty = self._penalty()
-            shown, factor = self._value(value, share)
+            shown, factor = self._value(value, share, self._together())
             total = scores.sum() * 0.0 if value is None else value * factor if factor != 1.0 else value
-            if penalty is not None:
-                total = total + penalty
-                shown += float(penalty.detach())
+            if self.adding:
+                extra, extra_shown = self._extra(scores.shape[0])
+                shown += extra_shown
+                total = total if extra is None else total + extra
             if self.accumulation > 1:
                 total = total / self.accumulation
             if not total.requires_grad:
@@ -221,7 +241,7 @@ class Run:
         if last:
             self._step(optimizer)
         with rustorch.no_grad():
-            totals.add(shown, batch.n, batch.y, model._outputs(scores.detach()), batch.weight)
+            totals.add(shown, batch.n, batch.y, model._outputs(_masks.keep(scores, scores.detach())), batch.weight)
 
     def _step(self, optimizer: Any) -> None:
         self.waiting = 0
@@ -256,10 +276,9 @@ class Run:
         with rustorch.no_grad(), self._precision():
             scores = self._scores(batch.x)
             value, share = self._loss(batch, scores)
-            shown, _ = self._value(value, share)
-            penalty = self._penalty()
-            if penalty is not None:
-                shown += float(penalty)
+            shown, _ = self._value(value, share, self._together())
+            if self.adding:
+                shown += self._extra(scores.shape[0])[1]
             totals.add(shown, batch.n, batch.y, model._outputs(scores), batch.weight)
 
     # ------------------------------------------------------------------------------------------ loops
@@ -373,12 +392,9 @@ def _weighted(batch: Batch, class_weight: Optional[Dict[int, float]]) -> Batch:
     """Each sample's weight times that of its class; classes that are not named have weight 1."""
     if class_weight is None or batch.y is None:
         return batch
-    y = batch.y
-    if y.dim() > 2 or (y.dim() == 2 and y.shape[1] == 0):
-        raise ShapeError(f"fit: class_weight needs targets that are classes, one a sample, but they have shape {tuple(y.shape)}")
-    numbers = y.argmax(1) if y.dim() == 2 and y.shape[1] > 1 else y.reshape(-1).to(rustorch.int64)
+    numbers = _class_numbers(batch.y)
     if not numbers.numel():
-        return batch._replace(weight=rustorch.ones(0))
+        return batch._replace(weight=rustorch.ones(numbers.shape))
     if int(numbers.min()) < 0:
         raise ArgumentValueError(f"fit: class_weight needs classes of 0 or more, but a target is {int(numbers.min())}")
     table = rustorch.ones(max(int(numbers.max()), *class_weight) + 1, dtype=rustorch.get_default_dtype())
@@ -386,6 +402,19 @@ def _weighted(batch: Batch, class_weight: Optional[Dict[int, float]]) -> Batch:
         table[number] = weight
     weight = table[numbers]
     return batch._replace(weight=weight if batch.weight is None else weight * batch.weight)
+
+
+def _class_numbers(y: Tensor) -> Tensor:
+    """The classes of targets: class numbers, (batch,), (batch, 1) or (batch, steps), or the place of the largest in each row."""
+    if y.dim() < 2 or y.shape[-1] == 1:
+        return (y.squeeze(-1) if y.dim() > 1 else y).to(rustorch.int64)
+    if y.shape[-1] == 0 or y.dim() > 3:
+        raise ShapeError(
+            f"fit: class_weight needs targets that are classes, one a sample or a step, but they have shape {tuple(y.shape)}"
+        )
+    if y.dim() == 2 and not y.is_floating_point() and y.numel() and bool(((y != 0) & (y != 1)).any()):
+        return y.to(rustorch.int64)  # no one-hot rows: a class a step
+    return y.argmax(-1)
 
 
 def check_class_weight(value: Any) -> Optional[Dict[int, float]]:

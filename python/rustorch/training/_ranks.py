@@ -60,6 +60,17 @@ def sharing(n: Optional[int]) -> Iterator[None]:
         _state[0] = before
 
 
+@contextlib.contextmanager
+def repeated(times: int) -> Iterator[None]:
+    """Within the block each row of a shared batch is so many rows, one after the other."""
+    before = _state[0]
+    _state[0] = None if before is None else (before[0] * times, before[1] * times)
+    try:
+        yield
+    finally:
+        _state[0] = before
+
+
 def sums(tensor: Tensor) -> Tensor:
     """The tensor added up over all ranks, in place."""
     module = _module()

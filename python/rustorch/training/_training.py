@@ -14,7 +14,7 @@ from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parallel.distributed import DistributedDataParallel, wrapper_of
 from rustorch.nn.parameter import is_lazy
-from rustorch.training import _ranks, optimizers
+from rustorch.training import _custom, _ranks, optimizers
 from rustorch.training._feed import Batch, Feed, as_tensor, feed, split
 from rustorch.training._loop import Options, Run, Steps, Totals, check_class_weight
 from rustorch.training._names import did_you_mean
@@ -25,10 +25,6 @@ __all__ = ["Trainable"]
 
 _VERBOSE = (True, False, 0, 1, 2, "auto")
 _COMPILE_ELSEWHERE = {
-    "loss_weights": "there is one output: multiply the loss by a number in a function of your own",
-    "jit_compile": "everything runs eagerly; leave it out",
-    "steps_per_execution": "every step is run by itself; leave it out",
-    "auto_scale_loss": "mixed precision here is bfloat16, which needs no scaling; leave it out",
     "lr": "give the rate to the optimizer: {'name': 'adam', 'learning_rate': 0.01}",
     "learning_rate": "give the rate to the optimizer: {'name': 'adam', 'learning_rate': 0.01}",
 }
@@ -47,18 +43,20 @@ class Trainable(Module):
         self._optimizer: Any = None
         self._watched: List[Any] = []  # the parameters that the optimizer was made for
         self._loss: Any = None
+        self._loss_weight = 1.0
         self._loss_for_scores: Any = None  # of what _scores gives
         self._fused: Optional[str] = None  # the last activation, where that loss takes it over
         self._metrics: List[Any] = []
         self._weighted_metrics: List[Any] = []
         self._reducers: List[Any] = []  # in a list: it is no part of the model
+        self._added: List[Tensor] = []  # losses of the last call
         self._feed: Optional[Feed] = None  # of the run that is under way
         self._batch_run: Optional[Run] = None
         self._batch_totals: Optional[Totals] = None
 
     def __getstate__(self) -> Dict[str, Any]:
         """Without what belongs to this process alone."""
-        return {**super().__getstate__(), "_reducers": [], "_batch_run": None, "_batch_totals": None, "_feed": None}
+        return {**super().__getstate__(), "_reducers": [], "_added": [], "_batch_run": None, "_batch_totals": None, "_feed": None}
 
     # ------------------------------------------------------------------------------------------ what a model says
 
@@ -74,8 +72,32 @@ class Trainable(Module):
         """``"softmax"`` or ``"sigmoid"`` where the model ends with one."""
         return None
 
-    def _penalized(self) -> List[Any]:
-        """The layers whose ``penalty()`` is added to the loss."""
+    def _adding(self) -> List[Any]:
+        """The layers and models that may add to the loss."""
+        return []
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a number, computed in a ``forward`` of your own, to the loss that training reduces; the next call forgets it.
+
+        Example
+        -------
+        >>> class Small(rustorch.Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.inside = rustorch.nn.Linear(2, 1)
+        ...     def forward(self, x):
+        ...         y = self.inside(x)
+        ...         self.add_loss(0.1 * y.square().mean())
+        ...         return y
+        >>> model = Small()
+        >>> y = model(rustorch.ones(4, 2))
+        >>> len(model.losses)
+        1
+        """
+        self._added.append(loss)
+
+    def penalties(self) -> List[Tensor]:
+        """None of its own: its layers have them."""
         return []
 
     def _build_for(self, x: Tensor) -> None:
@@ -88,7 +110,8 @@ class Trainable(Module):
 
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None,
-        run_eagerly: Optional[bool] = None, **unknown: Any,
+        run_eagerly: Optional[bool] = None, *, loss_weights: Any = None, steps_per_execution: int = 1, jit_compile: Any = "auto",
+        auto_scale_loss: bool = True, **unknown: Any,
     ) -> None:  # fmt: skip
         """Say how the model is trained.
 
@@ -104,8 +127,11 @@ class Trainable(Module):
             Names (``"accuracy"``), metrics, or functions of (y_true, y_pred), without regard to sample weights.
         weighted_metrics : list, optional
             The same, weighted by samples.
-        run_eagerly : bool, optional
-            Everything runs eagerly in any case.
+        loss_weights : float, optional
+            What the loss, without what layers add to it, is multiplied by; also a list of one, or a dictionary of the output's name.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss : optional
+            For Keras's sake, without effect: every step runs by itself and eagerly, there is nothing to compile, and mixed precision is
+            bfloat16, which needs no scaling.
 
         Raises
         ------
@@ -128,14 +154,22 @@ class Trainable(Module):
         for name in unknown:
             if name in _COMPILE_ELSEWHERE:
                 raise ArgumentTypeError(f"compile has no argument '{name}': {_COMPILE_ELSEWHERE[name]}")
-            known = ("optimizer", "loss", "metrics", "weighted_metrics", "run_eagerly")
+            known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution")
             raise ArgumentTypeError(f"compile has no argument '{name}'{did_you_mean(name, known)}; its arguments are {', '.join(known)}")
+        if isinstance(steps_per_execution, bool) or not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ArgumentValueError(f"compile: steps_per_execution must be a whole number of 1 or more, not {steps_per_execution!r}")
         choice = optimizers.get(optimizer)
+        loss = _of_the_output("loss", loss, ("class_name", "name"))
         made = None if loss is None else losses.get(loss)
+        weight = _of_the_output("loss_weights", loss_weights)
+        if weight is not None and (isinstance(weight, bool) or not isinstance(weight, (int, float))):
+            raise ArgumentTypeError(f"compile: loss_weights must be a number (there is one output), not {loss_weights!r}")
         lists = []
         for argument, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
-            if isinstance(given, dict):
-                raise ArgumentTypeError(f"compile: {argument} must be a list, such as ['accuracy'], not a dictionary: there is one output")
+            if isinstance(given, dict) and "class_name" not in given:
+                given = _of_the_output(argument, given)
+            if isinstance(given, (list, tuple)) and len(given) == 1 and isinstance(given[0], (list, tuple)):
+                given = given[0]  # Keras's list for each output
             items = [] if given is None else list(given) if isinstance(given, (list, tuple, set)) else [given]
             lists.append([metrics_.get(each, loss=made) for each in items])
         names = [metric.name for each in lists for metric in each]
@@ -143,10 +177,12 @@ class Trainable(Module):
             if names.count(name) > 1 or name == "loss":
                 taken = "the loss's" if name == "loss" else "that of two"
                 raise ArgumentValueError(f"compile: the metric's name '{name}' is {taken}: give one of them another (name=…)")
-        self._choice, self._loss = choice, made
+        self._choice, self._loss, self._loss_weight = choice, made, 1.0 if weight is None else float(weight)
         self._metrics, self._weighted_metrics = lists
         self._optimizer, self._watched, self._batch_totals = None, [], None
         self._compiled = {"optimizer": optimizer, "loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        if weight is not None:
+            self._compiled["loss_weights"] = float(weight)
         self._settle_loss()
 
     @property
@@ -170,6 +206,11 @@ class Trainable(Module):
     def loss(self) -> Any:
         """The loss that was compiled."""
         return self._loss
+
+    @property
+    def metrics(self) -> List[Any]:
+        """The metrics that were compiled, without the loss."""
+        return [*self._metrics, *self._weighted_metrics]
 
     @property
     def metrics_names(self) -> List[str]:
@@ -521,20 +562,20 @@ class Trainable(Module):
         """Copies of all weights as arrays: layer by layer, in Keras's order and layout."""
         weights: List[np.ndarray] = []
         for layer in self._weighted_layers():
-            weights += _weights_of(layer)
+            weights += weights_of(layer)
         return weights
 
     def set_weights(self, weights: Any) -> None:
         """Take over what :meth:`get_weights` gave, of this model or of the same one in Keras."""
         weights = list(weights)
         layers = self._weighted_layers()
-        counts = [len(_weights_of(layer)) for layer in layers]
+        counts = [len(weights_of(layer)) for layer in layers]
         if sum(counts) != len(weights):
             problem = f"{sum(counts)} are needed" if sum(counts) else "the model has none yet: build it first (model.build(input_shape))"
             raise ArgumentValueError(f"set_weights: {len(weights)} arrays are given, {problem}")
         start = 0
         for layer, n in zip(layers, counts):
-            _set_weights_of(layer, weights[start : start + n])
+            set_weights_of(layer, weights[start : start + n])
             start += n
 
     def _weighted_layers(self) -> List[Module]:
@@ -548,12 +589,43 @@ class Trainable(Module):
             optimizer: Any = self._choice.config()
         else:
             optimizer = None
+        if optimizer is None:
+            return None
+        from rustorch.training import losses
+        from rustorch.training import metrics as metrics_
+
         config = {**self._compiled, "optimizer": optimizer}
+        if self._loss is not None:
+            config["loss"] = _plain(config["loss"], self._loss, losses.serialize)
+        for name, made in (("metrics", self._metrics), ("weighted_metrics", self._weighted_metrics)):
+            given = config[name]
+            if given is not None:
+                items = given if isinstance(given, (list, tuple)) and len(given) == len(made) else [None] * len(made)
+                config[name] = [_plain(item, metric, metrics_.serialize) for item, metric in zip(items, made)]
         try:
             json.dumps(config)
         except (TypeError, ValueError):
             return None
-        return None if optimizer is None else config
+        return config
+
+
+def _plain(given: Any, made: Any, serialize: Any) -> Any:
+    """What a loss or metric was given as where that is a name, else as data."""
+    return given if isinstance(given, str) and _custom.find(given) is None else serialize(made)
+
+
+def _of_the_output(argument: str, given: Any, plain: Tuple[str, ...] = ()) -> Any:
+    """What is meant for the one output: Keras lets it stand in a list of one, or under the output's name."""
+    if isinstance(given, dict) and not any(key in given for key in plain):
+        if len(given) == 1:
+            return next(iter(given.values()))
+        named = ", ".join(map(repr, given))
+        raise ArgumentTypeError(f"compile: {argument} is given for the outputs {named or 'none'}, but the model has one output")
+    if isinstance(given, (list, tuple)):
+        if len(given) == 1:
+            return given[0]
+        raise ArgumentTypeError(f"compile: {argument} is given {len(given)} times, but the model has one output")
+    return given
 
 
 def _same(a: List[Any], b: List[Any]) -> bool:
@@ -561,13 +633,13 @@ def _same(a: List[Any], b: List[Any]) -> bool:
     return len(a) == len(b) and all(one is other for one, other in zip(a, b))
 
 
-def _weights_of(layer: Module) -> List[np.ndarray]:
+def weights_of(layer: Module) -> List[np.ndarray]:
     if hasattr(layer, "get_weights"):
         return layer.get_weights()
     return [np.array(t.detach().numpy()) for t in [*layer.parameters(), *layer.buffers()] if not is_lazy(t)]
 
 
-def _set_weights_of(layer: Module, weights: List[Any]) -> None:
+def set_weights_of(layer: Module, weights: List[Any]) -> None:
     if hasattr(layer, "set_weights"):
         layer.set_weights(weights)
         return

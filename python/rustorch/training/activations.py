@@ -8,6 +8,7 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
+from rustorch.training import _custom
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training._spec import Spec
 
@@ -61,7 +62,7 @@ _TABLE: Dict[str, Callable[..., _Function]] = {
     "hard_shrink": lambda threshold=0.5: lambda x: F.hardshrink(x, threshold),
 }
 _ALSO = {"swish": "silu", "hardswish": "hard_silu", "none": "linear", "identity": "linear", "exp": "exponential"}
-_BY_PLAIN = {**{plain(name): name for name in _TABLE}, **_ALSO}
+NAMES = {**{plain(name): name for name in _TABLE}, **_ALSO}
 
 
 def get(identifier: Any) -> Optional[Any]:
@@ -76,8 +77,11 @@ def get(identifier: Any) -> Optional[Any]:
     """
     if identifier is None or (callable(identifier) and not isinstance(identifier, Spec)):
         return identifier
+    own = _custom.find(identifier) if isinstance(identifier, str) else None
+    if own is not None:
+        return own
     spec = Spec.of("activation", identifier)
-    name = _BY_PLAIN.get(plain(spec.name))
+    name = NAMES.get(plain(spec.name))
     if name is None:
         raise ArgumentValueError(
             f"there is no activation '{spec.name}'{did_you_mean(spec.name, [*_TABLE, *_ALSO])}\nActivations:\n{listed(_TABLE)}"
@@ -90,7 +94,7 @@ def get(identifier: Any) -> Optional[Any]:
 def taken_over(activation: Any) -> Optional[str]:
     """``"softmax"`` (over the last axis) or ``"sigmoid"`` where a loss may compute with what comes before it."""
     if isinstance(activation, Spec):
-        name = _BY_PLAIN[plain(activation.name)]
+        name = NAMES[plain(activation.name)]
         if name == "sigmoid" or (name == "softmax" and all(axis == -1 for axis in [*activation.args, *activation.kwargs.values()])):
             return name
     return None

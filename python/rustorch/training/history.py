@@ -141,6 +141,29 @@ class TrainingHistory:
             lines.append(f"best epoch: {best + 1} (by {'val_loss' if self._validated else 'loss'})")
         return "\n".join(lines)
 
+    def plot(self, save_path: Any = None, **options: Any) -> Any:
+        """The curves, one panel a metric: :meth:`rustorch.visualization.Plotter.plot_training_history`, with its options.
+
+        Returns
+        -------
+        Figure
+            Shows itself in a notebook; ``save_path`` writes it (PNG, SVG or PDF).
+
+        Example
+        -------
+        >>> history = TrainingHistory()
+        >>> history.add_epoch(0.9, val_loss=1.0)
+        >>> history.add_epoch(0.4, val_loss=0.6)
+        >>> figure = history.plot(title="two epochs")
+        >>> type(figure).__name__
+        'Figure'
+        """
+        if not self.epoch:
+            raise ArgumentValueError("plot: the history has no epochs yet: train first")
+        from rustorch.visualization import Plotter
+
+        return Plotter().plot_training_history(self, save_path, **options)
+
     # ------------------------------------------------------------------------------------------ keeping
 
     def state_dict(self) -> Dict[str, Any]:

@@ -13,6 +13,7 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.nn import init
+from rustorch.training import _custom
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training._spec import Spec
 
@@ -105,7 +106,7 @@ _ALSO = {
     "xaviernormal": "GlorotNormal", "kaiminguniform": "HeUniform", "kaimingnormal": "HeNormal", "eye": "Identity",
     "orthogonalinitializer": "Orthogonal", "identityinitializer": "Identity",
 }  # fmt: skip
-_BY_PLAIN = {**{plain(name): name for name in _TABLE}, **_ALSO}
+NAMES = {**{plain(name): name for name in _TABLE}, **_ALSO}
 
 
 def get(identifier: Any) -> Any:
@@ -129,8 +130,11 @@ def get(identifier: Any) -> Any:
         identifier = Spec.of("initializer", {"name": "Constant", "value": float(identifier)})
     if callable(identifier) and not isinstance(identifier, Spec):
         return identifier
+    own = _custom.find(identifier) if isinstance(identifier, str) else None
+    if own is not None:
+        return own
     spec = Spec.of("initializer", identifier)
-    name = _BY_PLAIN.get(plain(spec.name))
+    name = NAMES.get(plain(spec.name))
     if name is None:
         raise ArgumentValueError(
             f"there is no initializer '{spec.name}'{did_you_mean(spec.name, [*_TABLE, *_ALSO])}\nInitializers:\n{listed(_TABLE)}"
@@ -139,7 +143,14 @@ def get(identifier: Any) -> Any:
 
 
 def fill(initializer: Any, tensor: Tensor, fans: Fans) -> None:
-    """Fill a tensor in place; ``fans`` are the numbers of inputs and outputs of a unit."""
+    """Fill a tensor in place; ``fans`` are the numbers of inputs and outputs of a unit.
+
+    >>> from rustorch.training import initializers
+    >>> weight = rustorch.empty(64, 100)
+    >>> initializers.fill(initializers.get("glorot_uniform"), weight, (100, 64))
+    >>> bool(weight.abs().max() <= (6 / (100 + 64)) ** 0.5)
+    True
+    """
     if isinstance(initializer, Spec):
         initializer.made(tensor, fans)
         return

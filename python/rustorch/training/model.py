@@ -15,7 +15,7 @@ from rustorch.nn.modules.activation import Softmax as NnSoftmax
 from rustorch.nn.modules.lazy import _initialize
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import is_lazy
-from rustorch.training import activations, layers
+from rustorch.training import _masks, activations, layers
 from rustorch.training._feed import as_tensor
 from rustorch.training._names import did_you_mean
 from rustorch.training._training import Trainable
@@ -193,6 +193,7 @@ class Model(Trainable):
     def __call__(self, x: Any, *args: Any, training: Optional[bool] = None, **kwargs: Any) -> Any:
         """The outputs for a batch of inputs; ``training`` says for this call whether dropout drops and statistics are learnt."""
         x = self._as_input(x)
+        self._added = []
         if training is None:
             return super().__call__(x, *args, **kwargs)
         with self._mode(bool(training)):
@@ -220,9 +221,12 @@ class Model(Trainable):
             self._input, self._input_dtype = tuple(x.shape[1:]), x.dtype
         try:
             for layer in chain:
+                mask = _masks.of(x)
                 x = layer(x)
                 if isinstance(x, tuple):  # nn.LSTM and its like give (outputs, states)
                     x = x[0]
+                if mask is not None and not isinstance(layer, layers.Layer):
+                    _masks.lost(type(layer).__name__)
                 if fresh and isinstance(x, Tensor):
                     self._shapes[id(layer)] = tuple(x.shape[1:])
         except RusTorchError as error:
@@ -244,7 +248,7 @@ class Model(Trainable):
 
     def _activation_of(self, layer: Module) -> Optional[str]:
         if isinstance(layer, layers.Layer):
-            return activations.taken_over(layer.activation)
+            return None if layer.activity_regularizer is not None else activations.taken_over(layer.activation)
         if type(layer) is Sigmoid:
             return "sigmoid"
         if type(layer) is NnSoftmax and layer.dim in (-1, 1):
@@ -253,6 +257,7 @@ class Model(Trainable):
 
     def _scores(self, x: Tensor) -> Tensor:
         x = self._as_input(x)
+        self._added = []
         if self._fused is None:
             return super(Trainable, self).__call__(x)
         *before, last = self.layers
@@ -268,11 +273,24 @@ class Model(Trainable):
             return scores
         last = self.layers[-1]
         if isinstance(last, layers.Layer):
-            return last.activation(scores)
+            return _masks.keep(scores, last.activation(scores))
         return rustorch.sigmoid(scores) if self._fused == "sigmoid" else F.softmax(scores, last.dim)
 
-    def _penalized(self) -> List[Any]:
-        return [module for module in self.modules() if isinstance(module, layers.Layer) and module._regularized]
+    @property
+    def losses(self) -> List[Tensor]:
+        """What layers add to the loss: penalties on weights, and what the last call gave ``add_loss``.
+
+        Example
+        -------
+        >>> model = rustorch.Model(["Dense(2, kernel_initializer=ones, kernel_regularizer=l1(0.5))"])
+        >>> model.build((None, 3))
+        >>> model.losses
+        [tensor(3., grad_fn=<...>)]
+        """
+        return [loss for each in self._adding() for loss in (each.penalties() if each.built else []) + each._added]
+
+    def _adding(self) -> List[Any]:
+        return [module for module in self.modules() if isinstance(module, (layers.Layer, Model))]
 
     # ------------------------------------------------------------------------------------------ building
 
@@ -379,18 +397,26 @@ class Model(Trainable):
         return sum(t.numel() for t in [*self.parameters(), *self.buffers()])
 
     def summary(
-        self, line_length: Optional[int] = None, print_fn: Optional[Callable[[str], Any]] = None, show_trainable: bool = False
-    ) -> Summary:
+        self, line_length: Optional[int] = None, positions: Optional[Sequence[float]] = None,
+        print_fn: Optional[Callable[[str], Any]] = None, expand_nested: bool = False, show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> Summary:  # fmt: skip
         """Print a table of the layers, as Keras does, and return it.
 
         Parameters
         ----------
         line_length : int, optional
             Columns of the table.
+        positions : list of float, optional
+            Where each column ends: shares of the line, ``[0.5, 0.8, 1.0]``, or letters, ``[40, 64, 80]``.
         print_fn : callable, optional
             What to print with; ``lambda text: None`` only returns it.
+        expand_nested : bool, default False
+            The layers of models that are layers, too.
         show_trainable : bool, default False
             Another column, that says whether a layer is trained.
+        layer_range : (str, str), optional
+            Only the layers from the first whose name matches the one to that whose name matches the other.
 
         Returns
         -------
@@ -412,7 +438,7 @@ class Model(Trainable):
          Trainable params: 67 (268.00 B)
          Non-trainable params: 0 (0.00 B)
         """
-        return summary(self, line_length, print_fn, show_trainable)
+        return summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     @property
     def trainable(self) -> bool:
@@ -442,6 +468,8 @@ class Model(Trainable):
         """All of them."""
         return self.trainable_weights + self.non_trainable_weights
 
+    trainable_variables, non_trainable_variables, variables = trainable_weights, non_trainable_weights, weights
+
     def extra_repr(self) -> str:
         return f"name={self.name!r}"
 
@@ -461,11 +489,32 @@ class Model(Trainable):
         save_model(self, filepath)
 
     @classmethod
-    def load(cls, filepath: Any) -> "Model":
-        """The model that :meth:`save` wrote."""
+    def load(cls, filepath: Any, custom_objects: Optional[Dict[str, Any]] = None, compile: bool = True) -> "Model":
+        """The model that :meth:`save` wrote, ready to go on with ``fit``; see :func:`rustorch.utils.load_model`.
+
+        Parameters
+        ----------
+        filepath : str or path
+        custom_objects : dict, optional
+            Losses, metrics and layers of your own, by name: the file holds no code.
+        compile : bool, default True
+            Whether it is compiled as it was.
+
+        Example
+        -------
+        >>> import os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "model.rustorch")
+        >>> def cubed(y_true, y_pred):
+        ...     return (y_true - y_pred).abs().pow(3).mean(-1)
+        >>> model = rustorch.Model(["Input(2)", "Dense(1)"])
+        >>> model.compile("adam", cubed)
+        >>> model.save(path)
+        >>> rustorch.Model.load(path, custom_objects={"cubed": cubed}).loss.name
+        'cubed'
+        """
         from rustorch.utils import load_model
 
-        return load_model(filepath)
+        return load_model(filepath, custom_objects=custom_objects, compile=compile)
 
     def save_weights(self, filepath: Any) -> None:
         """Write the weights alone: what ``rustorch.save(model.state_dict(), filepath)`` writes."""

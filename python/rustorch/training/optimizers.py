@@ -87,6 +87,15 @@ class Choice:
     """An optimiser that has been chosen but has no parameters yet, and what is done to gradients before its steps.
 
     Made by :func:`get`, or by the names of this module: ``optimizers.Adam(learning_rate=0.01)``.
+
+    Example
+    -------
+    >>> from rustorch.training import optimizers
+    >>> choice = optimizers.SGD(0.1, momentum=0.9)
+    >>> choice.config()
+    {'name': 'sgd', 'lr': 0.1, 'momentum': 0.9}
+    >>> choice.make(rustorch.nn.Linear(2, 1).parameters()).learning_rate
+    0.1
     """
 
     def __init__(self, name: str, options: Dict[str, Any], given: Optional[Optimizer] = None) -> None:
@@ -243,11 +252,19 @@ def get(identifier: Any) -> Choice:
     ------
     ValueError, TypeError
         An unknown name or option, or a value out of range.
+
+    Example
+    -------
+    >>> from rustorch.training import optimizers
+    >>> optimizers.get("rmsprop(learning_rate=0.01)")
+    rmsprop(lr=0.01)
     """
     if isinstance(identifier, Choice):
         return identifier
     if isinstance(identifier, Optimizer):
         return Choice(type(identifier).__name__, {}, identifier)
+    if isinstance(identifier, functools.partial) and identifier.func is _from_class:  # optimizers.Adam, without ()
+        return identifier()
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         raise ArgumentTypeError(
             f"optimizer: {identifier.__name__} is a class; give its name, '{identifier.__name__.lower()}', or an object: "
@@ -276,4 +293,7 @@ def __getattr__(name: str) -> Any:
     """``Adam(learning_rate=0.01)`` and its like, as Keras writes them."""
     if name in _CLASSES:
         return functools.partial(_from_class, _CLASSES[name])
-    raise AttributeError(f"module 'rustorch.training.optimizers' has no attribute '{name}'")
+    hint = did_you_mean(name, _CLASSES)
+    if name == "schedules":
+        hint = ": a rate that changes is a callback's, callbacks.LearningRateScheduler or ReduceLROnPlateau"
+    raise AttributeError(f"module 'rustorch.training.optimizers' has no attribute '{name}'{hint}")

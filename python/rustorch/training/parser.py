@@ -37,7 +37,13 @@ _MAX_DEPTH = 20
 
 
 class Call(NamedTuple):
-    """A name with arguments, and where each stands in the text (for messages)."""
+    """A name with arguments, and where each stands in the text (for messages).
+
+    >>> from rustorch.training import parser
+    >>> call = parser.parse("Dense(8, activation=relu)")
+    >>> call.name, call.where("activation")
+    ('Dense', 9)
+    """
 
     name: str
     args: Tuple[Any, ...] = ()
@@ -246,7 +252,12 @@ _PLAIN_NAME = re.compile(r"[^\W\d][\w.]*\Z")
 
 
 def write_value(value: Any) -> str:
-    """A value as :func:`parse` reads it."""
+    """A value as :func:`parse` reads it.
+
+    >>> from rustorch.training.parser import write_value
+    >>> write_value((3, True, "last layer"))
+    "(3, True, 'last layer')"
+    """
     if isinstance(value, Call):
         return write(value)
     if isinstance(value, str):

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Optional
 
 from rustorch import Tensor
 from rustorch._C import ArgumentValueError
+from rustorch.training import _custom
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training._spec import Spec
 
@@ -25,7 +26,7 @@ def _l1_l2(l1: float = 0.0, l2: float = 0.0) -> Callable[[Tensor], Tensor]:
 
 
 _TABLE: Dict[str, Callable] = {"L1": _l1, "L2": _l2, "L1L2": _l1_l2}
-_BY_PLAIN = {plain(name): name for name in _TABLE}
+NAMES = {plain(name): name for name in _TABLE}
 
 
 def get(identifier: Any) -> Optional[Any]:
@@ -42,8 +43,11 @@ def get(identifier: Any) -> Optional[Any]:
     """
     if identifier is None or (callable(identifier) and not isinstance(identifier, Spec)):
         return identifier
+    own = _custom.find(identifier) if isinstance(identifier, str) else None
+    if own is not None:
+        return own
     spec = Spec.of("regularizer", identifier)
-    name = _BY_PLAIN.get(plain(spec.name))
+    name = NAMES.get(plain(spec.name))
     if name is None:
         raise ArgumentValueError(f"there is no regularizer '{spec.name}'{did_you_mean(spec.name, _TABLE)}\nRegularizers:\n{listed(_TABLE)}")
     return spec.bind(name, _TABLE[name])

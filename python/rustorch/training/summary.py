@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
@@ -53,10 +54,31 @@ def _size(bytes_: float) -> str:
     return ""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], line_length: Optional[int] = None) -> str:
+def _positioned(positions: Sequence[float], columns: int, line_length: int) -> List[int]:
+    """The widths of columns that end at these places: columns of the text, or shares of the line."""
+    ends = [float(end) for end in positions[:columns]]
+    if ends and ends[-1] <= 1:
+        ends = [line_length * end for end in ends]
+    if len(ends) == 3 < columns:  # "Trainable" behind Keras's three
+        ends.append(ends[-1] + 12)
+    found = [round(end - before) - 3 for before, end in zip([0.0, *ends], ends)]
+    if len(found) < columns or min(found) < 1:
+        raise ArgumentValueError(
+            f"summary: positions must say where each of {columns} columns ends, as shares of the line, such as [0.5, 0.8, 1.0], or in "
+            f"letters, such as [40, 64, 80], not {positions!r}"
+        )
+    return found
+
+
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool], line_length: Optional[int] = None,
+    positions: Optional[Sequence[float]] = None,
+) -> str:  # fmt: skip
     """Rows between lines, as Keras draws them; with ``line_length`` the first columns are widened or cut to it."""
     widths = [max([width(head[i])] + [width(row[i]) for row in rows]) for i in range(len(head))]
-    if line_length is None:
+    if positions is not None:
+        widths = _positioned(positions, len(head), line_length or 80)
+    elif line_length is None:
         floor = (31, 22, 13)  # Keras's columns, so that small models look alike
         widths = [max(own, least) for own, least in zip(widths, floor)] + widths[len(floor) :]
     else:
@@ -84,23 +106,56 @@ def _counts(tensors: List[Any]) -> Tuple[int, int]:
     return sum(t.numel() for t in tensors), sum(t.numel() * t.element_size() for t in tensors)
 
 
+def _rows(model: Any, nested: bool, depth: int = 0) -> List[Tuple[int, str, Any, Any]]:
+    """Depth, name, layer and shape of the output of each layer; ``nested``: of models inside as well."""
+    rows = []
+    for name, layer in model._named_layers():
+        rows.append((depth, name, layer, model._shape_of(layer)))
+        if nested and hasattr(layer, "_named_layers"):
+            rows += _rows(layer, nested, depth + 1)
+    return rows
+
+
+def _between(rows: List[Any], layer_range: Any) -> List[Any]:
+    """The rows from a layer to another, whose names are the first ones that the patterns match."""
+    try:
+        patterns = [re.compile(each) for each in layer_range]
+    except (TypeError, re.error):
+        patterns = []
+    if len(patterns) != 2:
+        raise ArgumentValueError(f"summary: layer_range must be two names of layers (regular expressions), not {layer_range!r}")
+    found = [next((i for i, row in enumerate(rows) if pattern.match(row[1])), None) for pattern in patterns]
+    for pattern, at in zip(patterns, found):
+        if at is None:
+            known = ", ".join(row[1] for row in rows) or "none"
+            raise ArgumentValueError(f"summary: no layer is called '{pattern.pattern}'; there are {known}")
+    return rows[min(found) : max(found) + 1]  # type: ignore[type-var]
+
+
 def summary(
-    model: Any, line_length: Optional[int] = None, print_fn: Optional[Callable[[str], Any]] = None, show_trainable: bool = False
-) -> Summary:
-    """What :meth:`rustorch.Model.summary` prints and returns."""
+    model: Any, line_length: Optional[int] = None, positions: Optional[Sequence[float]] = None,
+    print_fn: Optional[Callable[[str], Any]] = None, expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None,
+) -> Summary:  # fmt: skip
+    """What :meth:`rustorch.Model.summary` prints and returns.
+
+    >>> from rustorch.training.summary import summary
+    >>> text = summary(rustorch.Model(["Input(4)", "Dense(8)"]), print_fn=lambda text: None)
+    >>> text.splitlines()[-3]
+    ' Total params: 40 (160.00 B)'
+    """
     from rustorch.nn.parameter import is_lazy
 
     head, right = ["Layer (type)", "Output Shape", "Param #"], [False, False, True]
     if show_trainable:
         head.append("Trainable")
         right.append(False)
+    layers = _rows(model, expand_nested)
     rows = []
-    for name, layer in model._named_layers():
-        shape = model._shape_of(layer)
+    for depth, name, layer, shape in layers if layer_range is None else _between(layers, layer_range):
         tensors = [*layer.parameters(), *layer.buffers()]
         lazy = any(is_lazy(t) for t in tensors)
         cells = [
-            f"{name} ({type(layer).__name__})",
+            "   " * (depth - 1) + ("└ " if depth else "") + f"{name} ({type(layer).__name__})",
             "?" if shape is None else str(shape),
             "0 (unbuilt)" if lazy else f"{sum(t.numel() for t in tensors):,}",
         ]
@@ -111,7 +166,7 @@ def summary(
     trained, frozen = [p for p in ready if p.requires_grad], [p for p in ready if not p.requires_grad]
     frozen += [b for b in model.buffers() if not is_lazy(b)]
     (n, n_bytes), (m, m_bytes) = _counts(trained), _counts(frozen)
-    lines = [f'Model: "{model.name}"', table(head, rows, right, line_length)]
+    lines = [f'Model: "{model.name}"', table(head, rows, right, line_length, positions)]
     lines.append(f" Total params: {n + m:,} ({_size(n_bytes + m_bytes)})")
     lines.append(f" Trainable params: {n:,} ({_size(n_bytes)})")
     lines.append(f" Non-trainable params: {m:,} ({_size(m_bytes)})")

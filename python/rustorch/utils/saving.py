@@ -83,8 +83,9 @@ def _classes(model: Any) -> Optional[List[type]]:
 
 
 def load_model(
-    path: Any, model: Any = None, *, map_location: Any = None, compile: bool = True, strict: bool = True, mmap: bool = False
-) -> Any:
+    path: Any, model: Any = None, *, custom_objects: Optional[Mapping[str, Any]] = None, map_location: Any = None, compile: bool = True,
+    strict: bool = True, mmap: bool = False,
+) -> Any:  # fmt: skip
     """The model that :func:`save_model` wrote.
 
     Nothing in the file is run, and nothing but rustorch imported. Models of rustorch's own layers and containers come back
@@ -96,6 +97,8 @@ def load_model(
     model : Module, class or list of classes, optional
         A module: the weights are loaded into it (those of a file with a ``state_dict`` too). Classes: those of the user's
         own that the file names; objects of them are rebuilt from their attributes, without a call of ``__init__``.
+    custom_objects : dict, optional
+        Losses, metrics and layers of the user's own that the file names: ``{"my_loss": my_loss}``, functions or classes.
     map_location : optional
         Where tensors go, as in :func:`rustorch.load`.
     compile : bool, default True
@@ -133,6 +136,8 @@ def load_model(
     >>> loaded.width, rustorch.equal(loaded(rustorch.ones(3)), net(rustorch.ones(3)))
     (3, True)
     """
+    from rustorch.training import _custom
+
     path = serialization._check_path("load_model", path)
     name = os.fsdecode(path)
     classes = _classes(model)
@@ -153,7 +158,9 @@ def load_model(
             load_optimizer(model, {"optimizer": decoder.decode(node["optimizer"])})
         return model
 
-    state = serialization.read(path, map_location, mmap, classes or (), take=take)
+    with _custom.scope(custom_objects):
+        given = [one for one in (custom_objects or {}).values() if inspect.isclass(one) and issubclass(one, Module)]
+        state = serialization.read(path, map_location, mmap, [*(classes or ()), *given], take=take)
     if isinstance(state, Module):  # rebuilt, or the one given
         return state
     if isinstance(state, dict) and classes is None and state and all(isinstance(value, Tensor) for value in state.values()):

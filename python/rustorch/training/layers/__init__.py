@@ -19,10 +19,10 @@ from typing import Any, Dict, Tuple
 
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 from rustorch.nn.modules.module import Module
-from rustorch.training import parser
+from rustorch.training import _custom, parser
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training.layers import convolution, core, normalization, pooling, recurrent, regularization
-from rustorch.training.layers._base import Layer, arguments, unknown_argument
+from rustorch.training.layers._base import COMMON, Layer, arguments, unknown_argument
 from rustorch.training.layers._format import image_data_format, set_image_data_format
 from rustorch.training.layers.convolution import *  # noqa: F401,F403
 from rustorch.training.layers.core import *  # noqa: F401,F403
@@ -61,6 +61,19 @@ __all__ = [
 ]  # fmt: skip
 
 
+_SEVERAL = "takes several inputs: write a forward of your own, with rustorch.cat, + or rustorch.nn.MultiheadAttention"
+_PREPARING = "prepares data: rustorch.vision.transforms, or the data set, does that before training"
+_STEPS = "is not there: write a module with rustorch.nn.LSTMCell or a loop over the steps"
+_ELSEWHERE = {  # Keras's layers that are not here
+    **dict.fromkeys(("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"), _SEVERAL),
+    **dict.fromkeys(("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"), _SEVERAL),
+    **dict.fromkeys(("CategoryEncoding", "CenterCrop", "Discretization", "Hashing", "IntegerLookup", "Normalization"), _PREPARING),
+    **dict.fromkeys(("RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomRotation"), _PREPARING),
+    **dict.fromkeys(("RandomTranslation", "RandomZoom", "Resizing", "StringLookup", "TextVectorization"), _PREPARING),
+    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"), _STEPS),
+}
+
+
 @functools.lru_cache(None)
 def _of_nn() -> Dict[str, Tuple[str, type]]:
     """Modules of rustorch.nn that have no namesake here: ``GroupNorm(4, 32)`` is written with their own arguments."""
@@ -76,11 +89,17 @@ def _of_nn() -> Dict[str, Tuple[str, type]]:
 
 def _find(call: parser.Call) -> type:
     key = plain(call.name)
+    own = _custom.find(call.name)
+    if inspect.isclass(own) and issubclass(own, Module):
+        return own
     if key in _BY_PLAIN:
         return _KINDS[_BY_PLAIN[key]]
     if key in _of_nn():
         return _of_nn()[key][1]
     names = [*_KINDS, *_SECOND, *(name for name, _ in _of_nn().values())]
+    for name, why in _ELSEWHERE.items():
+        if plain(name) == key:
+            parser.complain(f"{name} {why}", call.source, call.position)
     return parser.complain(
         f"there is no layer '{call.name}'{did_you_mean(call.name, names)}", call.source, call.position,
         after=f"Layers:\n{listed(_KINDS)}\nand the modules of rustorch.nn, with their own arguments",
@@ -93,6 +112,8 @@ def _make(call: parser.Call) -> Module:
     known = arguments(kind) if own else list(inspect.signature(kind.__init__).parameters)[1:]  # type: ignore[misc]
     also = {plain(name): name for name in known}
     also.update({plain(second): name for second, name in getattr(kind, "_also", {}).items() if plain(second) not in also})
+    if own:
+        also.setdefault("inputdim", "input_shape")  # Keras's old word
     kwargs: Dict[str, Any] = {}
     for given, value in call.kwargs.items():
         name = also.get(plain(given))
@@ -104,7 +125,7 @@ def _make(call: parser.Call) -> Module:
             first, _, rest = hint.partition("\n")
             parser.complain(first, call.source, call.where(given), ArgumentTypeError, rest)
         kwargs[name] = _make(value) if name == "layer" and isinstance(value, parser.Call) else value
-    positional = [name for name in known if name not in ("name", "input_shape", "trainable")] if own else known
+    positional = [name for name in known if name not in COMMON] if own else known
     for i in range(len(positional), len(call.args)):
         takes = f"at most {len(positional)} arguments" if positional else "no arguments"
         parser.complain(f"{kind.__name__} takes {takes}", call.source, call.where(i), ArgumentTypeError)
@@ -126,6 +147,16 @@ def _make(call: parser.Call) -> Module:
         same = type(error) if isinstance(error, RusTorchError) else ArgumentValueError
         first, _, rest = str(error).partition("\n")
         parser.complain(first, call.source, place, same, rest)
+
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("_"):
+        found = _of_nn().get(plain(name))
+        if name in _ELSEWHERE:
+            raise AttributeError(f"rustorch.training.layers: Keras's {name} {_ELSEWHERE[name]}")
+        if found is not None:
+            raise AttributeError(f"rustorch.training.layers has no {name}, but a Model takes rustorch.nn.{found[0]} as a layer too")
+    raise AttributeError(f"module 'rustorch.training.layers' has no attribute '{name}'{did_you_mean(name, names())}")
 
 
 def from_text(text: str) -> Module:
@@ -161,7 +192,12 @@ def from_text(text: str) -> Module:
 
 
 def names() -> Dict[str, Any]:
-    """All names of layers with their classes, second names included."""
+    """All names of layers with their classes, second names included.
+
+    >>> from rustorch.training import layers
+    >>> layers.names()["MaxPool2D"].__name__
+    'MaxPooling2D'
+    """
     return {**_KINDS, **{second: _KINDS[name] for second, name in _SECOND.items()}}
 
 

@@ -13,11 +13,25 @@ from rustorch._C import ArgumentTypeError, ArgumentValueError, ShapeError
 from rustorch.nn.modules.lazy import LazyModuleMixin
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import UninitializedParameter
-from rustorch.training import activations, initializers, parser, regularizers
+from rustorch.training import _masks, activations, initializers, parser, regularizers
+from rustorch.training._names import plain
 
 __all__ = ["Layer"]
 
-_COMMON = ("name", "input_shape", "trainable")
+COMMON = ("name", "input_shape", "trainable", "activity_regularizer")
+_NOT_HERE = {  # Keras's arguments of layers, and what stands in their place
+    "constraint": "weights have no constraints: change them in a callback's on_train_batch_end, under rustorch.no_grad()",
+    "dtype": "weights have the default dtype: rustorch.set_default_dtype before the layer is made, or model.double() after",
+    "batch_shape": "give input_shape, which is without the batch",
+    "batch_input_shape": "give input_shape, which is without the batch",
+    "implementation": "there is one; leave it out",
+    "recurrent_dropout": "dropout is of the input; between layers put Dropout",
+    "return_state": "rustorch.nn's recurrent modules give their states",
+    "stateful": "each batch begins with a state of zeros; rustorch.nn's recurrent modules take and give states",
+    "unroll": "all steps run in one kernel; leave it out",
+    "use_cudnn": "all steps run in one kernel; leave it out",
+    "seed": "random numbers are seeded all together: rustorch.manual_seed, or utils.set_seed",
+}
 
 
 def wrong(layer: Any, argument: str, message: str, kind: type = ArgumentValueError) -> NoReturn:
@@ -42,15 +56,37 @@ class Layer(LazyModuleMixin, Module):
         Shape of one sample, for the first layer of a model that is to be built at once.
     trainable : bool, default True
         False keeps the parameters as they are; batch normalisation then uses its running statistics.
+    activity_regularizer : name or callable, optional
+        A penalty on the output, divided by the number of samples and added to the loss.
 
     :meth:`get_weights` and :meth:`set_weights` speak Keras's layout (kernels as (inputs, outputs) and (height, width, inputs,
     outputs)); ``state_dict`` and the parameters themselves have PyTorch's.
+
+    A mask of steps goes with a tensor from layer to layer, as in Keras: see :class:`Masking`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> class Scale(layers.Layer):
+    ...     def __init__(self, start=1.0, **common):
+    ...         super().__init__(**common)
+    ...         self._weight("weight", "initializer", start)
+    ...     def build(self, shape):
+    ...         self._materialize("weight", shape[-1:], self.initializer, (1, 1))
+    ...     def compute(self, x):
+    ...         return x * self.weight
+    >>> layer = Scale(3.0)
+    >>> layer(rustorch.ones(2)).tolist(), layer.built
+    ([3.0, 3.0], True)
     """
 
     _floats = True  # whole numbers are taken as floats
     _ndim: Optional[int] = None  # dimensions of the input, with the batch
     _min_ndim = 1
     _also: Dict[str, str] = {}  # other spellings of arguments
+    _uses_mask = False  # whether compute takes the mask as well
+    #: Whether a mask of the input is one of the output too (or :meth:`compute_mask` says what becomes of it).
+    supports_masking = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -60,13 +96,19 @@ class Layer(LazyModuleMixin, Module):
             except TypeError:
                 return self  # __init__ says what is wrong
             bound.pop("self", None)
-            bound.update(bound.pop("common", {}))
+            common = bound.pop("common", {})
+            if "input_dim" in common:
+                common.setdefault("input_shape", common.pop("input_dim"))
+            bound.update(common)
             object.__setattr__(self, "_given", dict(bound))
         return self
 
     def __init__(
-        self, name: Optional[str] = None, input_shape: Optional[Sequence[int]] = None, trainable: bool = True, **unknown: Any
-    ) -> None:
+        self, name: Optional[str] = None, input_shape: Optional[Sequence[int]] = None, trainable: bool = True,
+        activity_regularizer: Any = None, **unknown: Any,
+    ) -> None:  # fmt: skip
+        if "input_dim" in unknown and input_shape is None:  # Keras's old word
+            input_shape = unknown.pop("input_dim")
         if unknown:
             raise ArgumentTypeError(unknown_argument(type(self), next(iter(unknown))))
         super().__init__()
@@ -77,6 +119,8 @@ class Layer(LazyModuleMixin, Module):
         self._input_shape = None if input_shape is None else self._as_shape("input_shape", input_shape)
         self._frozen = not trainable
         self._regularized: Dict[str, Any] = {}
+        self._added: List[Tensor] = []  # losses of the last call
+        self.activity_regularizer = self._made("activity_regularizer", regularizers.get, activity_regularizer)
 
     # ------------------------------------------------------------------------------------------ arguments
 
@@ -147,10 +191,24 @@ class Layer(LazyModuleMixin, Module):
             if made is not None:
                 self._regularized[name] = made
 
+    def _weight_if(self, flag: str, wanted: Any, name: str, initializer: str, value: Any, regularizer: Any) -> None:
+        """A parameter to come where a flag such as ``use_bias`` wants it; None elsewhere."""
+        setattr(self, flag, self._flag(flag, wanted))
+        if wanted:
+            self._weight(name, initializer, value, regularizer)
+        else:
+            object.__setattr__(self, initializer, None)
+            self.register_parameter(name, None)
+
+    def _bias_if(self, use_bias: Any, initializer: Any, regularizer: Any) -> None:
+        self._weight_if("use_bias", use_bias, "bias", "bias_initializer", initializer, ("bias_regularizer", regularizer))
+
     def _materialize(self, name: str, shape: Sequence[int], initializer: Any, fans: Tuple[float, float]) -> None:
+        """Size and first values of a parameter; none where the layer does without it."""
         parameter = getattr(self, name)
-        parameter.materialize(tuple(shape))
-        initializers.fill(initializer, parameter, fans)
+        if parameter is not None:
+            parameter.materialize(tuple(shape))
+            initializers.fill(initializer, parameter, fans)
 
     # ------------------------------------------------------------------------------------------ computing
 
@@ -162,7 +220,7 @@ class Layer(LazyModuleMixin, Module):
         """Have all parameters their sizes?"""
         return not self.has_uninitialized_params()
 
-    def initialize_parameters(self, x: Any) -> None:
+    def initialize_parameters(self, x: Any, mask: Any = None) -> None:
         self.build(tuple(self._checked(x).shape))
 
     def _checked(self, x: Any) -> Tensor:
@@ -196,25 +254,52 @@ class Layer(LazyModuleMixin, Module):
         kind = type(self).__name__
         return f"layer '{self.name}' ({kind})" if self.name else kind
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.pre_activation(x)
-        return y if self.activation is None else self.activation(y)
+    def forward(self, x: Tensor, mask: Any = None) -> Tensor:
+        y = self.pre_activation(x, mask)
+        if self.activation is not None:
+            y = _masks.keep(y, self.activation(y))
+        if self.activity_regularizer is not None:
+            self.add_loss(self.activity_regularizer(y) / max(y.shape[0], 1))
+        return y
 
-    def pre_activation(self, x: Tensor) -> Tensor:
+    def pre_activation(self, x: Tensor, mask: Any = None) -> Tensor:
         """What :meth:`forward` gives, without the activation."""
-        return self.compute(self._checked(x))
+        if mask is None:
+            mask = _masks.of(x)
+        if self._added:
+            self._added = []
+        checked = self._checked(x)
+        y = self.compute(checked, mask) if self._uses_mask else self.compute(checked)  # type: ignore[call-arg]
+        if mask is not None and not self.supports_masking:
+            _masks.lost(self._words())
+        elif self.supports_masking:
+            _masks.attach(y, self.compute_mask(x, mask))
+        return y
 
     def compute(self, x: Tensor) -> Tensor:
         """What the layer computes from a checked input, before the activation."""
         return x
 
-    def penalty(self) -> Optional[Tensor]:
-        """What the regularisers add to the loss; None without any."""
-        total: Optional[Tensor] = None
-        for name, regularizer in self._regularized.items():
-            value = regularizer(getattr(self, name))
-            total = value if total is None else total + value
-        return total
+    def compute_mask(self, x: Tensor, mask: Optional[Tensor] = None) -> Optional[Tensor]:
+        """The mask of the output, from the input and its mask; by default the same one. Asked where ``supports_masking``."""
+        return mask
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a number, such as one computed in :meth:`compute`, to the loss that training reduces; the next call forgets it."""
+        self._added.append(loss)
+
+    def penalties(self) -> List[Tensor]:
+        """What the regularisers of the layer's own weights add to the loss."""
+        return [regularizer(getattr(self, name)) for name, regularizer in self._regularized.items()]
+
+    @property
+    def losses(self) -> List[Tensor]:
+        """What the layer, and those inside it, add to the loss: penalties on weights, and what the last call gave :meth:`add_loss`."""
+        found = [each for each in self.modules() if isinstance(each, Layer)]
+        return [loss for each in found for loss in (each.penalties() if each.built else []) + each._added]
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**super().__getstate__(), "_added": []}  # belongs to a call that is over
 
     # ------------------------------------------------------------------------------------------ weights
 
@@ -271,6 +356,21 @@ class Layer(LazyModuleMixin, Module):
             for (_, value), array in zip(own, arrays):
                 value.copy_(rustorch.tensor(np.ascontiguousarray(array)))
 
+    @property
+    def trainable_weights(self) -> List[Tensor]:
+        """The parameters that are trained."""
+        return [p for p in self.parameters() if p.requires_grad]
+
+    @property
+    def non_trainable_weights(self) -> List[Tensor]:
+        """Frozen parameters, and running statistics."""
+        return [p for p in self.parameters() if not p.requires_grad] + list(self.buffers())
+
+    @property
+    def weights(self) -> List[Tensor]:
+        """All of them, in PyTorch's layout; :meth:`get_weights` gives arrays in Keras's."""
+        return self.trainable_weights + self.non_trainable_weights
+
     def count_params(self) -> int:
         """The number of weights, running statistics included."""
         return sum(value.numel() for _, value in self._tensors()) if self.built else 0
@@ -282,12 +382,12 @@ class Layer(LazyModuleMixin, Module):
         given = {**getattr(self, "_given", {})}
         names = [p.name for p in inspect.signature(type(self).__init__).parameters.values()][1:]
         args: List[Any] = []
-        for expected in names:  # leading arguments without their names, as people write them
-            if expected not in given or not self._positional(expected):
-                break
-            args.append(_writable(given.pop(expected)))
-        kwargs = {key: _writable(value) for key, value in given.items()}
         try:
+            for expected in names:  # leading arguments without their names, as people write them
+                if expected not in given or not self._positional(expected):
+                    break
+                args.append(_writable(given.pop(expected)))
+            kwargs = {key: _writable(value) for key, value in given.items()}
             return parser.write(parser.Call(type(self).__name__, tuple(args), kwargs))
         except ArgumentTypeError as error:
             raise ArgumentTypeError(f"{self._words()} has no text: {error}") from None
@@ -325,6 +425,11 @@ class Layer(LazyModuleMixin, Module):
 def _writable(value: Any) -> Any:
     if isinstance(value, Layer):
         return parser.parse(value.text())
+    if inspect.isfunction(value) and value.__name__.isidentifier():  # whoever reads it gives it in custom_objects
+        own = not value.__module__.startswith("rustorch.")
+        if own and any(plain(value.__name__) in module.NAMES for module in (activations, initializers, regularizers)):
+            raise ArgumentTypeError(f"the function {value.__name__} has a name of rustorch's: a file could not tell the two apart")
+        return value.__name__
     return value
 
 
@@ -334,7 +439,7 @@ def arguments(kind: type) -> List[str]:
     for name, parameter in inspect.signature(kind.__init__).parameters.items():  # type: ignore[misc]
         if name == "self":
             continue
-        names += _COMMON if parameter.kind is parameter.VAR_KEYWORD else [name]
+        names += COMMON if parameter.kind is parameter.VAR_KEYWORD else [name]
     return list(dict.fromkeys(names))
 
 
@@ -344,4 +449,7 @@ def unknown_argument(kind: type, argument: str) -> str:
 
     known = arguments(kind)
     also = getattr(kind, "_also", {})
+    elsewhere = _NOT_HERE.get(argument.rpartition("_")[2] if argument.endswith("constraint") else argument)
+    if elsewhere is not None:
+        return f"{kind.__name__} has no argument '{argument}': {elsewhere}\nIts arguments: {', '.join(known)}"
     return f"{kind.__name__} has no argument '{argument}'{did_you_mean(argument, [*known, *also])}\nIts arguments: {', '.join(known)}"

@@ -8,8 +8,8 @@ from typing import Any, List, Optional, Sequence, Tuple
 from rustorch import Tensor
 from rustorch._C import ShapeError
 from rustorch.nn import functional as F
-from rustorch.training.layers._base import Layer, wrong
-from rustorch.training.layers._format import format_of, from_first, shape_words, to_first
+from rustorch.training.layers._base import wrong
+from rustorch.training.layers._format import Formatted, from_first
 
 __all__ = [
     "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
@@ -37,29 +37,23 @@ def padded(x: Tensor, sides: Sequence[Tuple[int, int]], value: float = 0.0) -> T
     return F.pad(x, flat, "constant", value) if any(flat) else x
 
 
-class _Spatial(Layer):
+class _Spatial(Formatted):
     """Kernel, strides, padding, format: what convolutions share."""
 
-    _n = 0
     _also = _ALSO
+    _paddings: Tuple[str, ...] = ("valid", "same")
 
-    def _geometry(
-        self, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any, paddings: Sequence[str]
-    ) -> None:
+    def _geometry(self, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any) -> None:
         self.kernel_size = self._counts("kernel_size", kernel_size, self._n)
         self.strides = self._counts("strides", strides, self._n)
         if isinstance(padding, (int, tuple, list)) and not isinstance(padding, bool):
-            wrong(self, "padding", f"padding must be {' or '.join(map(repr, paddings))}, not {padding!r}; for a number of zeros put "
-                  f"ZeroPadding{self._n}D before the layer")  # fmt: skip
-        self.padding = self._choice("padding", padding, paddings)
-        self.data_format = format_of(self, self._n, data_format)
+            wrong(self, "padding", f"padding must be {' or '.join(map(repr, self._paddings))}, not {padding!r}; for a number of zeros "
+                  f"put ZeroPadding{self._n}D before the layer")  # fmt: skip
+        self.padding = self._choice("padding", padding, self._paddings)
+        self._set_format(data_format)
         self.dilation_rate = self._counts("dilation_rate", dilation_rate, self._n)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             wrong(self, "dilation_rate", "strides and dilation_rate cannot both be more than 1")
-        self._ndim = self._n + 2
-
-    def _shape_words(self) -> str:
-        return shape_words(self._n, self.data_format)
 
     def _channels(self, shape: Sequence[Any]) -> int:
         return shape[1 if self.data_format == "channels_first" else -1]
@@ -81,19 +75,20 @@ class _Spatial(Layer):
                         "or fewer layers that shrink the input"
                     )
 
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], strides: Any, groups: int) -> Tensor:
-        """x channels-first."""
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Optional[Tensor], groups: int) -> Tensor:
+        """x channels-first, of as many channels as the layer was built for."""
+        self._check_channels(x, weight.shape[1] * groups)
         self._check_room(x)
         padding: Any = 0
         if self.padding == "causal":
             x = padded(x, [((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)])
         elif self.padding == "same":
-            sides = [same_sides(*each) for each in zip(x.shape[2:], self.kernel_size, strides, self.dilation_rate)]
+            sides = [same_sides(*each) for each in zip(x.shape[2:], self.kernel_size, self.strides, self.dilation_rate)]
             if all(before == after for before, after in sides):
                 padding = tuple(before for before, _ in sides)
             else:
                 x = padded(x, sides)
-        return _CONVOLVE[self._n - 1](x, weight, bias, strides, padding, self.dilation_rate, groups)
+        return _CONVOLVE[self._n - 1](x, weight, bias, self.strides, padding, self.dilation_rate, groups)
 
     def _to_keras(self, name: str, value: Any) -> Any:
         """(out, in, …) as (…, in, out)."""
@@ -104,8 +99,6 @@ class _Spatial(Layer):
 
 
 class _Conv(_Spatial):
-    _paddings: Tuple[str, ...] = ("valid", "same")
-
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: Optional[str] = None,
         dilation_rate: Any = 1, groups: int = 1, activation: Any = None, use_bias: bool = True,
@@ -114,17 +107,13 @@ class _Conv(_Spatial):
     ) -> None:
         super().__init__(**common)
         self.filters = self._count("filters", filters)
-        self._geometry(kernel_size, strides, padding, data_format, dilation_rate, self._paddings)
+        self._geometry(kernel_size, strides, padding, data_format, dilation_rate)
         self.groups = self._count("groups", groups)
         if self.filters % self.groups:
             wrong(self, "groups", f"filters ({filters}) must be a multiple of groups ({groups})")
         self._use_activation(activation)
-        self.use_bias = self._flag("use_bias", use_bias)
         self._weight("weight", "kernel_initializer", kernel_initializer, ("kernel_regularizer", kernel_regularizer))
-        if use_bias:
-            self._weight("bias", "bias_initializer", bias_initializer, ("bias_regularizer", bias_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._bias_if(use_bias, bias_initializer, bias_regularizer)
 
     def build(self, shape: Sequence[Any]) -> None:
         channels = self._channels(shape)
@@ -133,17 +122,22 @@ class _Conv(_Spatial):
         field = math.prod(self.kernel_size)
         fans = (channels // self.groups * field, self.filters * field)
         self._materialize("weight", (self.filters, channels // self.groups, *self.kernel_size), self.kernel_initializer, fans)
-        if self.bias is not None:
-            self._materialize("bias", (self.filters,), self.bias_initializer, fans)
+        self._materialize("bias", (self.filters,), self.bias_initializer, fans)
 
-    def compute(self, x: Tensor) -> Tensor:
-        x = to_first(x, self.data_format)
-        self._check_channels(x, self.weight.shape[1] * self.groups)
-        return from_first(self._convolve(x, self.weight, self.bias, self.strides, self.groups), self.data_format)
+    def _first(self, x: Tensor) -> Tensor:
+        return self._convolve(x, self.weight, self.bias, self.groups)
 
 
 class Conv1D(_Conv):
-    """Convolution of sequences (batch, steps, channels); see :class:`Conv2D`. ``padding="causal"`` sees no later step."""
+    """Convolution of sequences (batch, steps, channels); see :class:`Conv2D`. ``padding="causal"`` sees no later step.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> x = rustorch.ones(2, 10, 3)
+    >>> layers.Conv1D(8, 3)(x).shape, layers.Conv1D(8, 3, padding="causal")(x).shape
+    (rustorch.Size([2, 8, 8]), rustorch.Size([2, 10, 8]))
+    """
 
     _n = 1
     _paddings = ("valid", "same", "causal")
@@ -182,7 +176,14 @@ class Conv2D(_Conv):
 
 
 class Conv3D(_Conv):
-    """Convolution of volumes (batch, channels, depth, height, width); see :class:`Conv2D`."""
+    """Convolution of volumes (batch, channels, depth, height, width); see :class:`Conv2D`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Conv3D(8, (1, 3, 3))(rustorch.ones(2, 1, 4, 9, 9)).shape
+    rustorch.Size([2, 8, 4, 7, 7])
+    """
 
     _n = 3
 
@@ -195,25 +196,19 @@ class _ConvTranspose(_Spatial):
     ) -> None:
         super().__init__(**common)
         self.filters = self._count("filters", filters)
-        self._geometry(kernel_size, strides, padding, data_format, dilation_rate, ("valid", "same"))
+        self._geometry(kernel_size, strides, padding, data_format, dilation_rate)
         self._use_activation(activation)
-        self.use_bias = self._flag("use_bias", use_bias)
         self._weight("weight", "kernel_initializer", kernel_initializer, ("kernel_regularizer", kernel_regularizer))
-        if use_bias:
-            self._weight("bias", "bias_initializer", bias_initializer, ("bias_regularizer", bias_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._bias_if(use_bias, bias_initializer, bias_regularizer)
 
     def build(self, shape: Sequence[Any]) -> None:
         channels = self._channels(shape)
         field = math.prod(self.kernel_size)
         fans = (self.filters * field, channels * field)  # Keras counts a kernel (…, filters, channels)
         self._materialize("weight", (channels, self.filters, *self.kernel_size), self.kernel_initializer, fans)
-        if self.bias is not None:
-            self._materialize("bias", (self.filters,), self.bias_initializer, fans)
+        self._materialize("bias", (self.filters,), self.bias_initializer, fans)
 
-    def compute(self, x: Tensor) -> Tensor:
-        x = to_first(x, self.data_format)
+    def _first(self, x: Tensor) -> Tensor:
         self._check_channels(x, self.weight.shape[0])
         whole = _TRANSPOSE[self._n - 1](x, self.weight, None, self.strides, 0, 0, 1, self.dilation_rate)
         sides = []
@@ -226,13 +221,18 @@ class _ConvTranspose(_Spatial):
                 before, wanted = 0, size * stride + extra
             sides.append((-before, wanted - (got - before)))
         y = padded(whole, sides)
-        if self.bias is not None:
-            y = y + self.bias.reshape(-1, *(1,) * self._n)
-        return from_first(y, self.data_format)
+        return y if self.bias is None else y + self.bias.reshape(-1, *(1,) * self._n)
 
 
 class Conv1DTranspose(_ConvTranspose):
-    """Transposed convolution of sequences (batch, steps, channels); see :class:`Conv2DTranspose`."""
+    """Transposed convolution of sequences (batch, steps, channels); see :class:`Conv2DTranspose`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Conv1DTranspose(4, 3, strides=2)(rustorch.ones(1, 5, 8)).shape
+    rustorch.Size([1, 11, 4])
+    """
 
     _n = 1
 
@@ -254,61 +254,78 @@ class Conv2DTranspose(_ConvTranspose):
 
 
 class Conv3DTranspose(_ConvTranspose):
-    """Transposed convolution of volumes; see :class:`Conv2DTranspose`."""
+    """Transposed convolution of volumes; see :class:`Conv2DTranspose`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Conv3DTranspose(4, 2, strides=2)(rustorch.ones(1, 8, 3, 3, 3)).shape
+    rustorch.Size([1, 4, 6, 6, 6])
+    """
 
     _n = 3
 
 
-class _Depthwise(_Spatial):
+class _ByChannel(_Spatial):
+    """A kernel of its own for each channel: ``depth_multiplier`` outputs a channel, (channels · m, 1, …)."""
+
+    def _build_depthwise(self, name: str, channels: int) -> Tuple[int, int]:
+        field, m = math.prod(self.kernel_size), self.depth_multiplier
+        fans = (channels * field, m * field)  # Keras counts a kernel (…, channels, multiplier)
+        self._materialize(name, (channels * m, 1, *self.kernel_size), self.depthwise_initializer, fans)
+        return fans
+
+    def _convolve_each(self, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+        return self._convolve(x, weight, bias, weight.shape[0] // self.depth_multiplier)
+
+    def _to_keras(self, name: str, value: Any) -> Any:
+        """(channels · m, 1, …) as (…, channels, m)."""
+        if value.ndim <= 2 or name == "pointwise":
+            return super()._to_keras(name, value)
+        split = value.reshape(-1, self.depth_multiplier, *value.shape[2:])
+        return split.transpose(*range(2, split.ndim), 0, 1)
+
+    def _from_keras(self, name: str, value: Any) -> Any:
+        if value.ndim <= 2 or name == "pointwise":
+            return super()._from_keras(name, value)
+        turned = value.transpose(value.ndim - 2, value.ndim - 1, *range(value.ndim - 2))
+        return turned.reshape(-1, 1, *value.shape[:-2])
+
+
+class _Depthwise(_ByChannel):
     def __init__(
         self, kernel_size: Any, strides: Any = 1, padding: str = "valid", depth_multiplier: int = 1, data_format: Optional[str] = None,
         dilation_rate: Any = 1, activation: Any = None, use_bias: bool = True, depthwise_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros", depthwise_regularizer: Any = None, bias_regularizer: Any = None, **common: Any,
     ) -> None:
         super().__init__(**common)
-        self._geometry(kernel_size, strides, padding, data_format, dilation_rate, ("valid", "same"))
+        self._geometry(kernel_size, strides, padding, data_format, dilation_rate)
         self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
         self._use_activation(activation)
-        self.use_bias = self._flag("use_bias", use_bias)
         self._weight("weight", "depthwise_initializer", depthwise_initializer, ("depthwise_regularizer", depthwise_regularizer))
-        if use_bias:
-            self._weight("bias", "bias_initializer", bias_initializer, ("bias_regularizer", bias_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._bias_if(use_bias, bias_initializer, bias_regularizer)
 
     def build(self, shape: Sequence[Any]) -> None:
-        channels, m = self._channels(shape), self.depth_multiplier
-        field = math.prod(self.kernel_size)
-        fans = (channels * field, m * field)  # Keras counts a kernel (…, channels, multiplier)
-        self._materialize("weight", (channels * m, 1, *self.kernel_size), self.depthwise_initializer, fans)
-        if self.bias is not None:
-            self._materialize("bias", (channels * m,), self.bias_initializer, fans)
+        channels = self._channels(shape)
+        fans = self._build_depthwise("weight", channels)
+        self._materialize("bias", (channels * self.depth_multiplier,), self.bias_initializer, fans)
 
-    def compute(self, x: Tensor) -> Tensor:
-        x = to_first(x, self.data_format)
-        channels = self.weight.shape[0] // self.depth_multiplier
-        self._check_channels(x, channels)
-        return from_first(self._convolve(x, self.weight, self.bias, self.strides, channels), self.data_format)
+    def _first(self, x: Tensor) -> Tensor:
+        return self._convolve_each(x, self.weight, self.bias)
 
     def _positional(self, argument: str) -> bool:
         return argument == "kernel_size"
 
-    def _to_keras(self, name: str, value: Any) -> Any:
-        """(channels · m, 1, …) as (…, channels, m)."""
-        if value.ndim <= 2:
-            return value
-        split = value.reshape(-1, self.depth_multiplier, *value.shape[2:])
-        return split.transpose(*range(2, split.ndim), 0, 1)
-
-    def _from_keras(self, name: str, value: Any) -> Any:
-        if value.ndim <= 2:
-            return value
-        turned = value.transpose(value.ndim - 2, value.ndim - 1, *range(value.ndim - 2))
-        return turned.reshape(-1, 1, *value.shape[:-2])
-
 
 class DepthwiseConv1D(_Depthwise):
-    """A convolution of its own for each channel of a sequence; see :class:`DepthwiseConv2D`."""
+    """A convolution of its own for each channel of a sequence; see :class:`DepthwiseConv2D`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.DepthwiseConv1D(3, depth_multiplier=2)(rustorch.ones(1, 8, 5)).shape
+    rustorch.Size([1, 6, 10])
+    """
 
     _n = 1
 
@@ -317,12 +334,19 @@ class DepthwiseConv2D(_Depthwise):
     """A convolution of its own for each channel of an image, ``depth_multiplier`` outputs a channel.
 
     The other arguments are those of :class:`Conv2D`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layer = layers.DepthwiseConv2D(3, padding="same")
+    >>> layer(rustorch.ones(1, 5, 8, 8)).shape, layer.weight.shape
+    (rustorch.Size([1, 5, 8, 8]), rustorch.Size([5, 1, 3, 3]))
     """
 
     _n = 2
 
 
-class _Separable(_Spatial):
+class _Separable(_ByChannel):
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: Optional[str] = None,
         dilation_rate: Any = 1, depth_multiplier: int = 1, activation: Any = None, use_bias: bool = True,
@@ -331,44 +355,34 @@ class _Separable(_Spatial):
     ) -> None:
         super().__init__(**common)
         self.filters = self._count("filters", filters)
-        self._geometry(kernel_size, strides, padding, data_format, dilation_rate, ("valid", "same"))
+        self._geometry(kernel_size, strides, padding, data_format, dilation_rate)
         self.depth_multiplier = self._count("depth_multiplier", depth_multiplier)
         self._use_activation(activation)
-        self.use_bias = self._flag("use_bias", use_bias)
         self._weight("depthwise", "depthwise_initializer", depthwise_initializer, ("depthwise_regularizer", depthwise_regularizer))
         self._weight("pointwise", "pointwise_initializer", pointwise_initializer, ("pointwise_regularizer", pointwise_regularizer))
-        if use_bias:
-            self._weight("bias", "bias_initializer", bias_initializer, ("bias_regularizer", bias_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._bias_if(use_bias, bias_initializer, bias_regularizer)
 
     def build(self, shape: Sequence[Any]) -> None:
-        channels, m = self._channels(shape), self.depth_multiplier
-        field = math.prod(self.kernel_size)
-        self._materialize(
-            "depthwise", (channels * m, 1, *self.kernel_size), self.depthwise_initializer, (channels * field, m * field)
-        )
-        fans = (channels * m, self.filters)
-        self._materialize("pointwise", (self.filters, channels * m, *(1,) * self._n), self.pointwise_initializer, fans)
-        if self.bias is not None:
-            self._materialize("bias", (self.filters,), self.bias_initializer, fans)
+        channels = self._channels(shape)
+        self._build_depthwise("depthwise", channels)
+        between = channels * self.depth_multiplier
+        fans = (between, self.filters)
+        self._materialize("pointwise", (self.filters, between, *(1,) * self._n), self.pointwise_initializer, fans)
+        self._materialize("bias", (self.filters,), self.bias_initializer, fans)
 
-    def compute(self, x: Tensor) -> Tensor:
-        x = to_first(x, self.data_format)
-        channels = self.depthwise.shape[0] // self.depth_multiplier
-        self._check_channels(x, channels)
-        y = self._convolve(x, self.depthwise, None, self.strides, channels)
-        return from_first(_CONVOLVE[self._n - 1](y, self.pointwise, self.bias), self.data_format)
-
-    def _to_keras(self, name: str, value: Any) -> Any:
-        return (_Depthwise if name == "depthwise" else _Spatial)._to_keras(self, name, value)  # type: ignore[arg-type]
-
-    def _from_keras(self, name: str, value: Any) -> Any:
-        return (_Depthwise if name == "depthwise" else _Spatial)._from_keras(self, name, value)  # type: ignore[arg-type]
+    def _first(self, x: Tensor) -> Tensor:
+        return _CONVOLVE[self._n - 1](self._convolve_each(x, self.depthwise, None), self.pointwise, self.bias)
 
 
 class SeparableConv1D(_Separable):
-    """A convolution a channel, then one over the channels, of sequences; see :class:`SeparableConv2D`."""
+    """A convolution a channel, then one over the channels, of sequences; see :class:`SeparableConv2D`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.SeparableConv1D(4, 3)(rustorch.ones(1, 8, 5)).shape
+    rustorch.Size([1, 6, 4])
+    """
 
     _n = 1
 
@@ -379,6 +393,14 @@ class SeparableConv2D(_Separable):
     ``depth_multiplier`` outputs a channel go into the second; the other arguments are those of :class:`Conv2D`.
 
     Source: Chollet, CVPR 2017.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> separable, full = layers.SeparableConv2D(64, 3), layers.Conv2D(64, 3)
+    >>> x = rustorch.ones(1, 32, 8, 8)
+    >>> separable(x).shape == full(x).shape, separable.count_params(), full.count_params()
+    (True, 2400, 18496)
     """
 
     _n = 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence
 
 import rustorch
 from rustorch import Tensor
@@ -12,8 +12,8 @@ from rustorch.nn import functional as F
 from rustorch.training.layers._base import Layer, wrong
 
 __all__ = [
-    "Activation", "Dense", "ELU", "Embedding", "Flatten", "Input", "LeakyReLU", "Permute", "ReLU", "RepeatVector", "Rescaling", "Reshape",
-    "Softmax",
+    "Activation", "Dense", "ELU", "Embedding", "Flatten", "Identity", "Input", "Lambda", "LeakyReLU", "Masking", "Permute", "ReLU",
+    "RepeatVector", "Rescaling", "Reshape", "Softmax",
 ]  # fmt: skip
 
 
@@ -65,6 +65,7 @@ class Dense(Layer):
     """
 
     _min_ndim = 2
+    supports_masking = True
     _also = {"out_features": "units", "bias": "use_bias", "output_dim": "units"}
 
     def __init__(
@@ -77,18 +78,13 @@ class Dense(Layer):
             wrong(self, "activation", f"the second argument is the activation, not {activation}; the size of the input is learnt "
                   "from the first batch and not given", ArgumentTypeError)  # fmt: skip
         self._use_activation(activation)
-        self.use_bias = self._flag("use_bias", use_bias)
         self._weight("weight", "kernel_initializer", kernel_initializer, ("kernel_regularizer", kernel_regularizer))
-        if use_bias:
-            self._weight("bias", "bias_initializer", bias_initializer, ("bias_regularizer", bias_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._bias_if(use_bias, bias_initializer, bias_regularizer)
 
     def build(self, shape: Sequence[Any]) -> None:
         fans = (shape[-1], self.units)
         self._materialize("weight", (self.units, shape[-1]), self.kernel_initializer, fans)
-        if self.bias is not None:
-            self._materialize("bias", (self.units,), self.bias_initializer, fans)
+        self._materialize("bias", (self.units,), self.bias_initializer, fans)
 
     def compute(self, x: Tensor) -> Tensor:
         inputs = self.weight.shape[1]
@@ -115,15 +111,30 @@ class Embedding(Layer):
         Width of a row.
     embeddings_initializer : name or callable, default ``"uniform"``
     embeddings_regularizer : name or callable, optional
+    mask_zero : bool, default False
+        0 fills up sequences and is no number of its own: the layers after this one leave those steps out, and so does the loss.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> x = rustorch.tensor([[4, 2, 0]])
+    >>> model = rustorch.Model([layers.Embedding(5, 3, mask_zero=True), layers.LSTM(2)])
+    >>> bool(rustorch.allclose(model(x), model(x[:, :2])))  # as if the last step were not there
+    True
     """
 
     _floats = False
     _also = {"num_embeddings": "input_dim", "embedding_dim": "output_dim"}
+    supports_masking = True
 
     def __init__(
-        self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform", embeddings_regularizer: Any = None, **common: Any
-    ) -> None:
+        self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform", embeddings_regularizer: Any = None,
+        mask_zero: bool = False, input_length: Any = None, **common: Any,
+    ) -> None:  # fmt: skip
+        if input_length is not None:  # Keras's old word for the shape of a sample
+            common.setdefault("input_shape", input_length)
         super().__init__(**common)
+        self.mask_zero = self._flag("mask_zero", mask_zero)
         self.input_dim = self._count("input_dim", input_dim)
         self.output_dim = self._count("output_dim", output_dim)
         self._weight("weight", "embeddings_initializer", embeddings_initializer, ("embeddings_regularizer", embeddings_regularizer))
@@ -140,9 +151,100 @@ class Embedding(Layer):
             )
         return F.embedding(numbers, self.weight)
 
+    def compute_mask(self, x: Tensor, mask: Optional[Tensor] = None) -> Optional[Tensor]:
+        return x != 0 if self.mask_zero else None
+
+
+class Masking(Layer):
+    """Steps to be left out: those whose features all are ``mask_value``, as sequences are filled up to one length.
+
+    The steps become zeros, and a mask of the others, (batch, steps), goes on with the output, as in Keras. Recurrent layers and
+    ``GlobalAveragePooling1D`` pass over the steps, BatchNormalization's statistics are of the others, and so are the loss and the
+    metrics, unless a layer between them takes the mask away: one that gives one vector a sequence does, and one that knows no
+    masks (with a warning).
+
+    Parameters
+    ----------
+    mask_value : float, default 0
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> x = rustorch.tensor([[[1.0, 2.0], [3.0, 0.0], [0.0, 0.0]]])
+    >>> pooled = rustorch.Model([layers.Masking(), layers.GlobalAveragePooling1D()])
+    >>> pooled(x)
+    tensor([[2., 1.]])
+    """
+
+    _min_ndim = 3
+    supports_masking = True
+
+    def __init__(self, mask_value: float = 0.0, **common: Any) -> None:
+        super().__init__(**common)
+        self.mask_value = self._number("mask_value", mask_value)
+
+    def compute(self, x: Tensor) -> Tensor:
+        return x.masked_fill(~self.compute_mask(x).unsqueeze(-1), 0.0)
+
+    def compute_mask(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
+        return (x != self.mask_value).any(-1)
+
+    def _positional(self, argument: str) -> bool:
+        return argument == "mask_value"
+
+
+class Identity(Layer):
+    """What goes in.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Identity()(rustorch.tensor([1, 2]))
+    tensor([1, 2])
+    """
+
+    _floats = False
+    supports_masking = True
+
+
+class Lambda(Layer):
+    """A function of the input as a layer. It is code: a model that holds one cannot be written to a file.
+
+    Parameters
+    ----------
+    function : callable
+        Called with the batch.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Lambda(lambda x: x[:, -1])(rustorch.arange(6).reshape(2, 3))
+    tensor([2, 5])
+    """
+
+    _floats = False
+
+    def __init__(self, function: Callable[[Tensor], Tensor], **common: Any) -> None:
+        super().__init__(**common)
+        if not callable(function):
+            wrong(self, "function", f"a function is expected, not {function!r}; write it in Python: layers.Lambda(…)", ArgumentTypeError)
+        self.function = function
+
+    def compute(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
 
 class Activation(Layer):
-    """An activation as a layer: ``Activation(relu)``."""
+    """An activation as a layer: ``Activation(relu)``.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Activation("relu")(rustorch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **common: Any) -> None:
         super().__init__(**common)
@@ -153,9 +255,18 @@ class Activation(Layer):
 
 
 class Softmax(Layer):
-    """Softmax over an axis, the last by default."""
+    """Softmax over an axis, the last by default.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Softmax()(rustorch.tensor([[1.0, 1.0], [0.0, 1.0]]))
+    tensor([[0.5000, 0.5000],
+            [0.2689, 0.7311]])
+    """
 
     _also = {"dim": "axis"}
+    supports_masking = True
 
     def __init__(self, axis: int = -1, **common: Any) -> None:
         super().__init__(**common)
@@ -172,7 +283,15 @@ class ReLU(Layer):
     negative_slope : float, default 0
     threshold : float, default 0
         Below it, the output is ``negative_slope * (x - threshold)``.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.ReLU(max_value=6, negative_slope=0.5)(rustorch.tensor([-2.0, 3.0, 9.0]))
+    tensor([-1.,  3.,  6.])
     """
+
+    supports_masking = True
 
     def __init__(self, max_value: Optional[float] = None, negative_slope: float = 0.0, threshold: float = 0.0, **common: Any) -> None:
         super().__init__(**common)
@@ -184,8 +303,16 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """max(x, negative_slope · x); the slope is 0.3 by default, as in Keras."""
+    """max(x, negative_slope · x); the slope is 0.3 by default, as in Keras.
 
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.LeakyReLU(0.5)(rustorch.tensor([-2.0, 3.0]))
+    tensor([-1.,  3.])
+    """
+
+    supports_masking = True
     _also = {"alpha": "negative_slope"}
 
     def __init__(self, negative_slope: float = 0.3, **common: Any) -> None:
@@ -198,7 +325,16 @@ class LeakyReLU(Layer):
 
 
 class ELU(Layer):
-    """x, and alpha · (exp(x) − 1) below 0."""
+    """x, and alpha · (exp(x) − 1) below 0.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.ELU(2.0)(rustorch.tensor([-100.0, 3.0]))
+    tensor([-2.,  3.])
+    """
+
+    supports_masking = True
 
     def __init__(self, alpha: float = 1.0, **common: Any) -> None:
         super().__init__(**common)
@@ -207,7 +343,14 @@ class ELU(Layer):
 
 
 class Flatten(Layer):
-    """(batch, a, b, …) as (batch, a·b·…)."""
+    """(batch, a, b, …) as (batch, a·b·…).
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Flatten()(rustorch.ones(2, 3, 4, 4)).shape
+    rustorch.Size([2, 48])
+    """
 
     _floats = False
 
@@ -243,7 +386,14 @@ class Reshape(Layer):
 
 
 class Permute(Layer):
-    """The dimensions of each sample in another order, counted from 1: ``Permute((2, 1))`` swaps the two."""
+    """The dimensions of each sample in another order, counted from 1: ``Permute((2, 1))`` swaps the two.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Permute((3, 1, 2))(rustorch.ones(5, 28, 28, 3)).shape  # channels last as channels first
+    rustorch.Size([5, 3, 28, 28])
+    """
 
     _floats = False
 
@@ -262,7 +412,14 @@ class Permute(Layer):
 
 
 class RepeatVector(Layer):
-    """(batch, width) as (batch, n, width)."""
+    """(batch, width) as (batch, n, width).
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.RepeatVector(2)(rustorch.tensor([[1.0, 2.0]])).tolist()
+    [[[1.0, 2.0], [1.0, 2.0]]]
+    """
 
     _ndim = 2
 
@@ -278,7 +435,16 @@ class RepeatVector(Layer):
 
 
 class Rescaling(Layer):
-    """x · scale + offset: ``Rescaling(1/255)`` is written ``Rescaling(0.00392156862745098)`` in a text."""
+    """x · scale + offset: ``Rescaling(1/255)`` is written ``Rescaling(0.00392156862745098)`` in a text.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Rescaling(1 / 127.5, offset=-1)(rustorch.tensor([0, 255]))
+    tensor([-1.,  1.])
+    """
+
+    supports_masking = True
 
     def __init__(self, scale: float, offset: float = 0.0, **common: Any) -> None:
         super().__init__(**common)

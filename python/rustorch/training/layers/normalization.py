@@ -7,17 +7,47 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import rustorch
 from rustorch import Tensor
-from rustorch._C import ArgumentValueError, ShapeError
+from rustorch._C import ArgumentValueError, ShapeError, UnsupportedError
 from rustorch.nn import functional as F
 from rustorch.nn.parameter import UninitializedBuffer
 from rustorch.training import _ranks, initializers
 from rustorch.training.layers._base import Layer, wrong
 from rustorch.training.layers._format import image_data_format
 
-__all__ = ["BatchNormalization", "LayerNormalization"]
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "UnitNormalization"]
 
 
-class BatchNormalization(Layer):
+def channel_axis(layer: Any, ndim: int) -> int:
+    """Where the channels of an input stand: at ``axis``; without one behind the batch in images and volumes, last elsewhere."""
+    axis = layer.axis
+    if axis is None:
+        axis = 1 if ndim > 3 and image_data_format() == "channels_first" else ndim - 1
+    if not -ndim < axis < ndim:
+        raise ShapeError(f"{layer._words()}: axis {layer.axis} is not there in an input of {ndim} dimensions")
+    return axis % ndim
+
+
+class _Scaled(Layer):
+    """A normalisation followed by a scale ``weight`` (gamma) and an offset ``bias`` (beta), where they are wanted."""
+
+    _min_ndim = 2
+    _also = {"eps": "epsilon"}
+    supports_masking = True
+
+    def _use_scale(
+        self, epsilon: Any, center: Any, scale: Any, beta_initializer: Any, gamma_initializer: Any, beta_regularizer: Any,
+        gamma_regularizer: Any,
+    ) -> None:  # fmt: skip
+        self.epsilon = self._number("epsilon", epsilon, 0)
+        self._weight_if("scale", scale, "weight", "gamma_initializer", gamma_initializer, ("gamma_regularizer", gamma_regularizer))
+        self._weight_if("center", center, "bias", "beta_initializer", beta_initializer, ("beta_regularizer", beta_regularizer))
+
+    def _build_scale(self, shape: Sequence[Any]) -> None:
+        self._materialize("weight", shape, self.gamma_initializer, (1, 1))
+        self._materialize("bias", shape, self.beta_initializer, (1, 1))
+
+
+class BatchNormalization(_Scaled):
     """Each channel to mean 0 and variance 1 over the batch, then scale and offset.
 
     Parameters
@@ -34,13 +64,22 @@ class BatchNormalization(Layer):
     beta_regularizer, gamma_regularizer : name or callable, optional
 
     The running variance is that of the batch, not the unbiased estimate, as in Keras. On several ranks the statistics are
-    those of the whole batch. With ``trainable`` False the running statistics are used in training too.
+    those of the whole batch. With ``trainable`` False the running statistics are used in training too. Steps that a mask
+    hides do not count (in one process: over several ranks this is an UnsupportedError).
 
     Source: Ioffe and Szegedy, ICML 2015.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layer = layers.BatchNormalization(momentum=0.9, epsilon=1e-6).train()
+    >>> layer(rustorch.tensor([[1.0], [3.0]])).round().tolist()
+    [[-1.0], [1.0]]
+    >>> layer.running_mean, layer.running_var
+    (Buffer([0.2000]), Buffer([1.]))
     """
 
-    _min_ndim = 2
-    _also = {"eps": "epsilon"}
+    _uses_mask = True
 
     def __init__(
         self, axis: Optional[int] = None, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
@@ -54,40 +93,20 @@ class BatchNormalization(Layer):
         if self.axis == 0:
             wrong(self, "axis", "axis 0 is the batch; the channels' axis is needed, such as 1 or -1")
         self.momentum = self._number("momentum", momentum, 0, 1)
-        self.epsilon = self._number("epsilon", epsilon, 0)
-        self.center, self.scale = self._flag("center", center), self._flag("scale", scale)
-        if scale:
-            self._weight("weight", "gamma_initializer", gamma_initializer, ("gamma_regularizer", gamma_regularizer))
-        else:
-            self.register_parameter("weight", None)
-        if center:
-            self._weight("bias", "beta_initializer", beta_initializer, ("beta_regularizer", beta_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._use_scale(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer)
         self.moving_mean_initializer = self._made("moving_mean_initializer", initializers.get, moving_mean_initializer)
         self.moving_variance_initializer = self._made("moving_variance_initializer", initializers.get, moving_variance_initializer)
         self.register_buffer("running_mean", UninitializedBuffer())
         self.register_buffer("running_var", UninitializedBuffer())
 
-    def _axis(self, ndim: int) -> int:
-        axis = self.axis
-        if axis is None:
-            axis = 1 if ndim > 3 and image_data_format() == "channels_first" else ndim - 1
-        if not -ndim < axis < ndim:
-            raise ShapeError(f"{self._words()}: axis {self.axis} is not there in an input of {ndim} dimensions")
-        return axis % ndim
-
     def build(self, shape: Sequence[Any]) -> None:
-        n = shape[self._axis(len(shape))]
-        if self.weight is not None:
-            self._materialize("weight", (n,), self.gamma_initializer, (n, n))
-        if self.bias is not None:
-            self._materialize("bias", (n,), self.beta_initializer, (n, n))
+        n = shape[channel_axis(self, len(shape))]
+        self._build_scale((n,))
         self._materialize("running_mean", (n,), self.moving_mean_initializer, (n, n))
         self._materialize("running_var", (n,), self.moving_variance_initializer, (n, n))
 
-    def compute(self, x: Tensor) -> Tensor:
-        axis = self._axis(x.dim())
+    def compute(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:  # type: ignore[override]
+        axis = channel_axis(self, x.dim())
         turned = x if axis == 1 else x.movedim(axis, 1)
         if turned.shape[1] != self.running_mean.numel():
             raise ShapeError(
@@ -97,7 +116,7 @@ class BatchNormalization(Layer):
         if not self.training or self._frozen:
             y = F.batch_norm(turned, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.epsilon)
         else:
-            y, mean, var = self._by_batch(turned)
+            y, mean, var = self._by_batch(turned) if mask is None else self._by_steps(turned, mask)
             with rustorch.no_grad():
                 for running, value in ((self.running_mean, mean), (self.running_var, var)):
                     running.mul_(self.momentum).add_(value.to(running.dtype), alpha=1 - self.momentum)
@@ -122,19 +141,35 @@ class BatchNormalization(Layer):
         y = F.batch_norm(x, *statistics, self.weight, self.bias, True, 1.0, self.epsilon)
         return y, statistics[0], statistics[1] * ((n - 1) / n)
 
+    def _by_steps(self, x: Tensor, mask: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`_by_batch`, with the statistics of the steps that the mask shows."""
+        if _ranks.part() is not None:
+            raise UnsupportedError(f"{self._words()}: the statistics of masked steps are not taken over several ranks: leave the layer out")
+        if mask.dim() != x.dim() - 1:
+            raise ShapeError(f"{self._words()}: a mask of shape {tuple(mask.shape)} does not fit an input with the channels in axis 1")
+        counts = mask.to(x.dtype).unsqueeze(1)
+        over = [0, *range(2, x.dim())]
+        n = counts.sum() + 1e-7
+        mean = (x * counts).sum(over) / n
+        shape = [1, -1] + [1] * (x.dim() - 2)
+        centered = x - mean.reshape(shape)
+        var = (centered.square() * counts).sum(over) / n
+        y = centered * (var + self.epsilon).rsqrt().reshape(shape)
+        return self._with_scale(y), mean.detach(), var.detach()
+
+    def _with_scale(self, y: Tensor) -> Tensor:
+        shape = [1, -1] + [1] * (y.dim() - 2)
+        if self.weight is not None:
+            y = y * self.weight.reshape(shape)
+        return y if self.bias is None else y + self.bias.reshape(shape)
+
     def _of_one(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         """One value a channel, on one of the ranks."""
         mean = _ranks.sums(x.detach().reshape(-1, x.shape[1]).sum(0))
-        y = x - x  # the value less its mean
-        shape = [1, -1] + [1] * (x.dim() - 2)
-        if self.weight is not None:
-            y = y * self.weight.reshape(shape)
-        if self.bias is not None:
-            y = y + self.bias.reshape(shape)
-        return y, mean, rustorch.zeros_like(mean)
+        return self._with_scale(x - x), mean, rustorch.zeros_like(mean)  # the value less its mean
 
 
-class LayerNormalization(Layer):
+class LayerNormalization(_Scaled):
     """Each sample to mean 0 and variance 1 over its last axis (or axes), then scale and offset.
 
     Parameters
@@ -146,10 +181,13 @@ class LayerNormalization(Layer):
     beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer : as in :class:`BatchNormalization`
 
     Source: Ba, Kiros and Hinton, arXiv 1607.06450.
-    """
 
-    _min_ndim = 2
-    _also = {"eps": "epsilon"}
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.LayerNormalization(epsilon=1e-6)(rustorch.tensor([[1.0, 3.0], [10.0, 30.0]])).round().tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
+    """
 
     def __init__(
         self, axis: Any = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True, beta_initializer: Any = "zeros",
@@ -158,16 +196,7 @@ class LayerNormalization(Layer):
         super().__init__(**common)
         values = list(axis) if isinstance(axis, (list, tuple)) else [axis]
         self.axis: List[int] = [self._count("axis", each, -99) for each in values]
-        self.epsilon = self._number("epsilon", epsilon, 0)
-        self.center, self.scale = self._flag("center", center), self._flag("scale", scale)
-        if scale:
-            self._weight("weight", "gamma_initializer", gamma_initializer, ("gamma_regularizer", gamma_regularizer))
-        else:
-            self.register_parameter("weight", None)
-        if center:
-            self._weight("bias", "beta_initializer", beta_initializer, ("beta_regularizer", beta_regularizer))
-        else:
-            self.register_parameter("bias", None)
+        self._use_scale(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer)
 
     def _normalized(self, shape: Sequence[Any]) -> Tuple[int, ...]:
         ndim = len(shape)
@@ -177,11 +206,7 @@ class LayerNormalization(Layer):
         return tuple(shape[axes[0] :])
 
     def build(self, shape: Sequence[Any]) -> None:
-        over = self._normalized(shape)
-        if self.weight is not None:
-            self._materialize("weight", over, self.gamma_initializer, (1, 1))
-        if self.bias is not None:
-            self._materialize("bias", over, self.beta_initializer, (1, 1))
+        self._build_scale(self._normalized(shape))
 
     def compute(self, x: Tensor) -> Tensor:
         over = self._normalized(x.shape)
@@ -192,3 +217,79 @@ class LayerNormalization(Layer):
                     f"{over}"
                 )
         return F.layer_norm(x, over, self.weight, self.bias, self.epsilon)
+
+
+class GroupNormalization(_Scaled):
+    """Each sample's channels, in groups, to mean 0 and variance 1, then scale and offset a channel.
+
+    Parameters
+    ----------
+    groups : int, default 32
+        −1: one channel a group.
+    axis : int, optional
+        Where the channels are: behind the batch in images (last after ``set_image_data_format("channels_last")``), else last.
+    epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer : as in BatchNormalization
+
+    Source: Wu and He, ECCV 2018.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.GroupNormalization(2, epsilon=1e-6)(rustorch.tensor([[1.0, 3.0, 10.0, 30.0]])).round().tolist()
+    [[-1.0, 1.0, -1.0, 1.0]]
+    """
+
+    def __init__(
+        self, groups: int = 32, axis: Optional[int] = None, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
+        beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(**common)
+        self.groups = self._count("groups", groups, -1)
+        self.axis = None if axis is None else self._count("axis", axis, -99)
+        self._use_scale(epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer)
+
+    def _groups(self, channels: int) -> int:
+        groups = channels if self.groups == -1 else self.groups
+        if groups == 0 or channels % groups:
+            raise ShapeError(f"{self._words()}: {channels} channels of the input cannot be divided among {self.groups} groups")
+        return groups
+
+    def build(self, shape: Sequence[Any]) -> None:
+        channels = shape[channel_axis(self, len(shape))]
+        self._groups(channels)
+        self._build_scale((channels,))
+
+    def compute(self, x: Tensor) -> Tensor:
+        axis = channel_axis(self, x.dim())
+        turned = x if axis == 1 else x.movedim(axis, 1)
+        y = F.group_norm(turned, self._groups(turned.shape[1]), self.weight, self.bias, self.epsilon)
+        return y if axis == 1 else y.movedim(1, axis)
+
+    def _positional(self, argument: str) -> bool:
+        return argument == "groups"
+
+
+class UnitNormalization(Layer):
+    """Each vector along an axis divided by its length.
+
+    Parameters
+    ----------
+    axis : int or list of int, default −1
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.UnitNormalization()(rustorch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+
+    supports_masking = True
+
+    def __init__(self, axis: Any = -1, **common: Any) -> None:
+        super().__init__(**common)
+        values = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+        self.axis = [self._count("axis", each, -99) for each in values]
+
+    def compute(self, x: Tensor) -> Tensor:
+        return x * x.square().sum(self.axis, keepdim=True).clamp(min=1e-12).rsqrt()

@@ -8,52 +8,22 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ShapeError
 from rustorch.nn import functional as F
-from rustorch.training.layers._base import Layer, wrong
-from rustorch.training.layers._format import format_of, from_first, shape_words, to_first
+from rustorch.training.layers._base import wrong
+from rustorch.training.layers._format import Formatted, from_first
 from rustorch.training.layers.convolution import padded, same_sides
 
 __all__ = [
-    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "Cropping1D", "Cropping2D", "GlobalAveragePooling1D",
+    "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "Cropping1D", "Cropping2D", "Cropping3D", "GlobalAveragePooling1D",
     "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D",
-    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D",
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "UpSampling1D", "UpSampling2D", "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D",
+    "ZeroPadding3D",
 ]  # fmt: skip
 
 _MAX = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
 _AVERAGE = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
 
 
-class _Formatted(Layer):
-    """A layer without parameters on sequences, images or volumes."""
-
-    _n = 0
-
-    def _set_format(self, data_format: Any) -> None:
-        self.data_format = format_of(self, self._n, data_format)
-        self._ndim = self._n + 2
-
-    def _shape_words(self) -> str:
-        return shape_words(self._n, self.data_format)
-
-    def compute(self, x: Tensor) -> Tensor:
-        return from_first(self._first(to_first(x, self.data_format)), self.data_format)
-
-    def _first(self, x: Tensor) -> Tensor:
-        """What the layer computes from a channels-first input."""
-        raise NotImplementedError
-
-    def _sides(self, argument: str, value: Any) -> Tuple[Tuple[int, int], ...]:
-        """(before, after) of each dimension, from a number, one a dimension, or pairs."""
-        n = self._n
-        if n == 1:
-            pair = self._counts(argument, value, 2, 0)
-            return (pair,)  # type: ignore[return-value]
-        values = (value,) * n if isinstance(value, int) else value
-        if not isinstance(values, (tuple, list)) or len(values) != n:
-            wrong(self, argument, f"{argument} must be a whole number, {n} of them, or {n} pairs, not {value!r}")
-        return tuple(self._counts(argument, each, 2, 0) for each in values)  # type: ignore[misc]
-
-
-class _Pooling(_Formatted):
+class _Pooling(Formatted):
     _also = {"kernel_size": "pool_size", "stride": "strides"}
 
     def __init__(
@@ -91,7 +61,14 @@ class _MaxPooling(_Pooling):
 
 
 class MaxPooling1D(_MaxPooling):
-    """The largest value in each window of a sequence (batch, steps, channels); see :class:`MaxPooling2D`."""
+    """The largest value in each window of a sequence (batch, steps, channels); see :class:`MaxPooling2D`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.MaxPooling1D(2)(rustorch.tensor([[[1.0], [3.0], [2.0], [0.0]]])).flatten().tolist()
+    [3.0, 2.0]
+    """
 
     _n = 1
 
@@ -106,13 +83,27 @@ class MaxPooling2D(_MaxPooling):
     padding : {"valid", "same"}
         ``"same"`` gives ceil(size / strides) places; what lies outside does not count.
     data_format : {"channels_first", "channels_last"}, optional
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> x = rustorch.arange(9.0).reshape(1, 1, 3, 3)
+    >>> layers.MaxPooling2D(2)(x).tolist(), layers.MaxPooling2D(2, padding="same")(x).tolist()
+    ([[[[4.0]]]], [[[[4.0, 5.0], [7.0, 8.0]]]])
     """
 
     _n = 2
 
 
 class MaxPooling3D(_MaxPooling):
-    """The largest value in each window of a volume; see :class:`MaxPooling2D`."""
+    """The largest value in each window of a volume; see :class:`MaxPooling2D`.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.MaxPooling3D((1, 2, 2))(rustorch.ones(1, 5, 4, 8, 8)).shape
+    rustorch.Size([1, 5, 4, 4, 4])
+    """
 
     _n = 3
 
@@ -127,24 +118,46 @@ class _AveragePooling(_Pooling):
 
 
 class AveragePooling1D(_AveragePooling):
-    """The mean of each window of a sequence (batch, steps, channels); see :class:`MaxPooling2D` for the arguments."""
+    """The mean of each window of a sequence (batch, steps, channels); see :class:`MaxPooling2D` for the arguments.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.AveragePooling1D(2)(rustorch.tensor([[[1.0], [3.0], [2.0], [0.0]]])).flatten().tolist()
+    [2.0, 1.0]
+    """
 
     _n = 1
 
 
 class AveragePooling2D(_AveragePooling):
-    """The mean of each window of an image; see :class:`MaxPooling2D` for the arguments."""
+    """The mean of each window of an image; see :class:`MaxPooling2D` for the arguments.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> x = rustorch.arange(9.0).reshape(1, 1, 3, 3)
+    >>> layers.AveragePooling2D(2)(x).tolist(), layers.AveragePooling2D(2, padding="same")(x).tolist()
+    ([[[[2.0]]]], [[[[2.0, 3.5], [6.5, 8.0]]]])
+    """
 
     _n = 2
 
 
 class AveragePooling3D(_AveragePooling):
-    """The mean of each window of a volume; see :class:`MaxPooling2D` for the arguments."""
+    """The mean of each window of a volume; see :class:`MaxPooling2D` for the arguments.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.AveragePooling3D(2, strides=1)(rustorch.ones(1, 5, 4, 8, 8)).shape
+    rustorch.Size([1, 5, 3, 7, 7])
+    """
 
     _n = 3
 
 
-class _Global(_Formatted):
+class _Global(Formatted):
     _reduce: Callable
 
     def __init__(self, data_format: Optional[str] = None, keepdims: bool = False, **common: Any) -> None:
@@ -152,9 +165,13 @@ class _Global(_Formatted):
         self.keepdims = self._flag("keepdims", keepdims)
         self._set_format(data_format)
 
-    def compute(self, x: Tensor) -> Tensor:
+    def _places(self) -> Tuple[int, ...]:
+        """The dimensions that are pooled."""
         first = 2 if self.data_format == "channels_first" else 1
-        return type(self)._reduce(x, tuple(range(first, first + self._n)), self.keepdims)
+        return tuple(range(first, first + self._n))
+
+    def compute(self, x: Tensor) -> Tensor:
+        return type(self)._reduce(x, self._places(), self.keepdims)
 
 
 class _GlobalAverage(_Global):
@@ -166,94 +183,218 @@ class _GlobalMax(_Global):
 
 
 class GlobalAveragePooling1D(_GlobalAverage):
-    """The mean over the steps of a sequence: (batch, steps, channels) as (batch, channels)."""
+    """The mean over the steps of a sequence: (batch, steps, channels) as (batch, channels); steps that a mask hides do not count.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> x = rustorch.tensor([[[1.0], [3.0], [8.0]]])
+    >>> pooling = layers.GlobalAveragePooling1D()
+    >>> pooling(x), pooling(x, mask=rustorch.tensor([[True, True, False]]))
+    (tensor([[4.]]), tensor([[2.]]))
+    """
 
     _n = 1
+    _uses_mask = supports_masking = True
+
+    def compute(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:  # type: ignore[override]
+        if mask is None:
+            return super().compute(x)
+        (steps,) = self._places()
+        mask = mask.to(rustorch.bool).unsqueeze(-1 if steps == 1 else 1)
+        shown = mask.sum(steps, keepdim=self.keepdims).clamp(min=1)  # of no step at all the mean is 0
+        return x.masked_fill(~mask, 0.0).sum(steps, keepdim=self.keepdims) / shown
+
+    def compute_mask(self, x: Tensor, mask: Optional[Tensor] = None) -> None:  # there are no steps any more
+        return None
 
 
 class GlobalAveragePooling2D(_GlobalAverage):
-    """The mean over the places of an image: (batch, channels, height, width) as (batch, channels)."""
+    """The mean over the places of an image: (batch, channels, height, width) as (batch, channels).
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.GlobalAveragePooling2D()(rustorch.ones(2, 16, 7, 7)).shape
+    rustorch.Size([2, 16])
+    """
 
     _n = 2
 
 
 class GlobalAveragePooling3D(_GlobalAverage):
-    """The mean over the places of a volume."""
+    """The mean over the places of a volume.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.GlobalAveragePooling3D(keepdims=True)(rustorch.ones(2, 16, 3, 7, 7)).shape
+    rustorch.Size([2, 16, 1, 1, 1])
+    """
 
     _n = 3
 
 
 class GlobalMaxPooling1D(_GlobalMax):
-    """The largest value over the steps of a sequence."""
+    """The largest value over the steps of a sequence.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.GlobalMaxPooling1D()(rustorch.tensor([[[1.0, 9.0], [3.0, 4.0]]]))
+    tensor([[3., 9.]])
+    """
 
     _n = 1
 
 
 class GlobalMaxPooling2D(_GlobalMax):
-    """The largest value over the places of an image."""
+    """The largest value over the places of an image.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.GlobalMaxPooling2D()(rustorch.arange(8.0).reshape(1, 2, 2, 2))
+    tensor([[3., 7.]])
+    """
 
     _n = 2
 
 
 class GlobalMaxPooling3D(_GlobalMax):
-    """The largest value over the places of a volume."""
+    """The largest value over the places of a volume.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.GlobalMaxPooling3D()(rustorch.arange(16.0).reshape(1, 2, 2, 2, 2))
+    tensor([[ 7., 15.]])
+    """
 
     _n = 3
 
 
-class _ZeroPadding(_Formatted):
+class _Edges(Formatted):
+    """Layers whose first argument, ``_argument``, says how much of each side."""
+
+    _argument = ""
+
+    def _set_edges(self, value: Any, data_format: Any) -> None:
+        """(before, after) of each dimension, from a number, one a dimension, or pairs."""
+        self._set_format(data_format)
+        n = self._n
+        values = (value,) * n if isinstance(value, int) or n == 1 else value
+        if not isinstance(values, (tuple, list)) or len(values) != n:
+            wrong(self, self._argument, f"{self._argument} must be a whole number, {n} of them, or {n} pairs, not {value!r}")
+        setattr(self, self._argument, tuple(self._counts(self._argument, each, 2, 0) for each in values))
+
+    def _positional(self, argument: str) -> bool:
+        return argument == self._argument
+
+
+class _ZeroPadding(_Edges):
+    _argument = "padding"
+
     def __init__(self, padding: Any = 1, data_format: Optional[str] = None, **common: Any) -> None:
         super().__init__(**common)
-        self.padding = self._sides("padding", padding)
-        self._set_format(data_format)
+        self._set_edges(padding, data_format)
 
     def _first(self, x: Tensor) -> Tensor:
         return padded(x, self.padding)
 
-    def _positional(self, argument: str) -> bool:
-        return argument == "padding"
-
 
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after a sequence: ``ZeroPadding1D((1, 2))``."""
+    """Zeros before and after a sequence: ``ZeroPadding1D((1, 2))``.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.ZeroPadding1D((1, 2))(rustorch.ones(1, 2, 1)).flatten().tolist()
+    [0.0, 1.0, 1.0, 0.0, 0.0]
+    """
 
     _n = 1
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around an image: one number, (rows, columns), or ((top, bottom), (left, right))."""
+    """Zeros around an image: one number, (rows, columns), or ((top, bottom), (left, right)).
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.ZeroPadding2D(((0, 1), (2, 2)))(rustorch.ones(1, 3, 4, 4)).shape
+    rustorch.Size([1, 3, 5, 8])
+    """
 
     _n = 2
 
 
-class _Cropping(_Formatted):
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around a volume: one number, one a dimension, or a pair a dimension.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.ZeroPadding3D((0, 1, 2))(rustorch.ones(1, 3, 4, 4, 4)).shape
+    rustorch.Size([1, 3, 4, 6, 8])
+    """
+
+    _n = 3
+
+
+class _Cropping(_Edges):
+    _argument = "cropping"
+
     def __init__(self, cropping: Any = 1, data_format: Optional[str] = None, **common: Any) -> None:
         super().__init__(**common)
-        self.cropping = self._sides("cropping", cropping)
-        self._set_format(data_format)
+        self._set_edges(cropping, data_format)
 
     def _first(self, x: Tensor) -> Tensor:
         if any(sum(sides) >= size for sides, size in zip(self.cropping, x.shape[2:])):
             raise ShapeError(f"{self._words()}: cropping {self.cropping} leaves nothing of {tuple(x.shape[2:])}")
         return padded(x, [(-before, -after) for before, after in self.cropping])
 
-    def _positional(self, argument: str) -> bool:
-        return argument == "cropping"
-
 
 class Cropping1D(_Cropping):
-    """A sequence without its first and last steps."""
+    """A sequence without its first and last steps.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Cropping1D((1, 2))(rustorch.arange(6.0).reshape(1, 6, 1)).flatten().tolist()
+    [1.0, 2.0, 3.0]
+    """
 
     _n = 1
 
 
 class Cropping2D(_Cropping):
-    """An image without its edges: one number, (rows, columns), or ((top, bottom), (left, right))."""
+    """An image without its edges: one number, (rows, columns), or ((top, bottom), (left, right)).
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Cropping2D(((2, 2), (0, 1)))(rustorch.ones(1, 3, 8, 8)).shape
+    rustorch.Size([1, 3, 4, 7])
+    """
 
     _n = 2
 
 
-class _UpSampling(_Formatted):
+class Cropping3D(_Cropping):
+    """A volume without its edges: one number, one a dimension, or a pair a dimension.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.Cropping3D((1, 2, 3))(rustorch.ones(1, 3, 8, 8, 8)).shape
+    rustorch.Size([1, 3, 6, 4, 2])
+    """
+
+    _n = 3
+
+
+class _UpSampling(Formatted):
     def __init__(self, size: Any = 2, data_format: Optional[str] = None, interpolation: str = "nearest", **common: Any) -> None:
         super().__init__(**common)
         self.size = self._counts("size", size, self._n)
@@ -272,12 +413,39 @@ class _UpSampling(_Formatted):
 
 
 class UpSampling1D(_UpSampling):
-    """Each step of a sequence ``size`` times."""
+    """Each step of a sequence ``size`` times.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.UpSampling1D(2)(rustorch.tensor([[[1.0], [2.0]]])).flatten().tolist()
+    [1.0, 1.0, 2.0, 2.0]
+    """
 
     _n = 1
 
 
 class UpSampling2D(_UpSampling):
-    """An image ``size`` times as large; ``interpolation`` is nearest, bilinear or bicubic."""
+    """An image ``size`` times as large; ``interpolation`` is nearest, bilinear or bicubic.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.UpSampling2D((1, 2))(rustorch.tensor([[[[1.0, 2.0]]]])).tolist()
+    [[[[1.0, 1.0, 2.0, 2.0]]]]
+    """
 
     _n = 2
+
+
+class UpSampling3D(_UpSampling):
+    """Each place of a volume ``size`` times.
+
+    Example
+    -------
+    >>> from rustorch.training import layers
+    >>> layers.UpSampling3D((1, 2, 3))(rustorch.ones(1, 4, 2, 2, 2)).shape
+    rustorch.Size([1, 4, 2, 4, 6])
+    """
+
+    _n = 3

@@ -20,6 +20,7 @@ from typing import Any, Callable, Dict, List, Optional
 from rustorch import nn
 from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.nn import functional as F
+from rustorch.training import _custom
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training.losses._base import EPSILON, FunctionLoss, Loss
 from rustorch.training.losses._torch import TorchLoss
@@ -76,11 +77,11 @@ class _Crossentropy(Loss):
             self._found = _by_shape(y_true, y_pred)
         return self._found
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Any:
-        return self._loss(y_true, y_pred)(y_true, y_pred, sample_weight, mask)
+    def weighed(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Any:
+        return self._loss(y_true, y_pred).weighed(y_true, y_pred, sample_weight, mask)
 
-    def per_sample(self, y_true: Any, y_pred: Any) -> Any:
-        return self._loss(y_true, y_pred).per_sample(y_true, y_pred)
+    def by_value(self, y_true: Any, y_pred: Any) -> Any:
+        return self._loss(y_true, y_pred).by_value(y_true, y_pred)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self._loss(y_true, y_pred).call(y_true, y_pred)
@@ -176,18 +177,20 @@ def get(identifier: Any) -> Loss:
     Huber(delta=2.0)
     """
     if isinstance(identifier, Loss):
-        return identifier
+        own_way = type(identifier).__call__ is not Loss.__call__  # PyTorch's way to write one, which leaves nothing to weigh
+        return FunctionLoss(identifier, name=identifier.name) if own_way else identifier
     if isinstance(identifier, str):
-        return _named(identifier)
+        own = _custom.find(identifier)
+        return _named(identifier) if own is None else get(own)
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if inspect.isclass(identifier) and issubclass(identifier, (Loss, nn.Module)):
         return get(identifier())
     if isinstance(identifier, nn.Module):
         return TorchLoss(identifier)
-    own = _MAKERS.get(plain(getattr(identifier, "__name__", "")))
-    if own is not None and getattr(identifier, "__module__", "").startswith(__name__ + "."):
-        return own()  # one of the functions above
+    known = _MAKERS.get(plain(getattr(identifier, "__name__", "")))
+    if known is not None and getattr(identifier, "__module__", "").startswith(__name__ + "."):
+        return known()  # one of the functions above
     if callable(identifier):
         name = getattr(identifier, "__name__", "")
         return TorchLoss(identifier) if getattr(F, name, None) is identifier else FunctionLoss(identifier)
@@ -199,10 +202,8 @@ def get(identifier: Any) -> Loss:
 def serialize(loss: Loss) -> Dict[str, Any]:
     """The loss as plain data, from which :func:`get` makes it again.
 
-    Raises
-    ------
-    ArgumentTypeError
-        It is a function or class of the user's, which a file cannot hold.
+    A function or class of the user's is its name alone (and a class's ``get_config``): whoever loads it gives the code, as
+    ``load_model(path, custom_objects={"name": function})``.
 
     >>> from rustorch.training import losses
     >>> losses.serialize(losses.Huber(2.0))["config"]["delta"]
@@ -217,7 +218,16 @@ def serialize(loss: Loss) -> Dict[str, Any]:
         arguments = inspect.signature(type(criterion).__init__).parameters
         options = {key: getattr(criterion, key) for key in arguments if getattr(criterion, key, None) is not None}
         return {"class_name": "nn." + type(criterion).__name__, "config": options}
-    raise ArgumentTypeError(f"the loss {loss.name} is code of the user's, which is not written into files: compile with it after loading")
+    if isinstance(loss, TorchLoss):
+        return {"class_name": _code_name(criterion), "config": {}, "custom": "torch"}
+    if type(loss) is FunctionLoss:
+        options = {key: getattr(loss, key) for key in loss._options}
+        return {"class_name": _code_name(loss.fn), "config": {"reduction": loss.reduction, "name": loss.name, **options}, "custom": True}
+    return {"class_name": type(loss).__name__, "config": loss.get_config(), "custom": True}
+
+
+def _code_name(code: Any) -> str:
+    return getattr(code, "__name__", type(code).__name__)
 
 
 def deserialize(config: Dict[str, Any]) -> Loss:
@@ -231,11 +241,19 @@ def deserialize(config: Dict[str, Any]) -> Loss:
 
     options = dict(config)
     inner = options.pop("config", None)
+    options.pop("custom", None)
     name = options.pop("class_name", None) or (options.pop("name", None) if inner is None else None)
     if not isinstance(name, str):
         found = ", ".join(map(repr, config)) or "nothing"
         raise ArgumentTypeError(f"a loss as a dictionary has class_name and config, but this one has {found}")
     options = dict(options if inner is None else inner)
+    own = _custom.find(name)
+    if own is not None:
+        if inspect.isclass(own):
+            return own.from_config(options) if issubclass(own, Loss) else get(own)
+        return TorchLoss(own) if config.get("custom") == "torch" else FunctionLoss(own, **options)
+    if config.get("custom"):
+        _custom.missing("loss", name)
     if name.startswith("nn."):
         return TorchLoss(getattr(nn.modules.loss, name[3:])(**options))
     maker = _EXACT.get(name.casefold()) or _MAKERS.get(plain(name))

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError, AutogradError, ShapeError
+from rustorch.training import _masks
 
 EPSILON = 1e-7  # Keras's: probabilities are kept this far from 0 and 1
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
@@ -99,13 +100,19 @@ def _weigh(values: Tensor, weights: Tensor) -> Tensor:
     return values * weights
 
 
-def _mask_weights(mask: Any, reduction: Optional[str], dtype: Any) -> Tensor:
-    """Weights that leave out what the mask calls False and keep the mean a mean over the rest."""
+def _shown(mask: Any, valid: Tensor) -> Tensor:
+    """What both masks show."""
+    mask = as_tensor(mask).to(rustorch.bool)
+    return mask.reshape(*mask.shape, *[1] * (valid.dim() - mask.dim())) & valid.to(rustorch.bool)
+
+
+def _mask_weights(mask: Any, reduction: Optional[str], dtype: Any) -> Tuple[Tensor, float]:
+    """Weights that leave out what the mask calls False and keep the mean a mean over the rest; and the rest's share."""
     weights = as_tensor(mask).to(rustorch.bool).to(dtype)
+    share = float(weights.sum()) / max(weights.numel(), 1)
     if reduction in ("mean", "sum_over_batch_size"):
-        valid = float(weights.sum())
-        weights = weights * (weights.numel() / valid if valid else 0.0)
-    return weights
+        weights = weights * (1.0 / share if share else 0.0)
+    return weights, share
 
 
 def described(thing: Any) -> str:
@@ -206,31 +213,47 @@ class Loss:
         mask : of the shape of the values, optional
             Where False, a value counts for nothing, and the mean is over the rest.
         """
+        return self.weighed(y_true, y_pred, sample_weight, mask)[0]
+
+    def weighed(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tuple[Tensor, float]:
+        """The loss of a batch as above, and of how much it is the mean: so much the losses of a batch's parts weigh in its loss.
+
+        >>> from rustorch.training import losses
+        >>> losses.SparseCategoricalCrossentropy(ignore_class=-1).weighed([0, -1], [[1.0, 0.0], [0.5, 0.5]])[1]
+        1.0
+        """
+        mask = _masks.of(y_pred) if mask is None else mask
         values, valid = self._values(y_true, y_pred)
+        share = float(values.numel() if values.dim() else as_tensor(y_pred).shape[0] if as_tensor(y_pred).dim() else 1)
         weights = None if sample_weight is None else as_floats(sample_weight, values.dtype)
-        for each in (mask, valid):
-            if each is not None:
-                weight = _mask_weights(each, self.reduction, values.dtype)
-                weights = weight if weights is None else _weigh(weight, weights)
+        hidden = mask if valid is None else valid if mask is None else _shown(mask, valid)
+        if hidden is not None:
+            weight, counted = _mask_weights(hidden, self.reduction, values.dtype)
+            share *= counted
+            weights = weight if weights is None else _weigh(weight, weights)
         if weights is not None:
             values = _weigh(values, weights)
         if self.reduction in ("none", None) or values.dim() == 0:
-            return values
+            return values, share
         if self.reduction == "sum":
-            return values.sum()
+            return values.sum(), share
         if self.reduction == "mean_with_sample_weight" and weights is not None:
             total = float(weights.sum())
-            return values.sum() / total if total else values.sum() * 0.0
-        return values.mean() if values.numel() else values.sum()
+            return (values.sum() / total if total else values.sum() * 0.0), total
+        return (values.mean() if values.numel() else values.sum()), share
+
+    def by_value(self, y_true: Any, y_pred: Any) -> Tensor:
+        """(batch, …): the values before they become one number, such as one a time step; their mean is the loss of the batch."""
+        values, valid = self._values(y_true, y_pred)
+        if valid is not None:
+            values = values * _mask_weights(valid, "mean", values.dtype)[0]
+        if values.dim() == 0:  # a loss of the whole batch stands for each of its samples
+            return values.expand(as_tensor(y_pred).shape[0] if as_tensor(y_pred).dim() else 1)
+        return values
 
     def per_sample(self, y_true: Any, y_pred: Any) -> Tensor:
         """(batch,): the loss of each sample, its mean over what else there is. Their mean is the loss of the batch."""
-        values, valid = self._values(y_true, y_pred)
-        if valid is not None:
-            values = values * _mask_weights(valid, "mean", values.dtype)
-        n = as_tensor(y_pred).shape[0] if as_tensor(y_pred).dim() else 1
-        if values.dim() == 0:  # a loss of the whole batch stands for each of its samples
-            return values.expand(n)
+        values = self.by_value(y_true, y_pred)
         return values.reshape(values.shape[0], -1).mean(1) if values.dim() > 1 else values
 
     def with_logits(self) -> Optional["Loss"]:

@@ -9,6 +9,7 @@ import rustorch
 from rustorch import Tensor, nn
 from rustorch._C import UnsupportedError
 from rustorch.nn import functional as F
+from rustorch.training import _masks
 from rustorch.training.losses._base import Loss, as_floats, as_tensor, same_rank
 from rustorch.training.losses.crossentropy import look_at_classes
 
@@ -76,17 +77,26 @@ class TorchLoss(Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self._reduced(y_true, y_pred, "none")
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+    def weighed(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tuple[Tensor, float]:
+        mask = _masks.of(y_pred) if mask is None else mask
         if sample_weight is not None or mask is not None or getattr(self.criterion, "reduction", "mean") == "none":
-            return super().__call__(y_true, y_pred, sample_weight, mask)
+            return super().weighed(y_true, y_pred, sample_weight, mask)
         y_true, y_pred = self.prepare(y_true, y_pred)
         if not self._looked:
             self._looked = True
             self.look(y_true.detach(), y_pred.detach())
-        return self.criterion(y_pred, y_true)
+        return self.criterion(y_pred, y_true), self._share(y_true, y_pred)
 
-    def per_sample(self, y_true: Any, y_pred: Any) -> Tensor:
+    def _share(self, y_true: Tensor, y_pred: Tensor) -> float:
+        """What the criterion's mean is over: its samples, or the weights of those that are not left out."""
+        if not self._numbers or y_true.is_floating_point() or not isinstance(self.criterion, (nn.CrossEntropyLoss, nn.NLLLoss)):
+            return float(y_pred.shape[0] if y_pred.dim() else 1)
+        labels = y_true[y_true != self.criterion.ignore_index].to(rustorch.int64)
+        weight = self.criterion.weight
+        return float(labels.numel() if weight is None else weight[labels].sum())
+
+    def by_value(self, y_true: Any, y_pred: Any) -> Tensor:
         try:
-            return super().per_sample(y_true, y_pred)
+            return super().by_value(y_true, y_pred)
         except UnsupportedError:  # the batch's loss stands for each sample
             return self(y_true, y_pred).expand(as_tensor(y_pred).shape[0])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
 from rustorch.nn import functional as F
+from rustorch.training import _masks
 from rustorch.training.losses._base import EPSILON, _MEANS, FunctionLoss, pair
 
 _PLAIN = (rustorch.float32, rustorch.float64)
@@ -114,14 +115,16 @@ class _PairLoss(FunctionLoss):
     elementwise = True
     _kernel: Callable[..., Tensor]
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+    def weighed(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tuple[Tensor, float]:
+        mask = _masks.of(y_pred) if mask is None else mask
         if sample_weight is None and mask is None and self.reduction in _MEANS:
             same = type(y_true) is type(y_pred) is Tensor and y_true.dtype == y_pred.dtype in _PLAIN and y_true.shape == y_pred.shape
             if not same or self.dtype is not None:
                 y_true, y_pred = pair(self.name, *self.prepare(y_true, y_pred))
             if y_pred.numel():
-                return type(self)._kernel(y_pred, y_true, **{key: getattr(self, key) for key in self._options})
-        return super().__call__(y_true, y_pred, sample_weight, mask)
+                value = type(self)._kernel(y_pred, y_true, **{key: getattr(self, key) for key in self._options})
+                return value, float(y_pred.numel() // y_pred.shape[-1] if y_pred.dim() > 1 else y_pred.numel())
+        return super().weighed(y_true, y_pred, sample_weight, mask)
 
 
 class MeanSquaredError(_PairLoss):

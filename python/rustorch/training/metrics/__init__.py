@@ -16,11 +16,11 @@ Examples
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List
 
 from rustorch import nn
 from rustorch._C import ArgumentTypeError, ArgumentValueError
-from rustorch.training import losses
+from rustorch.training import _custom, losses
 from rustorch.training._names import did_you_mean, listed, plain
 from rustorch.training.losses import (
     binary_crossentropy, binary_focal_crossentropy, categorical_crossentropy, categorical_focal_crossentropy, categorical_hinge, hinge,
@@ -64,7 +64,8 @@ _FUNCTIONS = (
 )  # fmt: skip
 __all__ = sorted(
     [each.__name__ for each in _CLASSES + _FUNCTIONS]
-    + ["AutoAccuracy", "AutoTopKAccuracy", "LossMetric", "MeanMetricWrapper", "Metric", "get", "merge_states", "names"]
+    + ["AutoAccuracy", "AutoTopKAccuracy", "LossMetric", "MeanMetricWrapper", "Metric", "deserialize", "get", "merge_states", "names"]
+    + ["serialize"]
 )
 
 _ALIASES: Dict[str, Callable[..., Metric]] = {
@@ -151,13 +152,10 @@ def get(identifier: Any, loss: Any = None) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, str):
-        return _named(identifier, loss)
+        own = _custom.find(identifier)
+        return _named(identifier, loss) if own is None else get(own, loss)
     if isinstance(identifier, dict):
-        from rustorch.training._spec import Spec
-
-        spec = Spec.of("metric", identifier)
-        maker = _MAKERS.get(plain(spec.name))
-        return _named(spec.name, loss) if maker is None else spec.bind(spec.name, maker).made
+        return deserialize(identifier, loss)
     if inspect.isclass(identifier) and issubclass(identifier, (Metric, losses.Loss, nn.Module)):
         return get(identifier(), loss)
     if isinstance(identifier, (losses.Loss, nn.Module)):
@@ -169,3 +167,50 @@ def get(identifier: Any, loss: Any = None) -> Metric:
     raise ArgumentTypeError(
         f"a metric is a name such as 'accuracy', a Metric, a loss or a function of (y_true, y_pred), not {identifier!r:.80}"
     )
+
+
+def serialize(metric: Metric) -> Any:
+    """The metric as plain data, from which :func:`get` makes it again; see :func:`rustorch.training.losses.serialize`.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.serialize(metrics.TopKCategoricalAccuracy(k=3))
+    {'class_name': 'TopKCategoricalAccuracy', 'config': {'k': 3, 'name': 'top_k_categorical_accuracy'}}
+    """
+    if isinstance(metric, LossMetric):
+        return {"class_name": "LossMetric", "config": {"loss": losses.serialize(metric.loss), "name": metric.name}}
+    kind = type(metric)
+    if kind in _CLASSES:
+        return {"class_name": kind.__name__, "config": metric.get_config()}
+    if kind is AutoAccuracy or kind is AutoTopKAccuracy:
+        return {"class_name": "accuracy" if kind is AutoAccuracy else "top_k_accuracy", "config": metric.get_config()}
+    if kind is MeanMetricWrapper:
+        name = getattr(metric.fn, "__name__", type(metric.fn).__name__)
+        return {"class_name": name, "config": {"name": metric.name, **metric.options}, "custom": True}
+    return {"class_name": kind.__name__, "config": metric.get_config(), "custom": True}
+
+
+def deserialize(config: Dict[str, Any], loss: Any = None) -> Metric:
+    """The metric that :func:`serialize`, or Keras's ``class_name`` and ``config``, describe; ``loss`` as in :func:`get`.
+
+    >>> from rustorch.training import metrics
+    >>> metrics.deserialize({"class_name": "F1Score", "config": {"average": "macro"}}).average
+    'macro'
+    """
+    from rustorch.training._spec import Spec
+
+    rest = dict(config)
+    custom = rest.pop("custom", False)
+    spec = Spec.of("metric", rest)
+    own = _custom.find(spec.name)
+    if own is not None:
+        if inspect.isclass(own) and issubclass(own, Metric):
+            return own.from_config(spec.kwargs)
+        return MeanMetricWrapper(own, **spec.kwargs)
+    if custom:
+        _custom.missing("metric", spec.name)
+    if spec.name == "LossMetric":
+        return LossMetric(losses.get(spec.kwargs["loss"]), spec.kwargs.get("name"))
+    maker = _MAKERS.get(plain(spec.name))
+    if maker is AutoAccuracy:
+        return AutoAccuracy(spec.kwargs.get("name", "accuracy"), None if loss is None else losses.get(loss))
+    return _named(spec.name, loss) if maker is None else spec.bind(spec.name, maker).made

@@ -11,7 +11,7 @@ import numpy as np
 import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ShapeError
-from rustorch.training import _ranks
+from rustorch.training import _masks, _ranks
 from rustorch.training.losses._base import as_tensor, described, same_rank, warn
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "merge_states"]
@@ -143,6 +143,11 @@ class Metric:
         arguments = inspect.signature(type(self).__init__).parameters
         return {key: getattr(self, key) for key in arguments if key != "self" and hasattr(self, key)}
 
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> "Metric":
+        """The metric with these arguments."""
+        return cls(**config)
+
     __repr__ = described
 
 
@@ -201,6 +206,14 @@ def _samplewise(values: Any, sample_weight: Any, reduce: Callable[..., Any]) -> 
     if v.ndim > 1:
         v = reduce(v, axis=tuple(range(1, v.ndim)))
     return v, w
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """Weights times weights, of which the one may be of samples and the other of steps."""
+    a, b = same_rank(a, b)
+    n = max(a.dim(), b.dim())
+    a, b = (each.reshape(*each.shape, *[1] * (n - each.dim())) for each in (a, b))
+    return a * b
 
 
 class Sum(Metric):
@@ -279,6 +292,7 @@ class MeanMetricWrapper(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take a batch into the mean."""
         y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        mask = _masks.of(y_pred)
         if not self._looked:
             self._looked = True
             self.look(y_true, y_pred)
@@ -288,13 +302,10 @@ class MeanMetricWrapper(Mean):
             raise ArgumentTypeError(f"the metric {self.name} gave {values!r:.60}, not a tensor or a number")
         if np.ndim(as_array(values)) == 0 and y_pred.dim():  # a number for the batch stands for each of its samples
             values = np.broadcast_to(as_array(values), (y_pred.shape[0],))
-        valid = self.valid(y_true, values)
-        if valid is not None:
-            weights = valid if sample_weight is None else as_tensor(sample_weight)
-            if sample_weight is not None:
-                valid, weights = same_rank(valid, weights)
-                weights = valid * weights.reshape(*weights.shape, *[1] * (valid.dim() - weights.dim()))
-            sample_weight = weights
+        for shown in (self.valid(y_true, values), mask):
+            if shown is not None:
+                shown = shown.to(rustorch.get_default_dtype())
+                sample_weight = shown if sample_weight is None else _product(shown, as_tensor(sample_weight))
         super().update_state(values, sample_weight)
 
     def valid(self, y_true: Tensor, values: Any) -> Optional[Tensor]:

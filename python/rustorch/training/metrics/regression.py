@@ -63,7 +63,7 @@ class LossMetric(MeanMetricWrapper):
 
     def __init__(self, loss: Any, name: Optional[str] = None) -> None:
         loss = losses.get(loss)
-        super().__init__(loss.per_sample, name or loss.name)
+        super().__init__(loss.by_value, name or loss.name)
         self.loss = loss
 
 
