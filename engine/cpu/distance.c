@@ -1,5 +1,7 @@
 // Distances between all pairs of rows. B, N, K, M: batch, rows of either side, their length. Half
 // precision is computed in float, in rows that are converted once.
+#include "cpu/distance.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -28,20 +30,12 @@ static Kind kind_of(double p) {
 
 enum { LANES = 8 }; // sums that run side by side, so that they can be one vector
 
-// The distance of two rows; sums in a fixed order.
+// The distance of two rows for a p that is not 2; sums in a fixed order.
 #define DISTANCE(name_, T_, abs_)                                                                  \
     static double name_(const T_ *a, const T_ *b, int64_t n, Kind kind, double p) {                \
         T_ sum[LANES] = {0};                                                                       \
         double total = 0;                                                                          \
         int64_t i = 0;                                                                             \
-        if (kind == KIND_TWO) {                                                                    \
-            for (; i + LANES <= n; i += LANES)                                                     \
-                for (int j = 0; j < LANES; j++)                                                    \
-                    sum[j] += (a[i + j] - b[i + j]) * (a[i + j] - b[i + j]);                       \
-            for (int j = 0; j < LANES; j++) total += (double)sum[j];                               \
-            for (; i < n; i++) total += (double)((a[i] - b[i]) * (a[i] - b[i]));                   \
-            return sqrt(total);                                                                    \
-        }                                                                                          \
         if (kind == KIND_ONE) {                                                                    \
             for (; i + LANES <= n; i += LANES)                                                     \
                 for (int j = 0; j < LANES; j++) sum[j] += abs_(a[i + j] - b[i + j]);               \
@@ -61,9 +55,37 @@ enum { LANES = 8 }; // sums that run side by side, so that they can be one vecto
 DISTANCE(distance_f32, float, fabsf)
 DISTANCE(distance_f64, double, fabs)
 
+// Rows from `row` on, up to DISTANCE_ROWS of one batch, against the other side.
+static void square_rows(const Pairs *pairs, int64_t row, int64_t n) {
+    int64_t bytes = (int64_t)rt_dtype_bytes(pairs->work), K = pairs->K;
+    bool wide = pairs->work == RT_F64;
+    const char *b = pairs->x2 + row / pairs->N * K * pairs->M * bytes;
+    const void *a[DISTANCE_ROWS];
+    double squares[DISTANCE_ROWS];
+    for (int64_t r = 0; r < DISTANCE_ROWS; r++)
+        a[r] = pairs->x1 + (row + (r < n ? r : 0)) * pairs->M * bytes;
+    for (int64_t k = 0; k < K; k++, b += pairs->M * bytes) {
+        ISA_PICK(distance_table)->squares[wide](a, b, pairs->M, squares);
+        for (int64_t r = 0; r < n; r++) {
+            int64_t at = (row + r) * K + k;
+            if (wide)
+                ((double *)(void *)pairs->d)[at] = sqrt(squares[r]);
+            else
+                ((float *)(void *)pairs->d)[at] = (float)sqrt(squares[r]);
+        }
+    }
+}
+
 static void distance_rows(void *context, int64_t begin, int64_t end, int chunk) {
     const Pairs *pairs = context;
     int64_t M = pairs->M;
+    for (int64_t row = begin, n; pairs->kind == KIND_TWO && row < end; row += n) {
+        int64_t rest = pairs->N - row % pairs->N; // of the batch
+        n = end - row < rest ? end - row : rest;
+        if (n > DISTANCE_ROWS) n = DISTANCE_ROWS;
+        square_rows(pairs, row, n);
+    }
+    if (pairs->kind == KIND_TWO) return;
     for (int64_t row = begin; row < end; row++) {
         int64_t batch = row / pairs->N;
         for (int64_t k = 0; k < pairs->K; k++) {

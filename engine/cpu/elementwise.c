@@ -410,8 +410,17 @@ NUMBERED(elu_backward, elu_backward, NONE, GRAIN_MATH, slope->alpha, slope->scal
 NUMBERED(softplus, softplus, NONE, GRAIN_MATH, slope->beta, slope->threshold)
 NUMBERED(softplus_backward, softplus_backward, NONE, GRAIN_MATH, slope->beta, slope->threshold)
 NUMBERED(hardtanh_backward, hardtanh_backward, NONE, GRAIN_CHEAP, slope->min_val, slope->max_val)
+NUMBERED(hardshrink, hardshrink, NONE, GRAIN_CHEAP, slope->lambd)
 NUMBERED(threshold_backward, threshold_backward, NONE, GRAIN_CHEAP, slope->threshold)
 // clang-format on
+
+Status cpu_softshrink(OpCall *call) {
+    static const Kinds kinds = {FLOAT_softshrink, INT_NONE, INT_NONE, GRAIN_CHEAP};
+    LoopNumbers numbers = {.f = {ATTRS_OF(call, slope)->lambd}};
+    if (!(numbers.f[0] >= 0))
+        return call_fail(call, ERR_VALUE, "lambd must be 0 or more, but it is %g", numbers.f[0]);
+    return run_kinds(call, &kinds, &numbers);
+}
 
 Status cpu_hardtanh(OpCall *call) {
     static const Kinds kinds = {FLOAT_clamp, INT_NONE, INT_NONE, GRAIN_CHEAP};

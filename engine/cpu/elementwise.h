@@ -18,39 +18,26 @@ typedef struct LoopNumbers {
 
 typedef enum FloatLoop {
     FLOAT_NONE,
-#define LOOP1(name_, ...) FLOAT_##name_,
-#define LOOP2 LOOP1
-#define LOOP3 LOOP1
-#define TEST1 LOOP1
-#define TEST2 LOOP1
-#define MATH1 LOOP1
-#define MATH2 LOOP1
-#include "cpu/isa/elementwise.inc"
+#define ENTRY(name_) FLOAT_##name_,
+#define WIDE_ENTRY ENTRY
+#define LIST "cpu/isa/elementwise.inc"
+#include "cpu/isa/entries.inc"
     FLOAT_COUNT
 } FloatLoop;
 
 typedef enum IntLoop {
     INT_NONE,
-#undef LOOP1
-#define LOOP1(name_, ...) INT_##name_,
-#define WHERE LOOP1
-#include "cpu/isa/integers.inc"
+#define ENTRY(name_) INT_##name_,
+#define LIST "cpu/isa/integers.inc"
+#include "cpu/isa/entries.inc"
     INT_COUNT
 } IntLoop;
-#undef LOOP1
-#undef WHERE
-#undef LOOP2
-#undef LOOP3
-#undef TEST1
-#undef TEST2
-#undef MATH1
-#undef MATH2
 
 typedef struct FloatLoops {
-    LoopInner f32[FLOAT_COUNT], f64[FLOAT_COUNT];
+    const LoopInner *f32, *f64;
 } FloatLoops;
 typedef struct IntLoops {
-    LoopInner u8[INT_COUNT], i8[INT_COUNT], i16[INT_COUNT], i32[INT_COUNT], i64[INT_COUNT];
+    const LoopInner *u8, *i8, *i16, *i32, *i64;
 } IntLoops;
 
 ISA_DECLARE(FloatLoops, float_loops);

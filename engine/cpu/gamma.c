@@ -26,7 +26,7 @@ double psi(double x) {
     return below + log(x) - 0.5 / x - series;
 }
 
-// q^-s; a few multiplications where s is a small whole number, as the derivatives of psi have it.
+// q^-s; a few multiplications where s is a small whole number.
 static double falling_power(double q, double s) {
     if (s > 32 || s != floor(s)) return pow(q, -s);
     double power = 1;
@@ -35,7 +35,8 @@ static double falling_power(double q, double s) {
     return 1 / power;
 }
 
-// Hurwitz' zeta function Σ (q + k)^-s for s > 1 by the formula of Euler and Maclaurin, q > 0.
+// Hurwitz' zeta function Σ (q + k)^-s for s > 1 by the formula of Euler and Maclaurin, q > 0, from
+// where its remainder is small.
 static double zeta_positive(double s, double q) {
     static const double bernoulli[] = {// B(2j) / (2j)!
                                        1.0 / 12,          -1.0 / 720,
@@ -43,7 +44,11 @@ static double zeta_positive(double s, double q) {
                                        1.0 / 47900160,    -691.0 / 1307674368000,
                                        1.0 / 74724249600, -3617.0 / 10670622842880000};
     double sum = 0;
-    for (; q < 12; q += 1) sum += falling_power(q, s);
+    for (double start = s + 10; q < start; q += 1) {
+        double term = falling_power(q, s);
+        sum += term;
+        if (term * (1 + q / (s - 1)) < sum * 1e-18) return sum;
+    }
     double power = falling_power(q, s), rising = s * power / q;
     sum += power * q / (s - 1) + power / 2;
     for (int j = 0; j < (int)(sizeof bernoulli / sizeof *bernoulli); j++) {
@@ -65,22 +70,16 @@ double hurwitz_zeta(double s, double q) {
     return zeta_positive(s, fraction) + (fmod(s, 2) == 1 ? -left : left);
 }
 
-double psi_derivative(double x, double n) {
-    if (n == 0) return psi(x);
-    double size = exp(log_gamma(n + 1)) * hurwitz_zeta(n + 1, x);
-    return fmod(n, 2) == 1 ? size : -size;
-}
-
 // ------------------------------------------------------------------------------- its integrals
 // P(a, x) = x^a e^-x / Γ(a + 1) Σ x^n / ((a + 1) … (a + n)), and for x > a + 1 the continued fraction
 // of Q by Lentz' method (Abramowitz and Stegun 6.5.29, 6.5.31). Both take some √a steps.
 
 enum { MOST_STEPS = 1000000 };
 
-// The sum of the series, and its derivative with respect to a if there is room for it.
-static double series_sum(double a, double x, double *out_slope) {
+// The sum of the series up to terms of `rest` of it, and its derivative with respect to a if there is room for it.
+static inline double series_sum(double a, double x, double rest, double *out_slope) {
     double term = 1, sum = 1, logs = 0, slope = 0;
-    for (int n = 1; n < MOST_STEPS && term > sum * 1e-17; n++) {
+    for (int n = 1; n < MOST_STEPS && term > sum * rest; n++) {
         double over = 1 / (a + n);
         term *= x * over;
         sum += term;
@@ -93,21 +92,23 @@ static double series_sum(double a, double x, double *out_slope) {
 }
 
 // h with Q = x^a e^-x / Γ(a) h, and its derivative with respect to a.
-static double fraction_value(double a, double x, double *out_slope) {
+static inline double fraction_value(double a, double x, double rest, double *out_slope) {
     double b = x + 1 - a, c = 1e300, d = 1 / b, h = d, dc = 0, dd = d * d, dh = dd;
     for (int n = 1; n < MOST_STEPS; n++) {
-        double over = -n * (n - a), d_over = n;
+        double over = -n * (n - a), d_over = n, last = c, last_d = d, d_factor = 0;
         b += 2; // whose derivative is -1
-        double raw = over * d + b, d_raw = d_over * d + over * dd - 1;
-        d = 1 / raw;
-        dd = -d_raw * d * d;
-        double last = c;
+        d = 1 / (over * d + b);
         c = b + over / last;
-        dc = -1 + d_over / last - over * dc / (last * last);
-        double factor = c * d, d_factor = dc * d + c * dd;
-        dh = dh * factor + h * d_factor;
+        double factor = c * d;
+        if (out_slope) {
+            dd = -(d_over * last_d + over * dd - 1) * d * d;
+            dc = -1 + d_over / last - over * dc / (last * last);
+            d_factor = dc * d + c * dd;
+            dh = dh * factor + h * d_factor;
+        }
         h *= factor;
-        if (fabs(factor - 1) < 1e-16 && (!out_slope || fabs(d_factor * h) <= 1e-16 * fabs(dh)))
+        if (fabs(factor - 1) < 10 * rest &&
+            (!out_slope || fabs(d_factor * h) <= 10 * rest * fabs(dh)))
             break;
     }
     if (out_slope) *out_slope = dh;
@@ -127,21 +128,21 @@ static double gamma_peak(double a, double x) {
     return exp(-a * bend - rest) / sqrt(2 * M_PI * a);
 }
 
-static double gamma_part(double a, double x, bool above) {
+static double gamma_part(double a, double x, double rest, bool above) {
     if (isnan(a) || isnan(x) || a < 0 || x < 0 || (a == 0 && x == 0)) return NAN;
     if (isinf(a)) return isinf(x) ? NAN : above;
     if (x == 0) return above;
     if (a == 0 || isinf(x)) return !above;
     double value;
     if (x < a + 1) {
-        value = gamma_peak(a, x) * series_sum(a, x, NULL);
+        value = gamma_peak(a, x) * series_sum(a, x, rest, NULL);
         return above ? 1 - value : value;
     }
-    value = gamma_peak(a, x) * a * fraction_value(a, x, NULL);
+    value = gamma_peak(a, x) * a * fraction_value(a, x, rest, NULL);
     return above ? value : 1 - value;
 }
-double gamma_below(double a, double x) { return gamma_part(a, x, false); }
-double gamma_above(double a, double x) { return gamma_part(a, x, true); }
+double gamma_below(double a, double x, double rest) { return gamma_part(a, x, rest, false); }
+double gamma_above(double a, double x, double rest) { return gamma_part(a, x, rest, true); }
 
 // The common factor of P, or Q, and of the density drops out. For huge a, the quantile's expansion
 // a + z √a + (z² - 1) / 3 + … (Cornish and Fisher) with z as Wilson and Hilferty have it.
@@ -151,9 +152,9 @@ double gamma_shape_slope(double a, double x) {
     if (a > 1e7) return 1 + 1.5 * (cbrt(x / a) - 1 + 1 / (9 * a));
     double slope;
     if (x < a + 1) {
-        double sum = series_sum(a, x, &slope);
+        double sum = series_sum(a, x, 1e-17, &slope);
         return -x / a * (sum * (log(x) - psi(a + 1)) + slope);
     }
-    double h = fraction_value(a, x, &slope);
+    double h = fraction_value(a, x, 1e-17, &slope);
     return x * (h * (log(x) - psi(a)) + slope);
 }

@@ -246,18 +246,20 @@ static void half_start(const GemmProduct *p, RtDtype dtype, float *block) {
     }
 }
 
-// Elements of the blocks of A, B and C; before: in front of C's, where the others lie.
+// Elements of what is packed and of the blocks of A, B and C; before: in front of C's, where the
+// others lie.
 typedef struct HalfRoom {
-    int64_t a, b, c, before;
+    int64_t pack, a, b, c, before;
 } HalfRoom;
 
-static HalfRoom half_room(RtDtype dtype, int64_t m, int64_t n, int64_t k) {
-    if (m > HALF_HEIGHT) m = HALF_HEIGHT;
-    if (n > HALF_WIDTH) n = HALF_WIDTH;
-    int64_t depth = k < GEMM_DEPTH ? k : GEMM_DEPTH;
-    HalfRoom room = {m * depth, depth * n, m * n, 0};
-    room.before = dtype == RT_BF16 && bf16_dots() ? (int64_t)(bf16_room(m, n, k) / sizeof(float))
-                                                  : GEMM_ROOM + room.a + room.b;
+static bool half_packs(const GemmProduct *p) { return p->b_row == 1 && p->b_column != 1; }
+
+static HalfRoom half_room(const GemmProduct *p, RtDtype dtype) {
+    int64_t m = p->m < HALF_HEIGHT ? p->m : HALF_HEIGHT, n = p->n < HALF_WIDTH ? p->n : HALF_WIDTH;
+    int64_t depth = p->k < GEMM_DEPTH ? p->k : GEMM_DEPTH;
+    HalfRoom room = {half_packs(p) ? GEMM_ROOM : 0, m * depth, depth * n, m * n, 0};
+    room.before = dtype == RT_BF16 && bf16_dots() ? (int64_t)(bf16_room(m, n, p->k) / sizeof(float))
+                                                  : room.pack + room.a + room.b;
     return room;
 }
 
@@ -283,14 +285,14 @@ static void half_sums(const GemmProduct *p, RtDtype dtype, void *room, float *a,
                                         .c = c,
                                         .ldc = p->n,
                                         .init = GEMM_ADD,
-                                        .pack = right.column != 1},
+                                        .pack = half_packs(p)},
                          room);
     }
 }
 
 static void run_half(const GemmProduct *whole, RtDtype dtype, char *room) {
-    HalfRoom sizes = half_room(dtype, whole->m, whole->n, whole->k);
-    float *a = (float *)(void *)room + GEMM_ROOM, *b = a + sizes.a,
+    HalfRoom sizes = half_room(whole, dtype);
+    float *a = (float *)(void *)room + sizes.pack, *b = a + sizes.a,
           *c = (float *)(void *)room + sizes.before;
     for (int64_t i = 0; i < whole->m; i += HALF_HEIGHT) {
         for (int64_t j = 0; j < whole->n; j += HALF_WIDTH) {
@@ -418,7 +420,7 @@ static size_t room_elements(const Job *job) {
     case WAY_SWAPPED:
         return GEMM_ROOM + (size_t)((p->n < SWAP_COLUMNS ? p->n : SWAP_COLUMNS) * p->m);
     case WAY_HALF: {
-        HalfRoom half = half_room(job->dtype, p->m, p->n, p->k);
+        HalfRoom half = half_room(p, job->dtype);
         return (size_t)(half.before + half.c);
     }
     case WAY_DOTS:

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cpu/bag.h"
 #include "cpu/copy.h"
 #include "cpu/index_work.h"
 #include "cpu/loops.h"
@@ -164,51 +165,74 @@ Status cpu_embedding(OpCall *call) {
     return index_read(call, &plan, weight, &out);
 }
 
-// The rows of a bag are added one after the other, in float or double; bags are divided among threads.
+// Bags are divided among threads.
 typedef struct Bags {
-    const int64_t *index, *ends;
-    const void *weight;
-    void *out;
-    int64_t width;
+    const BagLoops *loops;
+    Bag bag; // all of them
+    const int64_t *ends;
+    char *out;
+    int64_t *rows; // of maxima, or NULL: sums
+    size_t bytes;
 } Bags;
 
-#define SUM_BAGS(T_)                                                                               \
-    static void sum_bags_##T_(void *context, int64_t begin, int64_t end, int chunk) {              \
-        const Bags *b = context;                                                                   \
-        (void)chunk;                                                                               \
-        for (int64_t bag = begin; bag < end; bag++) {                                              \
-            T_ *to = (T_ *)b->out + bag * b->width;                                                \
-            memset(to, 0, (size_t)b->width * sizeof *to);                                          \
-            for (int64_t i = bag ? b->ends[bag - 1] : 0; i < b->ends[bag]; i++) {                  \
-                const T_ *row = (const T_ *)b->weight + b->index[i] * b->width;                    \
-                for (int64_t k = 0; k < b->width; k++) to[k] += row[k];                            \
-            }                                                                                      \
-        }                                                                                          \
+static void run_bags(void *context, int64_t begin, int64_t end, int chunk) {
+    const Bags *b = context;
+    (void)chunk;
+    for (int64_t i = begin; i < end; i++) {
+        Bag bag = b->bag;
+        int64_t first = i ? b->ends[i - 1] : 0, at = i * bag.width;
+        bag.index += first;
+        bag.n = b->ends[i] - first;
+        if (bag.factor) bag.factor = (const char *)bag.factor + (size_t)first * b->bytes;
+        if (b->rows)
+            b->loops->most(&bag, b->out + (size_t)at * b->bytes, b->rows + at);
+        else
+            b->loops->sum(&bag, b->out + (size_t)at * b->bytes);
     }
-SUM_BAGS(float)
-SUM_BAGS(double)
+}
 
-Status cpu_embedding_sum(OpCall *call) {
+static Status run_embedding_bag(OpCall *call, const void *factor, int64_t *of_rows) {
     const RtTensor *weight = call->in[0];
-    int64_t n = call->in[1]->numel, bags = call->in[2]->numel, rows = weight->shape[0], last = 0;
-    Bags b = {rt_tensor_data(call->in[1]), rt_tensor_data(call->in[2]), rt_tensor_data(call->in[0]),
-              rt_tensor_data(call->out[0]), weight->shape[1]};
+    int64_t n = call->in[1]->numel, bags = call->in[2]->numel, rows = weight->shape[0], last = 0,
+            padding = ATTRS_OF(call, embedding)->padding_idx;
+    const int64_t *index = rt_tensor_data(call->in[1]), *ends = rt_tensor_data(call->in[2]);
+    Bags b = {.loops = &ISA_PICK(bag_table)->of[weight->dtype == RT_F64],
+              .bag = {.index = index,
+                      .factor = factor,
+                      .skip = padding == RT_INT_NONE ? -1
+                              : padding < 0          ? padding + rows
+                                                     : padding,
+                      .table = rt_tensor_data(call->in[0]),
+                      .width = weight->shape[1]},
+              .ends = ends,
+              .out = rt_tensor_data(call->out[0]),
+              .rows = of_rows,
+              .bytes = rt_dtype_bytes((RtDtype)weight->dtype)};
     for (int64_t i = 0; i < n; i++)
-        if (b.index[i] < 0 || b.index[i] >= rows)
+        if (index[i] < 0 || index[i] >= rows)
             return call_fail(call, ERR_INDEX, "index %lld is out of bounds for %lld rows",
-                             (long long)b.index[i], (long long)rows);
-    for (int64_t i = 0; i < bags; last = b.ends[i++])
-        if (b.ends[i] < last || b.ends[i] > n)
+                             (long long)index[i], (long long)rows);
+    for (int64_t i = 0; i < bags; last = ends[i++])
+        if (ends[i] < last || ends[i] > n)
             return call_fail(call, ERR_VALUE,
                              "bag %lld would end at %lld, which is not from %lld to %lld",
-                             (long long)i, (long long)b.ends[i], (long long)last, (long long)n);
+                             (long long)i, (long long)ends[i], (long long)last, (long long)n);
     if (last != n)
         return call_fail(call, ERR_VALUE, "the last bag ends at %lld, but there are %lld elements",
                          (long long)last, (long long)n);
-    int64_t work = bags ? n * b.width / bags + 1 : 1;
-    parallel_run(bags, PARALLEL_GRAIN / work + 1,
-                 weight->dtype == RT_F64 ? sum_bags_double : sum_bags_float, &b);
+    if (of_rows && n > INT32_MAX)
+        return call_fail(call, ERR_VALUE, "%lld elements are too many for maxima", (long long)n);
+    int64_t work = bags ? n * b.bag.width / bags + 1 : 1;
+    parallel_run(bags, PARALLEL_GRAIN / work + 1, run_bags, &b);
     return OK;
+}
+
+Status cpu_embedding_sum(OpCall *call) {
+    RtTensor *factors = call->in[3];
+    return run_embedding_bag(call, PRESENT(factors) ? rt_tensor_data(factors) : NULL, NULL);
+}
+Status cpu_embedding_max(OpCall *call) {
+    return run_embedding_bag(call, NULL, rt_tensor_data(call->out[1]));
 }
 
 Status cpu_embedding_backward(OpCall *call) {

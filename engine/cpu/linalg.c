@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu/gemm.h"
+
 #define FORTRAN(x_, T_)                                                                            \
     void x_##getrf_(const int *m, const int *n, T_ *a, const int *lda, int *pivot, int *info);     \
     void x_##getrs_(const char *trans, const int *n, const int *columns, const T_ *a,              \
@@ -47,13 +49,12 @@ static Status failed(const OpCall *call, int64_t matrix, const char *why) {
 }
 
 // to (m, n) = from (n, m) transposed
-#define TRANSPOSE(T_)                                                                              \
+#define TRANSPOSE(T_, dtype_)                                                                      \
     static void transpose_##T_(T_ *to, const T_ *from, int64_t n, int64_t m) {                     \
-        for (int64_t i = 0; i < n; i++)                                                            \
-            for (int64_t j = 0; j < m; j++) to[j * n + i] = from[i * m + j];                       \
+        gemm_kernels(dtype_)->transpose(m, n, from, m, to, n);                                     \
     }
-TRANSPOSE(float)
-TRANSPOSE(double)
+TRANSPOSE(float, RT_F32)
+TRANSPOSE(double, RT_F64)
 
 #define KERNELS(x_, T_)                                                                            \
     static Status solve_##T_(OpCall *call) {                                                       \

@@ -18,38 +18,33 @@ typedef struct Lines {
     char *values;
     int64_t *indices;
     Choice choice;
-    int dim;      // 0 for a tensor of no dimensions
-    int64_t n, k; // length of a line; which element, from 0
-    Item *room;   // 2n a chunk
+    int dim;
+    int64_t n, k; // k: which element, from 0
+    Item *room;
 } Lines;
 
-static bool comes_before(Item a, Item b) {
-    return a.key < b.key || (a.key == b.key && a.index < b.index);
-}
-
-// The item that would be at position k of the sorted line (Hoare's selection). Indices make all
-// items different, and the pivot's place is scattered, so that no order of elements is a bad one.
-static Item select_item(Item *items, int64_t n, int64_t k) {
-    int64_t low = 0, high = n - 1;
-    uint64_t scatter = (uint64_t)n;
-    while (low < high) {
-        scatter = scatter * 6364136223846793005u + 1442695040888963407u;
-        Item pivot = items[low + (int64_t)((scatter >> 33) % (uint64_t)(high - low + 1))];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (comes_before(items[i], pivot)) i++;
-            while (comes_before(pivot, items[j])) j--;
-            if (i > j) break;
-            Item swapped = items[i];
-            items[i++] = items[j];
-            items[j--] = swapped;
+// The item that would be at position k of the sorted line: by counting, byte by byte of the keys from
+// the highest on. Those that are still possible keep their order, and the room changes.
+static Item select_item(Item *items, Item *spare, int64_t n, int64_t k) {
+    uint64_t all = UINT64_MAX, any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        all &= items[i].key;
+        any |= items[i].key;
+    }
+    for (int shift = 56; shift >= 0 && n > 1; shift -= 8) {
+        if (((all ^ any) >> shift & 255) == 0) continue;
+        int64_t count[256] = {0}, kept = 0;
+        uint64_t byte = 0;
+        for (int64_t i = 0; i < n; i++) count[items[i].key >> shift & 255]++;
+        while (k >= count[byte]) k -= count[byte++];
+        for (int64_t i = 0; i < n; i++) {
+            spare[kept] = items[i];
+            kept += (items[i].key >> shift & 255) == byte;
         }
-        if (k <= j)
-            high = j;
-        else if (k >= i)
-            low = i;
-        else
-            break;
+        Item *swap = items;
+        items = spare;
+        spare = swap;
+        n = kept;
     }
     return items[k];
 }
@@ -68,7 +63,7 @@ static int64_t choose_median(const Lines *lines, Item *items) {
         }
     }
     if (nans && (lines->choice == CHOOSE_MEDIAN || nans == n)) return first;
-    return select_item(items, n, (n - nans - 1) / 2).index;
+    return select_item(items, items + n, n, (n - nans - 1) / 2).index;
 }
 
 static int64_t choose_mode(const Lines *lines, Item *items) {
@@ -98,7 +93,8 @@ static void choose_lines(void *context, int64_t begin, int64_t end, int chunk) {
         }
         const char *from = (const char *)rt_tensor_data(x) + in_x * bytes;
         sort_read_keys((RtDtype)x->dtype, from, step, lines->n, false, items);
-        int64_t chosen = lines->choice == CHOOSE_KTH ? select_item(items, lines->n, lines->k).index
+        int64_t chosen = lines->choice == CHOOSE_KTH
+                             ? select_item(items, items + lines->n, lines->n, lines->k).index
                          : lines->choice == CHOOSE_MODE ? choose_mode(lines, items)
                                                         : choose_median(lines, items);
         memcpy(lines->values + line * bytes, from + chosen * step, (size_t)bytes);
@@ -108,24 +104,17 @@ static void choose_lines(void *context, int64_t begin, int64_t end, int chunk) {
 
 static Status run_choice(OpCall *call, Choice choice, int64_t k) {
     const RtTensor *x = call->in[0];
-    int64_t dim = ATTRS_OF(call, dim)->dim;
+    SortLines along = sort_lines_of(x, ATTRS_OF(call, dim)->dim);
     Lines lines = {.x = x,
                    .values = rt_tensor_data(call->out[0]),
                    .indices = rt_tensor_data(call->out[1]),
                    .choice = choice,
-                   .k = k,
-                   .n = 1};
-    if (x->ndim) {
-        lines.dim = (int)(dim < 0 ? dim + x->ndim : dim);
-        lines.n = x->shape[lines.dim];
-    }
+                   .dim = along.dim,
+                   .n = along.n,
+                   .k = k};
     if (x->numel == 0) return OK;
-    int64_t count = x->numel / lines.n, grain = lines.n >= 2048 ? 1 : 2048 / lines.n;
-    int64_t bytes = (int64_t)sizeof(Item) * 2 * lines.n * parallel_chunks(count, grain);
-    RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0});
-    if (!room) return ERR_MEMORY;
-    lines.room = rt_tensor_data(room);
-    parallel_run(count, grain, choose_lines, &lines);
+    if (!(lines.room = sort_room(&along))) return error_code();
+    parallel_run(along.count, along.grain, choose_lines, &lines);
     return OK;
 }
 

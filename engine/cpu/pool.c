@@ -9,13 +9,20 @@
 #include "cpu/convert.h"
 #include "cpu/parallel.h"
 
-typedef enum PoolKind { POOL_MAX, POOL_ADAPTIVE_MAX, POOL_PLAIN, POOL_MAX_BACKWARD } PoolKind;
+typedef enum PoolKind {
+    POOL_MAX,
+    POOL_ADAPTIVE_MAX,
+    POOL_AVERAGE,
+    POOL_ADAPTIVE_AVERAGE,
+    POOL_MAX_BACKWARD, // the first of the gradients
+    POOL_AVERAGE_BACKWARD,
+    POOL_ADAPTIVE_AVERAGE_BACKWARD,
+} PoolKind;
 
 typedef struct PoolJob {
     Pooling p;
     PoolKind kind;
     const PoolKernels *kernels;
-    void (*plain)(const Pooling *p, const void *in, void *out);
     RtDtype dtype, work;
     const char *in;
     char *out;
@@ -49,7 +56,12 @@ static void run_planes(void *context, int64_t begin, int64_t end, int chunk) {
         case POOL_ADAPTIVE_MAX:
             job->kernels->adaptive_max(&job->p, in, out, job->index + plane * job->out_area);
             break;
-        case POOL_PLAIN: job->plain(&job->p, in, out); break;
+        case POOL_AVERAGE: job->kernels->average(&job->p, in, out); break;
+        case POOL_ADAPTIVE_AVERAGE: job->kernels->adaptive_average(&job->p, in, out); break;
+        case POOL_AVERAGE_BACKWARD: job->kernels->average_backward(&job->p, in, out); break;
+        case POOL_ADAPTIVE_AVERAGE_BACKWARD:
+            job->kernels->adaptive_average_backward(&job->p, in, out);
+            break;
         case POOL_MAX_BACKWARD:
             if (!job->kernels->max_backward(&job->p, in, job->index + plane * job->in_area, out))
                 job->bad_index = true;
@@ -59,10 +71,8 @@ static void run_planes(void *context, int64_t begin, int64_t end, int chunk) {
     }
 }
 
-static Status run_pool(OpCall *call, PoolJob *job) {
-    job->dtype = call->compute;
-    bool backward = job->kind == POOL_MAX_BACKWARD || call->row->op == OP_avg_pool2d_backward ||
-                    call->row->op == OP_adaptive_avg_pool2d_backward;
+static Status run_job(OpCall *call, PoolJob *job) {
+    bool backward = job->kind >= POOL_MAX_BACKWARD;
     int64_t small = job->p.out[0] * job->p.out[1], large = job->p.size[0] * job->p.size[1];
     job->in_area = backward ? small : large;
     job->out_area = backward ? large : small;
@@ -83,64 +93,31 @@ static Status run_pool(OpCall *call, PoolJob *job) {
     return OK;
 }
 
-// Integers of all widths are compared as int64, f16 and bf16 as f32.
-static PoolJob job_of(const OpCall *call, PoolKind kind) {
+// Integers of all widths are compared as int64, f16 and bf16 as f32. index: the tensor of positions,
+// or NULL.
+static Status run_pool(OpCall *call, PoolKind kind, Status (*describe)(OpCall *call, Pooling *out),
+                       RtTensor *index) {
     const PoolLoops *loops = ISA_PICK(pool_loops);
-    PoolJob job = {.kind = kind};
+    PoolJob job = {.kind = kind, .dtype = call->compute};
     bool whole = rt_dtype_kind(call->compute) != RT_KIND_FLOAT;
     job.work = whole ? RT_I64 : call->compute == RT_F64 ? RT_F64 : RT_F32;
     job.kernels = whole ? &loops->i64 : call->compute == RT_F64 ? &loops->f64 : &loops->f32;
-    return job;
+    TRY(describe(call, &job.p));
+    if (index) job.index = rt_tensor_data(index);
+    return run_job(call, &job);
 }
 
-Status cpu_max_pool2d(OpCall *call) {
-    PoolJob job = job_of(call, POOL_MAX);
-    TRY(pool2d_describe(call, &job.p));
-    job.index = rt_tensor_data(call->out[1]);
-    return run_pool(call, &job);
-}
-
-Status cpu_adaptive_max_pool2d(OpCall *call) {
-    PoolJob job = job_of(call, POOL_ADAPTIVE_MAX);
-    TRY(adaptive_pool2d_describe(call, &job.p));
-    job.index = rt_tensor_data(call->out[1]);
-    return run_pool(call, &job);
-}
-
-Status cpu_max_pool2d_backward(OpCall *call) {
-    PoolJob job = job_of(call, POOL_MAX_BACKWARD);
-    TRY(pool2d_backward_describe(call, &job.p));
-    job.index = rt_tensor_data(call->in[1]);
-    return run_pool(call, &job);
-}
-
-Status cpu_avg_pool2d(OpCall *call) {
-    PoolJob job = job_of(call, POOL_PLAIN);
-    job.plain = job.kernels->average;
-    TRY(pool2d_describe(call, &job.p));
-    return run_pool(call, &job);
-}
-
-Status cpu_avg_pool2d_backward(OpCall *call) {
-    PoolJob job = job_of(call, POOL_PLAIN);
-    job.plain = job.kernels->average_backward;
-    TRY(pool2d_backward_describe(call, &job.p));
-    return run_pool(call, &job);
-}
-
-Status cpu_adaptive_avg_pool2d(OpCall *call) {
-    PoolJob job = job_of(call, POOL_PLAIN);
-    job.plain = job.kernels->adaptive_average;
-    TRY(adaptive_pool2d_describe(call, &job.p));
-    return run_pool(call, &job);
-}
-
-Status cpu_adaptive_avg_pool2d_backward(OpCall *call) {
-    PoolJob job = job_of(call, POOL_PLAIN);
-    job.plain = job.kernels->adaptive_average_backward;
-    TRY(pool2d_backward_describe(call, &job.p));
-    return run_pool(call, &job);
-}
+#define POOL(row_, kind_, describe_, index_)                                                       \
+    Status cpu_##row_(OpCall *call) { return run_pool(call, POOL_##kind_, describe_, index_); }
+// clang-format off
+POOL(max_pool2d,                   MAX,                            pool2d_describe,          call->out[1])
+POOL(adaptive_max_pool2d,          ADAPTIVE_MAX,                   adaptive_pool2d_describe, call->out[1])
+POOL(avg_pool2d,                   AVERAGE,                        pool2d_describe,          NULL)
+POOL(adaptive_avg_pool2d,          ADAPTIVE_AVERAGE,               adaptive_pool2d_describe, NULL)
+POOL(max_pool2d_backward,          MAX_BACKWARD,                   pool2d_backward_describe, call->in[1])
+POOL(avg_pool2d_backward,          AVERAGE_BACKWARD,               pool2d_backward_describe, NULL)
+POOL(adaptive_avg_pool2d_backward, ADAPTIVE_AVERAGE_BACKWARD,      pool2d_backward_describe, NULL)
+// clang-format on
 
 // Elements of planes by their positions -------------------------------------------------------
 

@@ -105,10 +105,10 @@ static void pick_few(const Item *items, int64_t n, Item *best, int64_t k) {
 typedef struct Lines {
     const RtTensor *x;
     RtTensor *values, *indices;
-    int dim;      // 0 for a tensor of no dimensions
-    int64_t n, k; // length of a line, and how much of it is wanted
+    int dim;
+    int64_t n, k; // k: how much of a line is wanted
     bool descending;
-    Item *room; // 2n a chunk
+    Item *room;
 } Lines;
 
 static void take_line(const Lines *lines, const char *line, int64_t step, const Item *items,
@@ -151,36 +151,43 @@ static void sort_lines(void *context, int64_t begin, int64_t end, int chunk) {
     }
 }
 
+SortLines sort_lines_of(const RtTensor *x, int64_t dim) {
+    SortLines lines = {.n = 1};
+    if (x->ndim) {
+        lines.dim = (int)(dim == RT_INT_NONE ? x->ndim - 1 : dim < 0 ? dim + x->ndim : dim);
+        lines.n = x->shape[lines.dim];
+    }
+    lines.count = lines.n ? x->numel / lines.n : 0;
+    lines.grain = lines.n >= 2048 || lines.n == 0 ? 1 : 2048 / lines.n;
+    return lines;
+}
+
+Item *sort_room(const SortLines *lines) {
+    int64_t bytes =
+        (int64_t)sizeof(Item) * 2 * lines->n * parallel_chunks(lines->count, lines->grain);
+    RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0});
+    return room ? rt_tensor_data(room) : NULL;
+}
+
 static Status order_lines(OpCall *call, int64_t k, bool descending) {
     RtTensor *x = call->in[0];
-    int64_t dim = ATTRS_OF(call, dim)->dim;
-    if (dim == RT_INT_NONE) dim = -1;
+    SortLines along = sort_lines_of(x, ATTRS_OF(call, dim)->dim);
     Lines lines = {.x = x,
                    .values = call->out[0],
                    .indices = call->out[1],
                    .descending = descending,
-                   .k = k,
-                   .n = 1};
-    if (x->ndim) {
-        lines.dim = (int)(dim < 0 ? dim + x->ndim : dim);
-        lines.n = x->shape[lines.dim];
-    }
+                   .dim = along.dim,
+                   .n = along.n,
+                   .k = k};
     if (call->out[0]->numel == 0) return OK;
-    int64_t count = x->numel / lines.n, grain = lines.n >= 2048 ? 1 : 2048 / lines.n;
-    int64_t bytes = (int64_t)sizeof(Item) * 2 * lines.n * parallel_chunks(count, grain);
-    RtTensor *room = rt_tensor_new(1, &bytes, RT_U8, (RtDevice){RT_CPU, 0});
-    if (!room) return ERR_MEMORY;
-    lines.room = rt_tensor_data(room);
-    parallel_run(count, grain, sort_lines, &lines);
+    if (!(lines.room = sort_room(&along))) return error_code();
+    parallel_run(along.count, along.grain, sort_lines, &lines);
     return OK;
 }
 
 Status cpu_sort(OpCall *call) {
-    const RtTensor *x = call->in[0];
-    int64_t dim = ATTRS_OF(call, dim)->dim;
-    if (dim == RT_INT_NONE) dim = -1;
-    return order_lines(call, x->ndim ? x->shape[dim < 0 ? dim + x->ndim : dim] : 1,
-                       ATTRS_OF(call, dim)->descending);
+    const RtAttrs_dim *attrs = ATTRS_OF(call, dim);
+    return order_lines(call, sort_lines_of(call->in[0], attrs->dim).n, attrs->descending);
 }
 
 Status cpu_topk(OpCall *call) {

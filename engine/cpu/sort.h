@@ -16,3 +16,13 @@ void sort_read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bo
                     Item *items);
 // Stable. Returns where the result is: items or spare, each of n items.
 Item *sort_items(Item *items, Item *spare, int64_t n);
+
+// The lines of x along dim (RT_INT_NONE: the last): `count` of n elements, `grain` of them worth a
+// thread. A tensor of no dimensions is one line of one.
+typedef struct SortLines {
+    int dim;
+    int64_t n, count, grain;
+} SortLines;
+SortLines sort_lines_of(const RtTensor *x, int64_t dim);
+// 2 n items for each chunk of lines; belongs to the open scope. NULL for want of memory.
+Item *sort_room(const SortLines *lines);

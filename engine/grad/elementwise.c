@@ -286,6 +286,12 @@ GRAD(mish) { // t = tanh(softplus(x)), s = sigmoid(x): t + x s (1 - t²)
 
 // Second gradients: X(0) is the gradient that came in, X(1) the input or output.
 
+static RtTensor *beyond_lambda(const GradCall *call) {
+    return zero_where(G(0), rt_le(rt_abs(X(0)), grad_number(A(slope)->lambd, X(0))));
+}
+SLOPE(softshrink, beyond_lambda(call))
+SLOPE(hardshrink, beyond_lambda(call))
+
 GRAD(threshold_backward) {
     GIVE(0, rt_threshold_backward(G(0), X(1), *A(slope)));
     return OK;

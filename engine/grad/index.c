@@ -1,6 +1,6 @@
 // Gradients of the index family: what was read is added back where it came from, what was written
 // is read again.
-#include "grad/formula.h"
+#include "grad/terms.h"
 
 #include <string.h>
 
@@ -293,12 +293,33 @@ GRAD(embedding) {
 
 // Element i lies in the first bag that ends behind it.
 GRAD(embedding_sum) {
-    const RtShape *input = X_SHAPE(1);
+    const RtAttrs_embedding *a = A(embedding);
+    int64_t rows = X_SHAPE(0)->dim[0];
+    RtTensor *factors = optional(X(3));
     RtTensor *place = rt_arange(
-        WITH(range, .end = rt_int(input->dim[0]), .dtype = RT_I64, .device = call->device));
+        WITH(range, .end = rt_int(X_SHAPE(1)->dim[0]), .dtype = RT_I64, .device = call->device));
     RtTensor *bag = rt_searchsorted(X(2), place, RT_NONE, WITH(search, .right = true));
     RtTensor *g = rt_index_select(G(0), bag, WITH(gather, .dim = 0));
-    GIVE(0, rt_embedding_backward(g, X(1), WITH(embedding, .num_weights = X_SHAPE(0)->dim[0])));
+    if (WANT(3)) {
+        RtTensor *dots = rt_sum(rt_mul(g, rt_embedding(X(1), X(0), rt_defaults_embedding())),
+                                WITH(reduce, .dim = RT_INTS(1)));
+        if (a->padding_idx != RT_INT_NONE) // what is skipped may be infinite
+            dots = zero_where(dots, is_number(X(1), (double)wrapped(a->padding_idx, (int)rows)));
+        GIVE(3, dots);
+    }
+    if (!WANT(0)) return OK;
+    if (PRESENT(factors)) g = rt_mul(g, rt_unsqueeze(factors, WITH(slice, .dim = 1)));
+    if (a->scale_grad_by_freq) g = by_frequency(g, X(1));
+    GIVE(0, rt_embedding_backward(
+                g, X(1), WITH(embedding, .num_weights = rows, .padding_idx = a->padding_idx)));
+    return OK;
+}
+
+// Empty bags have no row.
+GRAD(embedding_max) {
+    RtTensor *empty = is_number(Y(1), -1);
+    GIVE(0, rt_scatter_add(zeros_of(call, 0), zero_where(Y(1), empty), zero_where(G(0), empty),
+                           WITH(gather, .dim = 0)));
     return OK;
 }
 

@@ -105,28 +105,6 @@ static Status join_parts(GradCall *call, int dim, bool stacked) {
 GRAD(unbind) { return join_parts(call, wrapped(A(slice)->dim, X_SHAPE(0)->n), true); }
 GRAD(split) { return join_parts(call, wrapped(A(split)->dim, X_SHAPE(0)->n), false); }
 
-GRAD(split_at) {
-    int dim = wrapped(A(split)->dim, X_SHAPE(0)->n);
-    int64_t size = X_SHAPE(0)->dim[dim], total = 0, start = 0;
-    for (int i = 0; i < call->nout; i++) total += Y_SHAPE(i)->dim[dim];
-    if (total == size) return join_parts(call, dim, false);
-    // Positions that do not rise: parts overlap, and each is added where it lies.
-    RtTensor *sum = NULL;
-    for (int i = 0; i < call->nout; i++) {
-        int64_t from, length, end = i < A(split)->indices.n ? A(split)->indices.v[i] : size;
-        slice_resolve(size, start, end, 1, &from, &length);
-        start = end;
-        if (!HAS_G(i)) continue;
-        Layout view = layout_contiguous(X_SHAPE(0));
-        layout_slice(&view, dim, from, length, 1);
-        RtTensor *part = spread(G(i), &view, X_SHAPE(0));
-        sum = sum ? rt_add(sum, part, rt_defaults_alpha()) : part;
-        if (!sum) return error_code();
-    }
-    if (sum) GIVE(0, sum);
-    return OK;
-}
-
 GRAD(diagonal) {
     Layout view = layout_contiguous(X_SHAPE(0));
     layout_diagonal(&view, A(diagonal)->offset, wrapped(A(diagonal)->dim1, view.n),

@@ -55,6 +55,19 @@ GRAD(xlog1py) {
     return OK;
 }
 
+// 1 / (x (1 - x)); where eps has moved x nothing comes through, and outside 0 … 1 there is no value.
+GRAD(logit) {
+    RtScalar eps = A(logit)->eps;
+    double edge = eps.kind == RT_SCALAR_NONE ? 0 : rt_scalar_double(eps);
+    RtTensor *outside = rt_logical_or(rt_lt(X(0), grad_number(edge, X(0))),
+                                      rt_gt(X(0), grad_number(1 - edge, X(0))));
+    RtTensor *slope =
+        over(G(0), rt_mul(X(0), rt_rsub(X(0), grad_number(1, X(0)), rt_defaults_alpha())));
+    GIVE(0,
+         rt_masked_fill(slope, outside, grad_number(eps.kind == RT_SCALAR_NONE ? NAN : 0, X(0))));
+    return OK;
+}
+
 // e^a / (e^a + e^b) is the sigmoid of a - b.
 GRAD(logaddexp) {
     GIVE(0, rt_mul(G(0), rt_sigmoid(minus(X(0), X(1)))));

@@ -153,7 +153,7 @@ Status dtype_EMBEDDING(OpCall *call) {
     return OK;
 }
 
-Status dtype_EMBEDDING_SUM(OpCall *call) {
+Status dtype_EMBEDDING_BAG(OpCall *call) {
     RtDtype dtype = (RtDtype)call->in[0]->dtype;
     if (dtype != RT_F32 && dtype != RT_F64)
         return call_fail(call, ERR_DTYPE, "weight has dtype %s, but float32 or float64 is needed",
@@ -162,7 +162,11 @@ Status dtype_EMBEDDING_SUM(OpCall *call) {
         if (call->in[i]->dtype != RT_I64)
             return call_fail(call, ERR_DTYPE, "input and ends must be int64, but one is %s",
                              rt_dtype_name((RtDtype)call->in[i]->dtype));
+    if (call->nin == 4 && PRESENT(call->in[3]) && call->in[3]->dtype != (int8_t)dtype)
+        return call_fail(call, ERR_DTYPE, "factors have dtype %s, but weight has %s",
+                         rt_dtype_name((RtDtype)call->in[3]->dtype), rt_dtype_name(dtype));
     call->dtype[0] = dtype;
+    call->dtype[1] = RT_I64;
     return OK;
 }
 
@@ -346,6 +350,14 @@ Status infer_NONZERO(OpCall *call) {
 
 // -------------------------------------------------------------------------------- tables and order
 
+static Status check_padding(const OpCall *call, int64_t rows) {
+    int64_t padding = ATTRS_OF(call, embedding)->padding_idx;
+    if (padding != RT_INT_NONE && (padding < -rows || padding >= rows))
+        return call_fail(call, ERR_INDEX, "padding_idx %lld is out of bounds for %lld rows",
+                         (long long)padding, (long long)rows);
+    return OK;
+}
+
 Status infer_EMBEDDING(OpCall *call) {
     const RtTensor *index = call->in[0], *weight = call->in[1];
     TRY(check_integers(call, index));
@@ -356,22 +368,24 @@ Status infer_EMBEDDING(OpCall *call) {
     if (index->ndim == RT_MAX_DIMS)
         return call_fail(call, ERR_SHAPE, "input has %d dimensions already: more are not possible",
                          RT_MAX_DIMS);
-    int64_t padding = ATTRS_OF(call, embedding)->padding_idx, rows = weight->shape[0];
-    if (padding != RT_INT_NONE && (padding < -rows || padding >= rows))
-        return call_fail(call, ERR_INDEX, "padding_idx %lld is out of bounds for %lld rows",
-                         (long long)padding, (long long)rows);
+    TRY(check_padding(call, weight->shape[0]));
     call->shape[0] = shape_of(index);
     call->shape[0].dim[call->shape[0].n++] = weight->shape[1];
     return OK;
 }
 
-Status infer_EMBEDDING_SUM(OpCall *call) {
+Status infer_EMBEDDING_BAG(OpCall *call) {
     const RtTensor *weight = call->in[0], *index = call->in[1], *ends = call->in[2];
     if (weight->ndim != 2 || index->ndim != 1 || ends->ndim != 1)
         return call_fail(call, ERR_SHAPE,
                          "a matrix and two vectors are needed, but weight has shape (%s)",
                          shape_words(weight));
+    if (call->nin == 4 && PRESENT(call->in[3]) && !shape_same(call->in[3], index))
+        return call_fail(call, ERR_SHAPE, "factors of shape (%s) do not fit input of shape (%s)",
+                         shape_words(call->in[3]), shape_words(index));
+    TRY(check_padding(call, weight->shape[0]));
     call->shape[0] = (RtShape){.n = 2, .dim = {ends->shape[0], weight->shape[1]}};
+    call->shape[1] = call->shape[0];
     return OK;
 }
 

@@ -1,5 +1,5 @@
 // Attention as the user calls it: any number of leading dimensions, masks, dropout.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,10 +19,6 @@ static RtTensor *number(double value, const RtTensor *like) {
 static RtTensor *unsqueezed(RtTensor *x, int64_t dim) {
     return rt_unsqueeze(x, WITH(slice, .dim = dim));
 }
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
-}
-
 static Status check_arguments(const OpCall *call) {
     const RtTensor *q = call->in[0], *k = call->in[1], *v = call->in[2], *mask = call->in[3];
     const RtAttrs_attention *attrs = ATTRS_OF(call, attention);
@@ -160,7 +156,7 @@ static Status heads_of(const OpCall *call, Heads *out) {
     return OK;
 }
 
-static Status give(OpCall *call, const Heads *heads, RtTensor *result) {
+static Status give_heads(OpCall *call, const Heads *heads, RtTensor *result) {
     if (result && heads->lead.n != 2) {
         RtInts shape = heads->lead;
         shape.v[shape.n++] = result->shape[2];
@@ -176,7 +172,7 @@ Status made_scaled_dot_product_attention(OpCall *call) {
     TRY(heads_of(call, &heads));
     RtTensor *out, *lse;
     TRY(rt_flash_attention(heads.q, heads.k, heads.v, heads.mask, heads.attrs, &out, &lse));
-    return give(call, &heads, rt_transpose(out, WITH(dims, .dim0 = 1, .dim1 = 2)));
+    return give_heads(call, &heads, rt_transpose(out, WITH(dims, .dim0 = 1, .dim1 = 2)));
 }
 
 static RtTensor *causal_mask(int64_t rows, int64_t columns, RtDevice device) {
@@ -213,5 +209,5 @@ Status made_scaled_dot_product_attention_math(OpCall *call) {
         scores = rt_softmax(scores, WITH(dim, .dim = -1));
     }
     if (heads.attrs.dropout_p > 0) scores = rt_mul(scores, rt_attention_keep(q, k, heads.attrs));
-    return give(call, &heads, rt_batch_matmul(scores, v, rt_defaults_matmul()));
+    return give_heads(call, &heads, rt_batch_matmul(scores, v, rt_defaults_matmul()));
 }

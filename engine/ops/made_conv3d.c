@@ -5,7 +5,7 @@
 //
 // Those images are one geometry of the input padded in depth (`depth_windows`), and
 // conv_transpose3d adds at the same geometry. D, H, W: sizes of the input; k: of the kernel.
-#include "ops/call.h"
+#include "ops/made.h"
 
 enum { DEPTH, HEIGHT, WIDTH };
 
@@ -77,10 +77,6 @@ static Status take_volume(const OpCall *call, bool transposed, Volume *v) {
                          "bias (%s) does not fit weight (%s): it must have the shape (%lld,)",
                          shape_words(bias), shape_words(weight), (long long)filters);
     return OK;
-}
-
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
 }
 
 // (N, z, C, k, H · W) as a geometry of contiguous (N, C, D, H · W).

@@ -1,19 +1,6 @@
 // Rearranging copies that are written in views and copies: stacking, repeating, rolling, padding,
 // grids.
-#include "ops/layout.h"
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
-
-static RtTensor *view_as_shape(RtTensor *x, const RtShape *shape) {
-    return rt_view(x, WITH(size, .size = ints_of(shape)));
-}
-
-static RtTensor *expand_to(RtTensor *x, const RtShape *shape) {
-    return rt_expand(x, WITH(size, .size = ints_of(shape)));
-}
+#include "ops/made.h"
 
 static RtTensor *reshape_to(RtTensor *x, const RtShape *shape) {
     return rt_reshape(x, WITH(shape, .shape = ints_of(shape)));

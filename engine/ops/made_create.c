@@ -1,12 +1,7 @@
 // Tensors in the likeness of others.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <string.h>
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 // The attributes of the call, completed by what self says: its dtype and device, and its shape
 // unless `size` is given.

@@ -1,10 +1,5 @@
 // Elementwise ops that are made of others.
-#include "ops/call.h"
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
+#include "ops/made.h"
 
 Status made_clamp_min(OpCall *call) {
     return give(call, rt_clamp(call->in[0], WITH(clamp, .min = ATTRS_OF(call, clamp)->min)));
@@ -40,25 +35,4 @@ Status made_softsign(OpCall *call) {
 
 Status made_tanhshrink(OpCall *call) {
     return give(call, rt_sub(call->in[0], rt_tanh(call->in[0]), rt_defaults_alpha()));
-}
-
-static Status check_lambda(const OpCall *call) {
-    double lambd = ATTRS_OF(call, slope)->lambd;
-    if (!(lambd >= 0))
-        return call_fail(call, ERR_VALUE, "lambd must be 0 or more, but it is %g", lambd);
-    return OK;
-}
-
-Status made_softshrink(OpCall *call) {
-    TRY(check_lambda(call));
-    double lambd = ATTRS_OF(call, slope)->lambd;
-    RtTensor *inside =
-        rt_clamp(call->in[0], WITH(clamp, .min = rt_float(-lambd), .max = rt_float(lambd)));
-    return give(call, rt_sub(call->in[0], inside, rt_defaults_alpha()));
-}
-
-Status made_hardshrink(OpCall *call) {
-    RtTensor *bound = rt_tensor_scalar(rt_float(ATTRS_OF(call, slope)->lambd), RT_F64, true);
-    RtTensor *zero = rt_tensor_scalar(rt_int(0), RT_I64, true);
-    return give(call, rt_where(rt_gt(rt_abs(call->in[0]), bound), call->in[0], zero));
 }

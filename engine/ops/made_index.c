@@ -1,11 +1,6 @@
 // Index ops that are written in others.
 #include "ops/index_plan.h"
-#include "ops/layout.h"
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
+#include "ops/made.h"
 
 static RtTensor *flat(RtTensor *x) { return rt_ravel(x); }
 

@@ -1,13 +1,8 @@
 // Linear algebra that is written in factorisations.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
 #include <string.h>
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 Status made_det(OpCall *call) {
     RtTensor *sign, *logs;

@@ -1,11 +1,7 @@
 // Products that are written in other products.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <string.h>
-
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
-}
 
 static RtInts sizes_of(const RtTensor *x, int n) {
     RtInts sizes = {.n = n};

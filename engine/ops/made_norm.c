@@ -1,12 +1,7 @@
 // Normalisations and dropouts that are written in others.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 // torch.finfo(dtype).eps
 static double epsilon_of(RtDtype dtype) {

@@ -1,12 +1,7 @@
 // Ops of the order family that are written in others.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 static Status middle(OpCall *call,
                      Status (*along)(RtTensor *, RtAttrs_dim, RtTensor **, RtTensor **)) {

@@ -1,5 +1,5 @@
 // Pooling of signals (…, L): as images one pixel high.
-#include "ops/call.h"
+#include "ops/made.h"
 
 static RtInts flat(RtInts given, int64_t height) {
     return given.n > 0 ? RT_INTS(height, given.v[given.n - 1]) : given;
@@ -27,40 +27,24 @@ static RtTensor *without_height(RtTensor *x) {
     return rt_select(x, WITH(slice, .dim = -2, .index = 0));
 }
 
-static Status give_maxima(OpCall *call, RtTensor *values, RtTensor *indices) {
-    call->out[0] = without_height(values);
+static Status maxima(OpCall *call, Status (*pool)(RtTensor *x, RtAttrs_pool attrs,
+                                                  RtTensor **values, RtTensor **indices)) {
+    RtAttrs_pool attrs;
+    RtTensor *image, *values, *indices;
+    TRY(image_of(call, &attrs, &image));
+    TRY(pool(image, attrs, &values, &indices));
     call->out[1] = without_height(indices);
-    return call->out[0] && call->out[1] ? OK : error_code();
+    TRY(give(call, without_height(values)));
+    return call->out[1] ? OK : error_code();
 }
+Status made_max_pool1d(OpCall *call) { return maxima(call, rt_max_pool2d); }
+Status made_adaptive_max_pool1d(OpCall *call) { return maxima(call, rt_adaptive_max_pool2d); }
 
-Status made_max_pool1d(OpCall *call) {
-    RtAttrs_pool attrs;
-    RtTensor *image, *values, *indices;
-    TRY(image_of(call, &attrs, &image));
-    TRY(rt_max_pool2d(image, attrs, &values, &indices));
-    return give_maxima(call, values, indices);
-}
-
-Status made_adaptive_max_pool1d(OpCall *call) {
-    RtAttrs_pool attrs;
-    RtTensor *image, *values, *indices;
-    TRY(image_of(call, &attrs, &image));
-    TRY(rt_adaptive_max_pool2d(image, attrs, &values, &indices));
-    return give_maxima(call, values, indices);
-}
-
-Status made_avg_pool1d(OpCall *call) {
+static Status means(OpCall *call, RtTensor *(*pool)(RtTensor *x, RtAttrs_pool attrs)) {
     RtAttrs_pool attrs;
     RtTensor *image;
     TRY(image_of(call, &attrs, &image));
-    call->out[0] = without_height(rt_avg_pool2d(image, attrs));
-    return call->out[0] ? OK : error_code();
+    return give(call, without_height(pool(image, attrs)));
 }
-
-Status made_adaptive_avg_pool1d(OpCall *call) {
-    RtAttrs_pool attrs;
-    RtTensor *image;
-    TRY(image_of(call, &attrs, &image));
-    call->out[0] = without_height(rt_adaptive_avg_pool2d(image, attrs));
-    return call->out[0] ? OK : error_code();
-}
+Status made_avg_pool1d(OpCall *call) { return means(call, rt_avg_pool2d); }
+Status made_adaptive_avg_pool1d(OpCall *call) { return means(call, rt_adaptive_avg_pool2d); }

@@ -1,7 +1,7 @@
 // Pooling of volumes: a window is the product of a window of a plane and one of depth, so planes
 // are pooled first and then, with the pooled planes laid out as rows, depth. Maxima keep their
 // order (the first of equals wins), and means divide by the product of the two counts.
-#include "ops/call.h"
+#include "ops/made.h"
 
 typedef struct Volume {
     int64_t count, depth, height, width; // count: volumes
@@ -21,10 +21,6 @@ static Status take_volume(const OpCall *call, Volume *out) {
         return call_fail(call, ERR_SHAPE, "input (%s) has no pixels: only the batch may be empty",
                          shape_words(x));
     return OK;
-}
-
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
 }
 
 // A setting of three dimensions, or of one for all, as that of depth or of a plane.
@@ -59,6 +55,19 @@ static Status two_steps(const OpCall *call, RtAttrs_pool *depth, RtAttrs_pool *p
     return divide(call, "dilation", attrs->dilation, one, &depth->dilation, &plane->dilation);
 }
 
+static Status adaptive_steps(const OpCall *call, RtAttrs_pool *depth, RtAttrs_pool *plane) {
+    RtInts size = ATTRS_OF(call, pool)->output_size;
+    if (size.n != 1 && size.n != 3)
+        return call_fail(call, ERR_VALUE, "output_size must be one or three integers, not %d",
+                         size.n < 0 ? 0 : size.n);
+    *depth = *plane = rt_defaults_pool();
+    depth->output_size = RT_INTS(size.v[0], 1);
+    plane->output_size = RT_INTS(size.v[size.n == 1 ? 0 : 1], size.v[size.n == 1 ? 0 : 2]);
+    return OK;
+}
+
+typedef Status (*Steps)(const OpCall *call, RtAttrs_pool *depth, RtAttrs_pool *plane);
+
 // A pooled (count, depth, rest) as the input's shape with the last three dimensions replaced.
 static RtTensor *give_volume(const OpCall *call, RtTensor *y, int64_t depth, int64_t height,
                              int64_t width) {
@@ -86,10 +95,13 @@ static RtTensor *volume_index(RtTensor *at_depth, RtTensor *at_plane, const Volu
 
 typedef Status (*MaxPool)(RtTensor *x, RtAttrs_pool attrs, RtTensor **values, RtTensor **indices);
 
-static Status max_volume(OpCall *call, const Volume *v, MaxPool pool, RtAttrs_pool depth,
-                         RtAttrs_pool plane) {
+static Status max_volume(OpCall *call, MaxPool pool, Steps steps) {
+    Volume v;
+    RtAttrs_pool depth, plane;
     RtTensor *values, *at_plane, *at_depth;
-    TRY(pool(shaped(call->in[0], RT_INTS(v->count, v->depth, v->height, v->width)), plane, &values,
+    TRY(take_volume(call, &v));
+    TRY(steps(call, &depth, &plane));
+    TRY(pool(shaped(call->in[0], RT_INTS(v.count, v.depth, v.height, v.width)), plane, &values,
              &at_plane));
     int64_t height = values->shape[2], width = values->shape[3], area = height * width;
     if (depth.output_size.n > 0) depth.output_size.v[1] = area;
@@ -99,39 +111,18 @@ static Status max_volume(OpCall *call, const Volume *v, MaxPool pool, RtAttrs_po
         call->out[1] = give_volume(call, at_plane, out, height, width);
         return call->out[0] && call->out[1] ? OK : error_code();
     }
-    TRY(pool(shaped(values, RT_INTS(v->count, v->depth, area)), depth, &values, &at_depth));
+    TRY(pool(shaped(values, RT_INTS(v.count, v.depth, area)), depth, &values, &at_depth));
     int64_t out = values->shape[1];
     call->out[0] = give_volume(call, values, out, height, width);
-    at_depth = shaped(at_depth, RT_INTS(v->count, out * area));
-    call->out[1] = give_volume(call, volume_index(at_depth, at_plane, v, area), out, height, width);
+    at_depth = shaped(at_depth, RT_INTS(v.count, out * area));
+    call->out[1] =
+        give_volume(call, volume_index(at_depth, at_plane, &v, area), out, height, width);
     return call->out[0] && call->out[1] ? OK : error_code();
 }
 
-Status made_max_pool3d(OpCall *call) {
-    Volume v;
-    RtAttrs_pool depth, plane;
-    TRY(take_volume(call, &v));
-    TRY(two_steps(call, &depth, &plane));
-    return max_volume(call, &v, rt_max_pool2d, depth, plane);
-}
-
-static Status adaptive_steps(const OpCall *call, RtAttrs_pool *depth, RtAttrs_pool *plane) {
-    RtInts size = ATTRS_OF(call, pool)->output_size;
-    if (size.n != 1 && size.n != 3)
-        return call_fail(call, ERR_VALUE, "output_size must be one or three integers, not %d",
-                         size.n < 0 ? 0 : size.n);
-    *depth = *plane = rt_defaults_pool();
-    depth->output_size = RT_INTS(size.v[0], 1);
-    plane->output_size = RT_INTS(size.v[size.n == 1 ? 0 : 1], size.v[size.n == 1 ? 0 : 2]);
-    return OK;
-}
-
+Status made_max_pool3d(OpCall *call) { return max_volume(call, rt_max_pool2d, two_steps); }
 Status made_adaptive_max_pool3d(OpCall *call) {
-    Volume v;
-    RtAttrs_pool depth, plane;
-    TRY(take_volume(call, &v));
-    TRY(adaptive_steps(call, &depth, &plane));
-    return max_volume(call, &v, rt_adaptive_max_pool2d, depth, plane);
+    return max_volume(call, rt_adaptive_max_pool2d, adaptive_steps);
 }
 
 // Means ---------------------------------------------------------------------------------------
@@ -142,38 +133,29 @@ static RtTensor *widened(RtTensor *x) {
     return narrow ? rt_cast(x, WITH(cast, .dtype = RT_F32)) : x;
 }
 
-static Status mean_volume(OpCall *call, const Volume *v,
-                          RtTensor *(*pool)(RtTensor *x, RtAttrs_pool attrs), RtAttrs_pool depth,
-                          RtAttrs_pool plane) {
+static Status mean_volume(OpCall *call, RtTensor *(*pool)(RtTensor *x, RtAttrs_pool attrs),
+                          Steps steps) {
+    Volume v;
+    RtAttrs_pool depth, plane;
+    TRY(take_volume(call, &v));
+    TRY(steps(call, &depth, &plane));
+    if (plane.divisor_override != RT_INT_NONE) plane.divisor_override = 1; // divided once
     RtTensor *x = widened(call->in[0]);
-    RtTensor *y = pool(shaped(x, RT_INTS(v->count, v->depth, v->height, v->width)), plane);
+    RtTensor *y = pool(shaped(x, RT_INTS(v.count, v.depth, v.height, v.width)), plane);
     if (!y) return error_code();
     int64_t height = y->shape[2], width = y->shape[3], out = depth.output_size.v[0];
     if (depth.output_size.n > 0) depth.output_size.v[1] = height * width;
     if (height * width > 0) { // 0: an adaptive size of 0
-        y = pool(shaped(y, RT_INTS(v->count, v->depth, height * width)), depth);
+        y = pool(shaped(y, RT_INTS(v.count, v.depth, height * width)), depth);
         if (!y) return error_code();
         out = y->shape[1];
     }
     y = give_volume(call, y, out, height, width);
     RtDtype dtype = (RtDtype)call->in[0]->dtype;
-    call->out[0] = y && y->dtype != (int8_t)dtype ? rt_cast(y, WITH(cast, .dtype = dtype)) : y;
-    return call->out[0] ? OK : error_code();
+    return give(call, y && y->dtype != (int8_t)dtype ? rt_cast(y, WITH(cast, .dtype = dtype)) : y);
 }
 
-Status made_avg_pool3d(OpCall *call) {
-    Volume v;
-    RtAttrs_pool depth, plane;
-    TRY(take_volume(call, &v));
-    TRY(two_steps(call, &depth, &plane));
-    if (plane.divisor_override != RT_INT_NONE) plane.divisor_override = 1; // divided once
-    return mean_volume(call, &v, rt_avg_pool2d, depth, plane);
-}
-
+Status made_avg_pool3d(OpCall *call) { return mean_volume(call, rt_avg_pool2d, two_steps); }
 Status made_adaptive_avg_pool3d(OpCall *call) {
-    Volume v;
-    RtAttrs_pool depth, plane;
-    TRY(take_volume(call, &v));
-    TRY(adaptive_steps(call, &depth, &plane));
-    return mean_volume(call, &v, rt_adaptive_avg_pool2d, depth, plane);
+    return mean_volume(call, rt_adaptive_avg_pool2d, adaptive_steps);
 }

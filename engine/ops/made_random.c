@@ -1,13 +1,8 @@
 // Random tensors in the likeness of others.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
 #include <string.h>
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 static void take_shape(RtAttrs_random *attrs, const RtShape *shape) {
     attrs->size.n = shape->n;

@@ -1,23 +1,9 @@
 // Shape ops that are written in views and copies.
-#include "ops/layout.h"
+#include "ops/made.h"
 
 #include <string.h>
 
 #include "tensor/tensor.h"
-
-// An op that failed has left its message.
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
-
-static RtTensor *view_as_shape(RtTensor *x, const RtShape *shape) {
-    return rt_view(x, WITH(size, .size = ints_of(shape)));
-}
-
-static RtTensor *expand_to(RtTensor *x, const RtShape *shape) {
-    return rt_expand(x, WITH(size, .size = ints_of(shape)));
-}
 
 // A view where the layout allows it, else a copy.
 static RtTensor *reshape_to(RtTensor *x, const RtShape *shape) {

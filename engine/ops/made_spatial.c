@@ -1,17 +1,8 @@
 // Resampling and rearranging of pixels that is written in other ops.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
 #include <string.h>
-
-static RtTensor *shaped(RtTensor *x, RtInts shape) {
-    return rt_reshape(x, WITH(shape, .shape = shape));
-}
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 // interpolate ---------------------------------------------------------------------------------
 

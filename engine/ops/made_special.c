@@ -1,12 +1,7 @@
 // Special functions that are written in other ops.
-#include "ops/call.h"
+#include "ops/made.h"
 
 #include <math.h>
-
-static Status give(OpCall *call, RtTensor *result) {
-    call->out[0] = result;
-    return result ? OK : error_code();
-}
 
 // Numbers that promote as Python's do.
 static RtTensor *real(double value) { return rt_tensor_scalar(rt_float(value), RT_F64, true); }
@@ -48,16 +43,6 @@ Status made_entr(OpCall *call) {
     RtTensor *below = rt_lt(x, whole(0));
     RtTensor *value = rt_neg(rt_xlogy(x, rt_masked_fill(x, below, whole(1))));
     return give(call, rt_where(below, real(-INFINITY), value));
-}
-
-Status made_logit(OpCall *call) {
-    RtTensor *x = call->in[0];
-    RtScalar eps = ATTRS_OF(call, logit)->eps;
-    if (eps.kind != RT_SCALAR_NONE) {
-        double edge = rt_scalar_double(eps);
-        x = rt_clamp(x, WITH(clamp, .min = rt_float(edge), .max = rt_float(1 - edge)));
-    }
-    return give(call, minus(rt_log(x), rt_log1p(rt_neg(as_dtype(x, float_dtype(call->in[0]))))));
 }
 
 Status made_ldexp(OpCall *call) {

@@ -81,40 +81,64 @@ Status view_split(OpCall *call) {
     return split_even(call, dim, length, size == 0 ? 1 : (size - 1) / length + 1);
 }
 
-Status view_split_at(OpCall *call) {
-    const RtAttrs_split *a = ATTRS_OF(call, split);
-    int dim;
-    TRY(split_dim(call, a->dim, &dim));
-    int64_t size = call->in[0]->shape[dim], start = 0, length;
-    if (a->indices.n >= 0) {
-        TRY(call_outputs(call, a->indices.n + 1));
-        for (int i = 0; i <= a->indices.n; i++) {
-            int64_t end = i < a->indices.n ? a->indices.v[i] : size;
-            TRY(part(call, i, dim, start, end));
-            start = end;
-        }
-        return OK;
+// ---------------------------------------------------------------------------- made of the above
+
+static Status cut(OpCall *call, const RtAttrs_split *attrs) {
+    RtTensor **parts;
+    int n;
+    TRY(rt_apply_list(OP_split, call->in, 1, attrs, &parts, &n));
+    TRY(call_outputs(call, n));
+    for (int i = 0; i < n; i++) call->out[i] = parts[i];
+    return OK;
+}
+
+// In front of the indices and between them. Where they do not rise parts overlap or leave gaps, and
+// each is a slice of its own.
+static Status cut_at(OpCall *call, int dim, int64_t n, const int64_t *end_of) {
+    RtTensor *room = n < INT32_MAX ? rt_tensor_new(1, &n, RT_I64, (RtDevice){RT_CPU, 0}) : NULL;
+    if (n >= INT32_MAX)
+        return call_fail(call, ERR_VALUE, "%lld tensors are too many for one list", (long long)n);
+    if (!room) return error_code();
+    int64_t size = call->in[0]->shape[dim], *sizes = rt_tensor_data(room), begin = 0, reached = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t end = i + 1 < n ? end_of[i] : size, from;
+        slice_resolve(size, begin, end, 1, &from, &sizes[i]);
+        if (from == reached)
+            reached += sizes[i];
+        else
+            reached = -1;
+        begin = end;
     }
-    if (a->sections < 1 || a->sections > INT32_MAX)
-        return call_fail(call, ERR_VALUE, "sections must be positive, not %lld",
-                         (long long)a->sections);
-    TRY(call_outputs(call, (int)a->sections));
-    for (int i = 0; i < call->nout; i++, start += length) {
-        length = size / a->sections + (i < size % a->sections);
-        TRY(part(call, i, dim, start, start + length));
+    if (reached == size) return cut(call, &(RtAttrs_split){.dim = dim, .split_sizes = {n, sizes}});
+    TRY(call_outputs(call, (int)n));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t from = i ? end_of[i - 1] : 0, end = i + 1 < n ? end_of[i] : size;
+        call->out[i] = rt_slice(call->in[0], WITH(slice, .dim = dim, .start = from, .end = end));
+        if (!call->out[i]) return error_code();
     }
     return OK;
 }
 
-// ---------------------------------------------------------------------------- made of the above
+static Status cut_into(OpCall *call, int dim, int64_t n) {
+    if (n < 1 || n > INT32_MAX)
+        return call_fail(call, ERR_VALUE, "sections must be positive, not %lld", (long long)n);
+    RtTensor *room = rt_tensor_new(1, &n, RT_I64, (RtDevice){RT_CPU, 0});
+    if (!room) return error_code();
+    int64_t size = call->in[0]->shape[dim], *sizes = rt_tensor_data(room);
+    for (int64_t i = 0; i < n; i++) sizes[i] = size / n + (i < size % n);
+    return cut(call, &(RtAttrs_split){.dim = dim, .split_sizes = {n, sizes}});
+}
 
-static Status cut(OpCall *call, RtOp op, const RtAttrs_split *attrs) {
-    RtTensor **parts;
-    int n;
-    TRY(rt_apply_list(op, call->in, 1, attrs, &parts, &n));
-    TRY(call_outputs(call, n));
-    for (int i = 0; i < n; i++) call->out[i] = parts[i];
-    return OK;
+static Status cut_by(OpCall *call, int dim) {
+    const RtAttrs_split *a = ATTRS_OF(call, split);
+    return a->indices.n >= 0 ? cut_at(call, dim, a->indices.n + 1, a->indices.v)
+                             : cut_into(call, dim, a->sections);
+}
+
+Status made_split_at(OpCall *call) {
+    int dim;
+    TRY(split_dim(call, ATTRS_OF(call, split)->dim, &dim));
+    return cut_by(call, dim);
 }
 
 Status made_chunk(OpCall *call) {
@@ -124,24 +148,23 @@ Status made_chunk(OpCall *call) {
     if (a.chunks < 1)
         return call_fail(call, ERR_VALUE, "chunks must be positive, not %lld", (long long)a.chunks);
     int64_t size = call->in[0]->shape[dim];
-    a.split_size = size ? (size - 1) / a.chunks + 1 : 0;
-    a.sections = a.chunks; // of nothing: as many empty parts as were asked for
-    return cut(call, size ? OP_split : OP_split_at, &a);
+    if (size == 0) return cut_into(call, dim, a.chunks); // as many empty parts as were asked for
+    a.split_size = (size - 1) / a.chunks + 1;
+    return cut(call, &a);
 }
 
 static Status split_equally(OpCall *call, int dim, int least) {
     RtTensor *x = call->in[0];
-    RtAttrs_split a = *ATTRS_OF(call, split);
+    const RtAttrs_split *a = ATTRS_OF(call, split);
     if (x->ndim < least)
         return call_fail(call, ERR_SHAPE,
                          "at least %d dimensions are needed, but the shape is (%s)", least,
                          shape_words(x));
-    if (a.indices.n < 0 && (a.sections < 1 || x->shape[dim] % a.sections != 0))
+    if (a->indices.n < 0 && (a->sections < 1 || x->shape[dim] % a->sections != 0))
         return call_fail(call, ERR_VALUE,
                          "dimension %d with size %lld cannot be cut into %lld equal parts", dim,
-                         (long long)x->shape[dim], (long long)a.sections);
-    a.dim = dim;
-    return cut(call, OP_split_at, &a);
+                         (long long)x->shape[dim], (long long)a->sections);
+    return cut_by(call, dim);
 }
 
 Status made_hsplit(OpCall *call) { return split_equally(call, call->in[0]->ndim == 1 ? 0 : 1, 1); }

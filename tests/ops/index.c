@@ -482,18 +482,53 @@ const OpCase case_nonzero = {.make = make_nonzero, .truth = truth_nonzero, .dtyp
 // ------------------------------------------------------------------------------- tables of vectors
 
 // One bag of all; several, and empty ones, are in tests/python/test_embedding.py.
-static bool make_embedding_sum(Sample *s, int k) {
-    if (k >= 1) return false;
-    sample_input(s, -3, 3, 2, (int64_t[]){5, 4});
+static bool make_bag(Sample *s, int k) {
+    if (k >= 4) return false;
+    sample_input(s, -3, 3, 2, (int64_t[]){5, k % 2 ? 21 : 4});
     sample_kind_input(s, SAMPLE_INDICES, 0, 4, 1, (int64_t[]){6});
     sample_kind_input(s, SAMPLE_INDICES, 6, 6, 1, (int64_t[]){1});
+    SAMPLE_ATTRS(s, embedding, .padding_idx = k < 2 ? RT_INT_NONE : k == 2 ? 3 : -2);
+    return true;
+}
+static bool in_bag(const Sample *s, int64_t i) {
+    int64_t padding = ((const RtAttrs_embedding *)s->attrs)->padding_idx;
+    return padding == RT_INT_NONE || (int64_t)s->x[1][i] != 3;
+}
+
+static bool make_embedding_sum(Sample *s, int k) {
+    if (!make_bag(s, k / 2)) return false;
+    if (k % 2)
+        sample_input(s, -2, 2, 1, (int64_t[]){6});
+    else
+        sample_kind_input(s, SAMPLE_ABSENT, 0, 0, 0, NULL);
     return true;
 }
 static void truth_embedding_sum(Sample *s) {
-    double *y = sample_output(s, 0, 2, (int64_t[]){1, 4});
-    for (int64_t i = 0; i < 24; i++) y[i % 4] += s->x[0][(int64_t)s->x[1][i / 4] * 4 + i % 4];
+    int64_t n = s->shape[0][1];
+    double *y = sample_output(s, 0, 2, (int64_t[]){1, n});
+    for (int64_t i = 0; i < 6 * n; i++)
+        if (in_bag(s, i / n))
+            y[i % n] += s->x[0][(int64_t)s->x[1][i / n] * n + i % n] *
+                        (s->kind[3] == SAMPLE_ABSENT ? 1 : s->x[3][i / n]);
 }
 const OpCase case_embedding_sum = {.make = make_embedding_sum, .truth = truth_embedding_sum, .dtypes = 1 << RT_F32 | 1 << RT_F64};
+
+static bool make_embedding_max(Sample *s, int k) {
+    s->apart = true;
+    return make_bag(s, k);
+}
+static void truth_embedding_max(Sample *s) {
+    int64_t n = s->shape[0][1];
+    double *y = sample_output(s, 0, 2, (int64_t[]){1, n}), *row = sample_output(s, 1, 2, (int64_t[]){1, n});
+    for (int64_t k = 0; k < n; k++) row[k] = -1;
+    for (int64_t i = 0; i < 6 * n; i++) {
+        double x = s->x[0][(int64_t)s->x[1][i / n] * n + i % n];
+        if (!in_bag(s, i / n) || (row[i % n] >= 0 && x <= y[i % n])) continue;
+        y[i % n] = x;
+        row[i % n] = s->x[1][i / n];
+    }
+}
+const OpCase case_embedding_max = {.make = make_embedding_max, .truth = truth_embedding_max, .dtypes = 1 << RT_F32 | 1 << RT_F64};
 
 static bool make_embedding(Sample *s, int k) {
     if (k >= 2) return false;

@@ -239,20 +239,20 @@ static const Move moves_unbind[] = {
 MOVES(unbind, slice);
 
 #define SPLIT(...) &(const RtAttrs_split) { __VA_ARGS__ }
-#define NO_LISTS .split_sizes = {.n = -1}, .indices = NO_INTS, .chunks = 1
+#define NO_LISTS .split_sizes = {.n = -1}, .indices = {.n = -1}, .chunks = 1
 static const Move moves_split[] = {
     {2, {5, 2}, SPLIT(NO_LISTS, .split_size = 2), .other = -1, .nparts = 3,
      .part = {{2, {2, 2}, {2, 1}}, {2, {2, 2}, {2, 1}, 4}, {2, {1, 2}, {2, 1}, 8}}},
-    {2, {2, 5}, SPLIT(.split_sizes = {2, (const int64_t[]){1, 4}}, .indices = NO_INTS, .dim = -1), .other = -1, .nparts = 2,
+    {2, {2, 5}, SPLIT(.split_sizes = {2, (const int64_t[]){1, 4}}, .indices = {.n = -1}, .dim = -1), .other = -1, .nparts = 2,
      .part = {{2, {2, 1}, {5, 1}}, {2, {2, 4}, {5, 1}, 1}}},
     {1, {0}, SPLIT(NO_LISTS, .split_size = 2), .other = -1, .nparts = 1, .part = {{1, {0}}}},
 };
 MOVES(split, split);
 
 static const Move moves_chunk[] = {
-    {1, {5}, SPLIT(.split_sizes = {.n = -1}, .indices = NO_INTS, .chunks = 3), .other = -1, .nparts = 3,
+    {1, {5}, SPLIT(.split_sizes = {.n = -1}, .indices = {.n = -1}, .chunks = 3), .other = -1, .nparts = 3,
      .part = {{1, {2}, {1}}, {1, {2}, {1}, 2}, {1, {1}, {1}, 4}}},
-    {2, {2, 4}, SPLIT(.split_sizes = {.n = -1}, .indices = NO_INTS, .chunks = 3, .dim = 1), .other = -1, .nparts = 2,
+    {2, {2, 4}, SPLIT(.split_sizes = {.n = -1}, .indices = {.n = -1}, .chunks = 3, .dim = 1), .other = -1, .nparts = 2,
      .part = {{2, {2, 2}, {4, 1}}, {2, {2, 2}, {4, 1}, 2}}},
 };
 MOVES(chunk, split);
@@ -260,16 +260,16 @@ MOVES(chunk, split);
 static const Move moves_split_at[] = {
     {1, {7}, SPLIT(NO_LISTS, .sections = 3), .other = -1, .nparts = 3,
      .part = {{1, {3}, {1}}, {1, {2}, {1}, 3}, {1, {2}, {1}, 5}}},
-    {2, {2, 7}, SPLIT(.split_sizes = {.n = -1}, .indices = INTS(1, -2), .dim = 1), .other = -1, .nparts = 3,
+    {2, {2, 7}, SPLIT(.split_sizes = {.n = -1}, .indices = {2, (const int64_t[]){1, -2}}, .dim = 1), .other = -1, .nparts = 3,
      .part = {{2, {2, 1}, {7, 1}}, {2, {2, 4}, {7, 1}, 1}, {2, {2, 2}, {7, 1}, 5}}},
-    {1, {4}, SPLIT(.split_sizes = {.n = -1}, .indices = INTS(3, 1)), .other = -1, .nparts = 3, // parts that overlap
+    {1, {4}, SPLIT(.split_sizes = {.n = -1}, .indices = {2, (const int64_t[]){3, 1}}), .other = -1, .nparts = 3, // parts that overlap
      .part = {{1, {3}, {1}}, {1, {0}, {1}, 3}, {1, {3}, {1}, 1}}},
 };
 MOVES(split_at, split);
 
 static const Move moves_hsplit[] = {
     {2, {3, 4}, SPLIT(NO_LISTS, .sections = 2), .other = -1, .nparts = 2, .part = {{2, {3, 2}, {4, 1}}, {2, {3, 2}, {4, 1}, 2}}},
-    {1, {4}, SPLIT(.split_sizes = {.n = -1}, .indices = INTS(3)), .other = -1, .nparts = 2,
+    {1, {4}, SPLIT(.split_sizes = {.n = -1}, .indices = {1, (const int64_t[]){3}}), .other = -1, .nparts = 2,
      .part = {{1, {3}, {1}}, {1, {1}, {1}, 3}}},
 };
 MOVES(hsplit, split);

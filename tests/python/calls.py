@@ -101,6 +101,7 @@ _rnn_layer(t3, m22, m22, m82, m82, f8, f8, None, None, mode="lstm", reverse=True
 _rnn_layer(pack, m22, None, m62, m62, mode="gru", batch_sizes=v21); _sample_gather(sig, taps, ones); _sample_taps(t3, (4, 5))
 _sample_taps(t3, (4, 5), "nearest", "border", True); _sample_taps_backward(ones4, t3, (4, 5), "bilinear", "zeros", False)
 _interpolate(img, (7, 7), "linear", False, True, 0, 2.0, 2.0); _lu_order(p3, 4); _embedding_sum(w, v3, v23); _standard_gamma_grad(y, u)
+_embedding_sum(w, v3, v23, f3, 1); _embedding_max(w, v3, v23)
 """
 
 

@@ -56,6 +56,24 @@ def test_weighted_bags():
     assert gradcheck(run, leaves)
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_padding_is_not_read(mode):
+    table = torch.tensor(draw(5, 37), dtype=torch.float32)
+    table[3] = float("nan")
+    table.requires_grad_()
+    index, offsets = torch.tensor([3, 1, 2, 3, 3, 4]), torch.tensor([0, 3, 5])
+    factors = torch.tensor(draw(6), dtype=torch.float32).requires_grad_() if mode == "sum" else None
+    y = F.embedding_bag(index, table, offsets, mode=mode, padding_idx=-2, per_sample_weights=factors)
+    weights = None if factors is None else factors.detach().numpy()
+    want = bags(table.detach().numpy(), index.tolist(), [0, 3, 5], mode, weights, padding=3)
+    np.testing.assert_allclose(y.detach().numpy(), want, rtol=1e-6, atol=1e-6)
+    y.sum().backward()
+    assert table.grad.isfinite().all() and (table.grad[3] == 0).all() and (table.grad[4] != 0).any()
+    if factors is not None:
+        assert factors.grad[[0, 3, 4]].tolist() == [0, 0, 0]
+        np.testing.assert_allclose(factors.grad[1].item(), table.detach()[1].sum().item(), rtol=1e-4)
+
+
 def test_the_first_of_equal_elements_takes_the_gradient_of_max():
     weight = torch.ones(3, 2).requires_grad_()
     F.embedding_bag(torch.tensor([[2, 0, 1]]), weight, mode="max").sum().backward()

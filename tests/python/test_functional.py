@@ -186,6 +186,20 @@ def test_searchsorted_forms_and_errors():
             bad()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32])
+def test_chosen_elements_of_long_lines(dtype):
+    """Of equal elements that which a stable sort would put there."""
+    rng = np.random.default_rng(2)
+    for n, values in ((7, 3), (60, 4), (60, 1000), (1000, 5), (5000, 10**6)):
+        x = (rng.integers(-values, values, (2, n)) / 8).astype(dtype)
+        order = np.argsort(x, 1, kind="stable")
+        for k in (1, 2, n // 2, n):
+            found, index = torch.kthvalue(torch.tensor(x), k, 1)
+            np.testing.assert_array_equal(index.numpy(), order[:, k - 1])
+            np.testing.assert_array_equal(found.numpy(), np.sort(x, 1)[:, k - 1])
+        assert torch.median(torch.tensor(x)).item() == np.sort(x.ravel())[n - 1]
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_medians_skip_or_keep_nan(dtype):
     x = torch.tensor([[3.0, 1, float("nan"), 2], [4, 1, 3, 2], [float("nan")] * 4], dtype=dtype)

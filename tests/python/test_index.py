@@ -430,3 +430,20 @@ def test_parts_without_number():
     assert x.grad[:, 0].tolist() == [float(min(i, 40) + 1) for i in range(50)]
     with pytest.raises(ValueError, match="sum to 40"):
         x.split([1] * 40)
+    for cut in (lambda v, at: rt.tensor_split(v, at), rt.vsplit, lambda v, at: rt.hsplit(v.T, at), lambda v, at: rt.dsplit(v.T[None], at)):
+        parts = cut(x.detach(), list(range(1, 41)))
+        assert len(parts) == 41 and parts[3].flatten().tolist() == [6.0, 7.0] and parts[40].numel() == 20
+
+
+def test_parts_that_overlap():
+    """Positions that fall, that lie outside, or repeat: as NumPy has them; gradients add up."""
+    x = rt.arange(8.0).requires_grad_()
+    for at in ([5, 2], [2, 2, 9], [-3, 4], [3, 1, 20, -1], [0, 8], []):
+        parts = rt.tensor_split(x, at)
+        want = np.array_split(x.detach().numpy(), at)
+        assert [part.tolist() for part in parts] == [part.tolist() for part in want]
+        (found,) = rt.autograd.grad(sum((i + 1) * (part * part).sum() for i, part in enumerate(parts)), x)
+        expected = np.zeros(8)
+        for i, part in enumerate(want):
+            expected[part.astype(int)] += 2 * (i + 1) * part
+        assert found.tolist() == expected.tolist()

@@ -84,3 +84,83 @@ def test_names_agree():
         assert rt.equal(getattr(rt.special, name)(x, x), other(x, x))
     y = t(0.5, 2.0)
     assert y.igamma_(x) is y and rt.equal(y, rt.igamma(x, x))
+
+
+def spread(*edges):
+    """Floats of all sizes and both signs, and the edges."""
+    sizes = np.float32(10.0) ** np.linspace(-37, 37, 301, dtype=np.float32)
+    near = np.linspace(-30, 30, 601, dtype=np.float32)
+    return np.concatenate([sizes, -sizes, near, np.array(edges + (0.0, -0.0, math.inf, -math.inf, math.nan), np.float32)])
+
+
+@pytest.mark.parametrize("name", "i0 i0e i1 i1e erfcx log_ndtr ndtri scaled_modified_bessel_k0 scaled_modified_bessel_k1 digamma gammaln".split())
+def test_floats_are_rounded_doubles(name):
+    """Floats have ways of their own, in vectors; they must say what doubles say."""
+    x = spread(0.25, 0.75, 20.0, 26.0, -26.0, 0.02425, 0.97575)
+    function = getattr(rt.special, name)
+    found, want = (function(rt.tensor(v)).double().numpy() for v in (x, x.astype(np.float64)))
+    with np.errstate(over="ignore"):
+        want = want.astype(np.float32).astype(np.float64)
+    np.testing.assert_allclose(found, want, rtol=3e-7, atol=1e-44)
+
+
+def test_polygamma():
+    x = spread()
+    x = x[np.abs(x) < 1e6]
+    for n in (1, 2, 5):
+        found, want = (rt.polygamma(n, rt.tensor(v)).double().numpy() for v in (x, x.astype(np.float64)))
+        with np.errstate(over="ignore"):
+            want = want.astype(np.float32).astype(np.float64)
+        away = np.abs(x - np.round(x)) > 1e-3 * np.maximum(np.abs(x), 1)  # next to poles the argument's own rounding shows
+        np.testing.assert_allclose(found[away | (x > 0.5)], want[away | (x > 0.5)], rtol=1e-5, atol=1e-44)
+    # n! Σ (x + k)^-(n + 1); its remainder is small only far from where the terms still fall.
+    for n, x in ((1, 0.3), (3, 12.5), (20, 12.5), (32, 13.0), (60, 40.25)):
+        terms = math.fsum((x / (x + k)) ** (n + 1) for k in range(200000))
+        rest = (x / (x + 200000)) ** (n + 1) * (x + 200000) / n if n == 1 else 0
+        want = (-1) ** (n + 1) * math.exp(math.lgamma(n + 1) - (n + 1) * math.log(x)) * (terms + rest)
+        assert rt.polygamma(n, t(x)).item() == pytest.approx(want, rel=1e-5 if n == 1 else 1e-12)
+    assert rt.polygamma(1, t(0.0, -1.0, math.inf)).tolist() == [math.inf, math.inf, 0.0]
+    assert rt.special.zeta(30.0, t(12.5)).item() == pytest.approx(math.fsum((12.5 + k) ** -30.0 for k in range(2000)), rel=1e-13)
+
+
+def test_log_odds():
+    x = rt.tensor([-0.5, 0.0, 0.25, 1.0, 1.5], requires_grad=True)
+    y = rt.logit(x)
+    assert y[1:4].tolist() == [-math.inf, pytest.approx(-math.log(3)), math.inf] and y[[0, 4]].isnan().all()
+    (slope,) = rt.autograd.grad(y[1:4].sum(), x)
+    assert slope[2].item() == pytest.approx(1 / (0.25 * 0.75)) and slope[1].item() == math.inf
+    moved = rt.logit(x, 0.3)
+    np.testing.assert_allclose(moved.detach().numpy(), np.log([3 / 7, 3 / 7, 3 / 7, 7 / 3, 7 / 3]), rtol=1e-6)
+    assert rt.autograd.grad(moved.sum(), x)[0].tolist() == [0.0] * 5
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_neighbours(dtype):
+    info = np.finfo(dtype)
+    least = info.smallest_subnormal
+    x = np.array([0.0, -0.0, 1.0, -1.0, 1.5, info.max, -info.max, info.tiny, least, -least, math.inf, -math.inf, math.nan], dtype)
+    a, b = (v.ravel() for v in np.meshgrid(x, x))
+    with np.errstate(over="ignore", under="ignore"):
+        want = np.nextafter(a, b)
+    found = rt.nextafter(rt.tensor(a), rt.tensor(b)).numpy()
+    np.testing.assert_array_equal(found, want)
+    numbers = a != b  # of equal numbers the second, but NumPy's halves are the first
+    numbers &= want == want
+    np.testing.assert_array_equal(np.signbit(found[numbers]), np.signbit(want[numbers]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rests_of_divisions(dtype):
+    """In doubles where that is exact, one by one where quotients are huge."""
+    x = spread().astype(dtype)
+    rng = np.random.default_rng(5)
+    for few in (x, np.array([0.1, 0.3, 1.0, -7.0, 2.5, 1e8, -1e-9], dtype), rng.normal(size=64).astype(dtype)):
+        a, b = (v.ravel() for v in np.meshgrid(few, few))
+        with np.errstate(all="ignore"):
+            rest, floored, below = np.fmod(a, b), np.remainder(a, b), np.floor_divide(a, b)
+        np.testing.assert_array_equal(rt.fmod(rt.tensor(a), rt.tensor(b)).numpy(), rest)
+        found = rt.remainder(rt.tensor(a), rt.tensor(b)).numpy()
+        finite = np.isfinite(b)
+        np.testing.assert_array_equal(found[finite], floored[finite])
+        plain = np.isfinite(a) & finite & (b != 0) & np.isfinite(below)
+        np.testing.assert_array_equal(rt.floor_divide(rt.tensor(a), rt.tensor(b)).numpy()[plain], below[plain])

@@ -6,13 +6,6 @@
 
 #include <math.h>
 
-#ifdef __clang__
-#pragma clang diagnostic ignored "-Wpass-failed" // some loops (powers, fmod) stay scalar
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep") // output and inputs are equal or apart
-#endif
-
 #define JOIN(a_, b_) JOIN_(a_, b_)
 #define JOIN_(a_, b_) a_##_##b_
 #define MVEC_FUNCTIONS(one_, two_)                                                                 \
@@ -84,6 +77,7 @@
 #undef MVEC1
 #undef MVEC2
 
+#define WIDE
 #define T double
 #define MASK_INT int64_t
 #define LANES (VECTOR_BYTES / 8)
@@ -94,23 +88,4 @@
 #define MVEC2 MVEC64_2
 #include "cpu/isa/elementwise_loops.inc"
 
-#define LOOP1(name_, ...) [FLOAT_##name_] = SLOT(name_),
-#define LOOP2 LOOP1
-#define LOOP3 LOOP1
-#define TEST1 LOOP1
-#define TEST2 LOOP1
-#define MATH1 LOOP1
-#define MATH2 LOOP1
-const FloatLoops ISA_NAME(float_loops) = {
-    .f32 =
-        {
-#define SLOT(name_) name_##_f32
-#include "cpu/isa/elementwise.inc"
-#undef SLOT
-        },
-    .f64 =
-        {
-#define SLOT(name_) name_##_f64
-#include "cpu/isa/elementwise.inc"
-        },
-};
+const FloatLoops ISA_NAME(float_loops) = {loops_f32, loops_f64};

@@ -8,6 +8,8 @@
 
 #include "cpu/isa/lanes.h"
 
+enum { MOST_TOGETHER = 16 }; // taps: as many as a bicubic result has
+
 #define T float
 #define NAME(name_) CAT(name_, f32)
 #if defined(ISA_avx512) || defined(ISA_avx2)

@@ -48,19 +48,6 @@ def _ends_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tenso
     return ends
 
 
-def _largest(rows: Tensor, bag: Tensor, bags: int) -> Tensor:
-    """The largest element of each column of a bag, the first of equal ones; zeros for empty bags."""
-    n, width = rows.shape
-    index = bag.unsqueeze(1).expand(n, width)
-    with rustorch.no_grad():
-        lowest = rustorch.full((bags, width), float("-inf"), dtype=rows.dtype, device=rows.device)
-        top = lowest.scatter_reduce(0, index, rows, "amax")
-        place = rustorch.arange(n, device=rows.device).unsqueeze(1).expand(n, width)
-        place = rustorch.where(rows == top.index_select(0, bag), place, rustorch.full((), n, dtype=place.dtype))
-        first = rustorch.full((bags, width), n, dtype=place.dtype, device=rows.device).scatter_reduce(0, index, place, "amin")
-    return rustorch.cat([rows, rustorch.zeros(1, width, dtype=rows.dtype, device=rows.device)]).gather(0, first)
-
-
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Optional[Tensor] = None, max_norm: Optional[float] = None, norm_type: float = 2,
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Optional[Tensor] = None,
@@ -148,29 +135,23 @@ def embedding_bag(
         )
     if max_norm is not None:
         _renorm(weight, input, max_norm, norm_type)
-    bags = ends.shape[0]
-    plain = padding_idx is None and per_sample_weights is None and not scale_grad_by_freq
-    if mode != "max" and plain and weight.dtype in (rustorch.float32, rustorch.float64):
-        total = _ops._embedding_sum(weight, input.to(rustorch.int64), ends)
-        return total if mode == "sum" else total / ends.diff(prepend=ends.new_zeros(1)).clamp_min(1).to(total.dtype).unsqueeze(1)
-    bag = rustorch.searchsorted(ends, rustorch.arange(input.shape[0]), right=True)
-    if padding_idx is not None:
-        if not -weight.shape[0] <= padding_idx < weight.shape[0]:
-            raise RusTorchError(f"padding_idx must be within the number of embeddings, 0 through {weight.shape[0] - 1}, but got {padding_idx}")
-        counts = input != padding_idx % weight.shape[0]
-        input, bag = input[counts], bag[counts]
-        per_sample_weights = None if per_sample_weights is None else per_sample_weights[counts]
-    rows = _ops.embedding(input, weight, None, scale_grad_by_freq)
+    if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise RusTorchError(f"padding_idx must be within the number of embeddings, 0 through {weight.shape[0] - 1}, but got {padding_idx}")
+    if per_sample_weights is not None and per_sample_weights.dtype != weight.dtype:
+        raise RusTorchError(
+            f"expected weight and per_sample_weights to have the same dtype, got {weight.dtype} and {per_sample_weights.dtype}"
+        )
+    input, dtype = input.to(rustorch.int64), weight.dtype
+    if weight.element_size() == 2:  # halves are added up in float
+        weight = weight.float()
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights.float()
     if mode == "max":
-        return _largest(rows, bag, bags)
-    if per_sample_weights is not None:
-        if per_sample_weights.dtype != weight.dtype:
-            raise RusTorchError(
-                f"expected weight and per_sample_weights to have the same dtype, got {weight.dtype} and {per_sample_weights.dtype}"
-            )
-        rows = rows * per_sample_weights.unsqueeze(1)
-    total = rustorch.zeros(bags, weight.shape[1], dtype=rows.dtype, device=rows.device).index_add(0, bag, rows)
-    if mode == "sum":
-        return total
-    sizes = rustorch.bincount(bag, minlength=bags).clamp_min(1)
-    return total / sizes.to(total.dtype).unsqueeze(1)
+        return _ops._embedding_max(weight, input, ends, padding_idx)[0].to(dtype)
+    total = _ops._embedding_sum(weight, input, ends, per_sample_weights, padding_idx, scale_grad_by_freq)
+    if mode == "mean":
+        if padding_idx is None:
+            sizes = ends.diff(prepend=ends.new_zeros(1)).to(total.dtype).unsqueeze(1)
+        else:
+            sizes = _ops._embedding_sum(weight.new_ones(weight.shape[0], 1), input, ends, None, padding_idx)
+        total = total / sizes.clamp_min(1)
+    return total.to(dtype)
