@@ -146,7 +146,8 @@ static PyMethodDef functions[] = {
      "set_memory_limit(limit)\n"
      "--\n"
      "\n"
-     "Let tensors take at most so much memory: what more would be needed is a MemoryError that names both sizes.\n"
+     "Let tensors take at most so much memory: what more would be needed is a MemoryError that "
+     "names both sizes.\n"
      "\n"
      "Parameters\n"
      "----------\n"
@@ -164,8 +165,7 @@ static PyMethodDef functions[] = {
      "get_memory_limit()\n--\n\nThe most bytes that tensors may take, or None."},
     {"config_text", config_text, METH_NOARGS,
      "config_text()\n--\n\nVersions, instruction set, BLAS and plug-ins, as text."},
-    {"_fail_allocation", (PyCFunction)(void (*)(void))fail_allocation,
-     METH_FASTCALL | METH_KEYWORDS,
+    {"_fail_allocation", EXT_KEYWORDS(fail_allocation),
      "_fail_allocation(n, forever=False)\n--\n\nFor tests: the n-th allocation from now on fails; "
      "0 ends it."},
     {NULL, NULL, 0, NULL},
