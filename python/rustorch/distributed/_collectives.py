@@ -389,10 +389,7 @@ def isend(
     group_dst: Optional[int] = None,
 ) -> Optional[Work]:
     """Send a tensor to rank ``dst``, which calls :func:`recv` with the same tag (0 to 32767)."""
-    found = _member(group)
-    if found is None:
-        return None
-    return Work(found._handle.send(tensor, _root(found, dst, group_dst, "dst"), tag), found)
+    return _run(group, True, lambda g: g._handle.send(tensor, _root(g, dst, group_dst, "dst"), tag))
 
 
 def irecv(
@@ -403,11 +400,7 @@ def irecv(
     group_src: Optional[int] = None,
 ) -> Optional[Work]:
     """Receive a tensor from rank ``src``, or from the first that sends one."""
-    found = _member(group)
-    if found is None:
-        return None
-    peer = _root(found, src, group_src, "src", -1)
-    return Work(found._handle.recv(tensor, peer, tag), found)
+    return _run(group, True, lambda g: g._handle.recv(tensor, _root(g, src, group_src, "src", -1), tag))
 
 
 def send(

@@ -162,7 +162,7 @@ def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
     return Buffer(data, persistent=persistent)
 
 
-class UninitializedBuffer(_Uninitialized, Tensor):
+class UninitializedBuffer(_Uninitialized, Buffer):
     """A buffer whose shape is not known yet: see the lazy modules; ``persistent`` as of :class:`Buffer`.
 
     >>> b = nn.UninitializedBuffer()
@@ -172,7 +172,6 @@ class UninitializedBuffer(_Uninitialized, Tensor):
     """
 
     _becomes = Buffer
-    persistent = True
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True

@@ -71,10 +71,10 @@ class _Numbered(Module):
         self._renumber(modules)
         return self
 
-    def pop(self, index: int) -> Module:
-        """Take out the module at ``index`` and return it."""
-        module = self[index]
-        del self[index]
+    def pop(self, key: int) -> Module:
+        """Take out the module at place ``key`` and return it."""
+        module = self[key]
+        del self[key]
         return module
 
 

@@ -8,6 +8,7 @@ from rustorch import Tensor
 from rustorch._C import ArgumentValueError
 from rustorch.nn import functional as F
 from rustorch.nn.modules.module import Module
+from rustorch.nn.modules.utils import _ntuple, _single
 
 __all__ = [
     "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
@@ -79,13 +80,15 @@ class MaxPool3d(_MaxPool):
 
 
 class _MaxUnpool(Module):
+    _n = 0
     _pool: Callable[..., Any]
 
     def __init__(self, kernel_size: Any, stride: Optional[Any] = None, padding: Any = 0) -> None:
         super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
+        tuple_of = _ntuple(self._n)
+        self.kernel_size = tuple_of(kernel_size)
+        self.stride = tuple_of(kernel_size if stride is None else stride)
+        self.padding = tuple_of(padding)
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         return self._pool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
@@ -102,6 +105,7 @@ class MaxUnpool1d(_MaxUnpool):
     tensor([[[0., 3., 2., 0.]]])
     """
 
+    _n = 1
     _pool = staticmethod(F.max_unpool1d)
 
 
@@ -117,6 +121,7 @@ class MaxUnpool2d(_MaxUnpool):
               [0., 3.]]]])
     """
 
+    _n = 2
     _pool = staticmethod(F.max_unpool2d)
 
 
@@ -128,6 +133,7 @@ class MaxUnpool3d(_MaxUnpool):
     rustorch.Size([1, 1, 4, 4, 4])
     """
 
+    _n = 3
     _pool = staticmethod(F.max_unpool3d)
 
 
@@ -249,7 +255,8 @@ class AvgPool1d(_AvgPool):
         self, kernel_size: Any, stride: Optional[Any] = None, padding: Any = 0, ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        stride = kernel_size if stride is None else stride
+        super().__init__(_single(kernel_size), _single(stride), _single(padding), ceil_mode, count_include_pad)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
