@@ -256,6 +256,46 @@ def test_an_uninitialized_buffer_that_is_not_saved():
     assert list(module.state_dict()) == ["b"] and module.a.shape == (2,)
 
 
+def test_a_dictionary_of_parameters():
+    a, b, c = (nn.Parameter(torch.ones(n)) for n in (1, 2, 3))
+    both = nn.ParameterDict({"a": a, "b": b})
+    assert both.get("a") is a and both.get("x", 7) == 7 and list(reversed(both)) == ["b", "a"]
+    more = both | nn.ParameterDict({"c": c})
+    assert list(more) == ["a", "b", "c"] and len(both) == 2 and more["a"] is a
+    assert both.setdefault("a", c) is a and both.setdefault("c", c) is c and list(both.copy()) == ["a", "b", "c"]
+    assert both.pop("a") is a and both.popitem() == ("c", c) and [name for name, _ in both.named_parameters()] == ["b"]
+    both |= {"a": a}
+    assert repr(both).count("Parameter containing: [rustorch.float32 of size 2]") == 1 and both["a"] is a
+    assert list(both.fromkeys(["u", "v"], torch.zeros(1))) == ["u", "v"]
+    both.clear()
+    assert len(both) == 0 and list(both.parameters()) == []
+    assert repr(nn.ParameterList([b])) == "ParameterList(  (0): Parameter containing: [rustorch.float32 of size 2])"
+
+
+def test_modules_put_at_a_path():
+    model = nn.Sequential(nn.Sequential(nn.ReLU()), nn.Linear(2, 2))
+    model.set_submodule("0.0", nn.Tanh(), strict=True)
+    model.set_submodule("0.more", nn.GELU())
+    assert isinstance(model[0][0], nn.Tanh) and isinstance(model.get_submodule("0.more"), nn.GELU)
+    for target, module, strict, error, words in (
+        ("0.x", nn.Tanh(), True, AttributeError, "no attribute `x`"), ("1.weight", nn.Tanh(), False, AttributeError, "not an nn.Module"),
+        ("", nn.Tanh(), False, ValueError, "without a target name"), ("0.0", torch.tanh, False, ValueError, "is not an nn.Module"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=words):
+            model.set_submodule(target, module, strict)
+
+
+def test_modules_without_their_values():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    before = model[0].weight
+    assert model.to_empty(device="cpu") is model and model[0].weight is before and model[1].running_mean.shape == (3,)
+    with pytest.raises(TypeError):
+        model.to_empty()
+    assert model.compile(backend="eager") is None
+    with pytest.raises(ValueError, match="mode must be one of"):
+        model.compile(mode="fastest")
+
+
 REPR = [
     (nn.AvgPool1d(3), "AvgPool1d(kernel_size=(3,), stride=(3,), padding=(0,))"),
     (nn.MaxUnpool2d(2), "MaxUnpool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))"),
