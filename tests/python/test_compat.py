@@ -354,13 +354,37 @@ def test_devices_answer_truthfully():
     torch.cuda.manual_seed_all(1), torch.cuda.empty_cache(), torch.cuda.set_device(-1), torch.cuda.reset_peak_memory_stats()
     torch.accelerator.synchronize(), torch.mps.empty_cache()
     assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated() == 0 and torch.cuda.get_rng_state_all() == []
+    assert torch.cuda.memory_allocated(0) == torch.accelerator.max_memory_allocated() == 0 and torch.cuda.memory_stats() == {}
+    assert torch.cuda.Event(enable_timing=True).query() and not torch.cuda.is_current_stream_capturing()
+    torch.cuda.set_rng_state(torch.get_rng_state()), torch.xpu.manual_seed_all(1), torch.xpu.set_rng_state_all([])
     for function in (
         torch.cuda.synchronize, torch.cuda.current_device, lambda: torch.cuda.set_device(0), torch.cuda.get_device_name,
-        torch.cuda.get_device_properties, torch.cuda.Event, torch.cuda.Stream, torch.cuda.mem_get_info, torch.xpu.synchronize,
-        lambda: torch.cuda.memory_allocated(0), torch.accelerator.current_device_index,
+        torch.cuda.get_device_properties, torch.cuda.Event().record, torch.cuda.Stream, torch.cuda.mem_get_info, torch.xpu.synchronize,
+        torch.accelerator.current_device_index, torch.cuda.initial_seed, torch.mps.seed, lambda: torch.mps.set_rng_state(None),
+        torch.device("cuda").__enter__, torch.cuda.device(0).__enter__,
     ):  # fmt: skip
         with pytest.raises(torch.DeviceError):
             function()
+    for context in (torch.cuda.device(None), torch.cuda.device(-1), torch.cuda.device_of(torch.ones(1)), torch.device("cpu"),
+                    torch.accelerator.device_index(None)):  # fmt: skip
+        with context:
+            assert torch.ones(1).device.type == "cpu"
+    with pytest.raises(ValueError, match="a GPU is expected"):
+        torch.cuda.set_device("cpu")
+    with pytest.raises(TypeError):
+        torch.xpu.set_device()
+    with pytest.raises(ValueError):
+        torch.cpu.set_device("cuda")
+    for name in ("cpu", "cuda", "mps", "xpu"):
+        assert torch.get_device_module(name) is getattr(torch, name)
+    assert torch.get_device_module() is torch.get_device_module(torch.device("cpu")) is torch.cpu
+    with pytest.raises(RuntimeError, match="no module for 'tpu'"):
+        torch.get_device_module("tpu")
+    other = torch.cpu.Stream()
+    with torch.cpu.stream(other):
+        with torch.cpu.stream(None):
+            assert torch.cpu.current_stream() is other
+    assert torch.cpu.current_stream() is not other
     with torch.cuda.stream(None):
         pass
     assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)
@@ -402,6 +426,20 @@ def test_jit_onnx_hub(tmp_path, monkeypatch):
     assert double(2) == 4 and torch.jit.script(model) is model and torch.jit.trace(model, torch.zeros(1, 2)) is model
     with pytest.raises(torch.ShapeError):
         torch.jit.trace(model, torch.zeros(1, 5))  # the example is run
+    with pytest.raises(torch.ShapeError):
+        torch.jit.trace(model, torch.zeros(1, 2), check_inputs=[(torch.zeros(1, 5),)])
+    with pytest.raises(TypeError, match="an example is needed"):
+        torch.jit.trace(model)
+    with pytest.raises(TypeError, match="check_trase"):
+        torch.jit.trace(model, torch.zeros(1, 2), check_trase=False)
+    assert torch.jit.trace_module(model, {"forward": {"input": torch.zeros(1, 2)}}, example_inputs_is_kwarg=True) is model
+    assert torch.jit.wait(torch.jit.fork(double, 3)) == 6 and torch.jit.freeze(model.eval()) is model
+    with pytest.raises(torch.UnsupportedError, match="eval"):
+        torch.jit.freeze(model.train())
+    with pytest.raises(AttributeError, match="no attribute 'save': rustorch.save"):
+        torch.jit.trace(model, torch.zeros(1, 2)).save("x")
+    with pytest.raises(ValueError, match="source"):
+        torch.hub.load("a/b", "c", source="gitlab")
     assert not torch.jit.is_scripting() and torch.jit.annotate(int, 3) == 3 and torch.jit.ignore(drop=True)(double) is double
     for function in (lambda: torch.jit.save(model, "x"), lambda: torch.jit.load("x"), lambda: torch.onnx.export(model, ()),
                      lambda: torch.hub.load("a/b", "c"), lambda: torch.hub.download_url_to_file("http://x/y", "z")):  # fmt: skip

@@ -37,7 +37,8 @@ class Transform:
         return self.forward(*args)
 
     def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value}" for name, value in vars(self).items() if not name.startswith("_"))
+        shown = {name: getattr(value, "value", value) for name, value in vars(self).items() if not name.startswith("_")}  # of enums
+        options = ", ".join(f"{name}={value}" for name, value in shown.items())
         return f"{type(self).__name__}({options})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
@@ -77,6 +77,11 @@ class _NormBase(_Affine):
         """Weight 1, bias 0, and no statistics."""
         self.reset_running_stats()
         super().reset_parameters()
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any) -> None:
+        if self.num_batches_tracked is not None:  # files from before PyTorch 0.4.1, some of torchvision's among them, have none
+            state_dict.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:
         return (
