@@ -159,6 +159,12 @@ static int gather_chunk(Gathering *g, int64_t chunk, void *out, const void *mine
     return combine;
 }
 
+static Gathering gathering_of(Plan *plan, const Team *team, void *scratch, size_t bytes) {
+    size_t chunk = chunk_size(team, bytes);
+    return (Gathering){
+        .plan = plan, .team = team, .scratch = scratch, .chunk = bytes < chunk ? bytes : chunk};
+}
+
 // Small data: everybody gets all contributions and adds them up alike.
 static void exchange(Plan *plan, const Team *team, void *data, size_t bytes, void *scratch) {
     Gathering gathering = {.plan = plan, .team = team, .scratch = scratch, .chunk = bytes};
@@ -180,16 +186,12 @@ void build_all_reduce(Plan *plan, const Team *team, void *data, size_t bytes, vo
         exchange(plan, team, data, bytes, scratch);
         return;
     }
-    size_t size_max = chunk_size(team, bytes);
-    Gathering gathering = {.plan = plan,
-                           .team = team,
-                           .scratch = scratch,
-                           .chunk = bytes < size_max ? bytes : size_max};
+    Gathering gathering = gathering_of(plan, team, scratch, bytes);
     Stream *streams = streams_new(plan, team);
     if (!streams) return;
     int64_t chunk = 0;
-    for (size_t at = 0; at < bytes; at += size_max, chunk++) {
-        size_t size = bytes - at < size_max ? bytes - at : size_max;
+    for (size_t at = 0; at < bytes; at += gathering.chunk, chunk++) {
+        size_t size = bytes - at < gathering.chunk ? bytes - at : gathering.chunk;
         char *place = (char *)data + at;
         int owner = (int)(chunk % team->n);
         if (owner == team->rank) {
@@ -211,15 +213,11 @@ void build_all_reduce(Plan *plan, const Team *team, void *data, size_t bytes, vo
 
 void build_reduce(Plan *plan, const Team *team, void *data, size_t bytes, int root, void *scratch) {
     if (team->n == 1) return;
-    size_t size_max = chunk_size(team, bytes);
-    Gathering gathering = {.plan = plan,
-                           .team = team,
-                           .scratch = scratch,
-                           .chunk = bytes < size_max ? bytes : size_max};
+    Gathering gathering = gathering_of(plan, team, scratch, bytes);
     Stream stream = stream_to(team->ranks[root], 0);
     int64_t chunk = 0;
-    for (size_t at = 0; at < bytes; at += size_max, chunk++) {
-        size_t size = bytes - at < size_max ? bytes - at : size_max;
+    for (size_t at = 0; at < bytes; at += gathering.chunk, chunk++) {
+        size_t size = bytes - at < gathering.chunk ? bytes - at : gathering.chunk;
         char *place = (char *)data + at;
         if (root == team->rank)
             gather_chunk(&gathering, chunk, place, place, size);
@@ -235,16 +233,12 @@ void build_reduce_scatter(Plan *plan, const Team *team, void *out, const void *c
         plan_copy(plan, out, in[0], bytes);
         return;
     }
-    size_t size_max = chunk_size(team, bytes);
-    Gathering gathering = {.plan = plan,
-                           .team = team,
-                           .scratch = scratch,
-                           .chunk = bytes < size_max ? bytes : size_max};
+    Gathering gathering = gathering_of(plan, team, scratch, bytes);
     Stream *streams = streams_new(plan, team);
     if (!streams) return;
     int64_t chunk = 0;
-    for (size_t at = 0; at < bytes; at += size_max, chunk++) {
-        size_t size = bytes - at < size_max ? bytes - at : size_max;
+    for (size_t at = 0; at < bytes; at += gathering.chunk, chunk++) {
+        size_t size = bytes - at < gathering.chunk ? bytes - at : gathering.chunk;
         for (int k = 1; k < team->n; k++) {
             int peer = (team->rank + k) % team->n;
             int send = plan_send(plan, team->ranks[peer], channel_of(chunk, 0),

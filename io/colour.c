@@ -43,24 +43,8 @@ static inline uint8_t of_unit_uint8_t(float value) {
 static inline float of_unit_float(float value) { return value; }
 static inline double of_unit_double(double value) { return value; }
 
-#define T uint8_t
-#define A float
-#include "io/colour.inc"
-#undef T
-#undef A
-#define T float
-#define A float
-#include "io/colour.inc"
-#undef T
-#undef A
-#define T double
-#define A double
-#include "io/colour.inc"
-#undef T
-#undef A
-
-#define PICK(name_, dtype_)                                                                        \
-    ((dtype_) == RT_U8 ? name_##_uint8_t : (dtype_) == RT_F32 ? name_##_float : name_##_double)
+#define EACH_TYPE "io/colour.inc"
+#include "io/each_type.inc"
 
 // Images of 1 or 3 channels, rows as items: work(context, image × height + row …).
 static Status colour_open(Colour *colour, Images *images, RtTensor *x, const char *name) {
@@ -87,7 +71,8 @@ static Status mean_gray(Colour *colour) {
     }
     double *means = colour->mean;
     colour->mean = sums; // where the row sums go
-    parallel_run(rows, images_grain(images->width * 2), PICK(gray_sum, images->x->dtype), colour);
+    parallel_run(rows, images_grain(images->width * 2), IMAGE_PICK(gray_sum, images->x->dtype),
+                 colour);
     for (int64_t i = 0; i < n; i++) {
         double sum = 0;
         for (int64_t y = 0; y < images->height; y++) sum += sums[i * images->height + y];
@@ -105,7 +90,7 @@ static RtTensor *sharpen(RtTensor *x, double factor) {
     colour.to = images_like(&images, images.height, images.width);
     if (!colour.to) return NULL;
     parallel_run(images.nplanes * images.height, images_grain(images.width * 12),
-                 PICK(sharpen, images.x->dtype), &colour);
+                 IMAGE_PICK(sharpen, images.x->dtype), &colour);
     return images_finish(&images, colour.to);
 }
 
@@ -135,10 +120,10 @@ RtTensor *rt_image_adjust(RtTensor *x, RtAdjust kind, double factor) {
         return NULL;
     }
     RtDtype dtype = (RtDtype)images.x->dtype;
-    ParallelBody body = kind == RT_ADJUST_BRIGHTNESS   ? PICK(brighten, dtype)
-                        : kind == RT_ADJUST_CONTRAST   ? PICK(contrast, dtype)
-                        : kind == RT_ADJUST_SATURATION ? PICK(saturate, dtype)
-                                                       : PICK(turn_hue, dtype);
+    ParallelBody body = kind == RT_ADJUST_BRIGHTNESS   ? IMAGE_PICK(brighten, dtype)
+                        : kind == RT_ADJUST_CONTRAST   ? IMAGE_PICK(contrast, dtype)
+                        : kind == RT_ADJUST_SATURATION ? IMAGE_PICK(saturate, dtype)
+                                                       : IMAGE_PICK(turn_hue, dtype);
     parallel_run(images.nplanes / colour.channels * images.height,
                  images_grain(images.width * (hue ? 60 : 8)), body, &colour);
     mem_free(MEM_IO, colour.mean);
@@ -160,7 +145,7 @@ RtTensor *rt_image_gray(RtTensor *x, int channels) {
     colour.to = rt_tensor_new(images.x->ndim, shape, (RtDtype)images.x->dtype, images.x->device);
     if (!colour.to || colour.to->numel == 0) return images_finish(&images, colour.to);
     parallel_run(images.nplanes / colour.channels * images.height, images_grain(images.width * 6),
-                 PICK(gray, images.x->dtype), &colour);
+                 IMAGE_PICK(gray, images.x->dtype), &colour);
     return images_finish(&images, colour.to);
 }
 

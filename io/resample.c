@@ -133,21 +133,8 @@ static inline uint8_t store_uint8_t(float value) {
 static inline float store_float(float value) { return value; }
 static inline double store_double(double value) { return value; }
 
-#define T uint8_t
-#define A float
-#include "io/resample.inc"
-#undef T
-#undef A
-#define T float
-#define A float
-#include "io/resample.inc"
-#undef T
-#undef A
-#define T double
-#define A double
-#include "io/resample.inc"
-#undef T
-#undef A
+#define EACH_TYPE "io/resample.inc"
+#include "io/each_type.inc"
 
 static RtTensor *resample(const Images *images, const Taps *rows, const Taps *columns) {
     RtTensor *to = images_like(images, rows->n, columns->n);
@@ -161,10 +148,7 @@ static RtTensor *resample(const Images *images, const Taps *rows, const Taps *co
     r.room_bytes = (r.room_bytes + 63) & ~(size_t)63; // the next chunk's lanes are aligned as well
     r.room = mem_align(MEM_IO, 64, r.room_bytes * (size_t)parallel_chunks(blocks, grain));
     if (!r.room) return NULL;
-    ParallelBody body = to->dtype == RT_U8    ? resample_uint8_t
-                        : to->dtype == RT_F32 ? resample_float
-                                              : resample_double;
-    parallel_run(blocks, grain, body, &r);
+    parallel_run(blocks, grain, IMAGE_PICK(resample, to->dtype), &r);
     mem_free(MEM_IO, r.room);
     return to;
 }

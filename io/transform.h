@@ -16,6 +16,10 @@
 #define IMAGE_FAST
 #endif
 
+// Of the functions that each_type.inc made, the one for a dtype.
+#define IMAGE_PICK(name_, dtype_)                                                                  \
+    ((dtype_) == RT_U8 ? name_##_uint8_t : (dtype_) == RT_F32 ? name_##_float : name_##_double)
+
 typedef struct Images {
     RtTensor *x; // in the dtype of computation
     RtDtype given;

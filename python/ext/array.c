@@ -319,9 +319,6 @@ static PyObject *get_array_priority(PyObject *Py_UNUSED(self), void *Py_UNUSED(c
     return PyLong_FromLong(1000); // above arrays, so that array + tensor asks the tensor
 }
 
-#define KEYWORDS(function_)                                                                        \
-    ((PyCFunction)(void (*)(void))(function_)), METH_FASTCALL | METH_KEYWORDS
-
 static PyMethodDef functions[] = {
     {"from_numpy", from_numpy, METH_O,
      "from_numpy(ndarray)\n"
@@ -359,7 +356,7 @@ static PyMethodDef functions[] = {
 };
 
 static PyMethodDef methods[] = {
-    {"numpy", KEYWORDS(tensor_numpy),
+    {"numpy", EXT_KEYWORDS(tensor_numpy),
      "numpy($self, *, force=False)\n"
      "--\n"
      "\n"
@@ -404,7 +401,7 @@ static PyMethodDef methods[] = {
      ">>> import rustorch\n"
      ">>> rustorch.tensor([1.0, 2.0], requires_grad=True).to_numpy().tolist()\n"
      "[1.0, 2.0]\n"},
-    {"__array__", KEYWORDS(tensor_array),
+    {"__array__", EXT_KEYWORDS(tensor_array),
      "__array__($self, dtype=None, copy=None)\n--\n\nFor numpy.asarray."},
     {"__array_wrap__", (PyCFunction)(void (*)(void))tensor_array_wrap, METH_FASTCALL,
      "__array_wrap__($self, array, context=None, return_scalar=False)\n--\n\nNumPy's result as a "

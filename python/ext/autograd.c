@@ -289,9 +289,6 @@ int ext_autograd_traverse(RtTensor *tensor, visitproc visit, void *arg) {
     return rt_visit(tensor, visit_context, &(VisitCall){visit, arg});
 }
 
-#define KEYWORDS(function_)                                                                        \
-    ((PyCFunction)(void (*)(void))(function_)), METH_FASTCALL | METH_KEYWORDS
-
 static PyMethodDef functions[] = {
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS,
      "is_grad_enabled()\n"
@@ -327,11 +324,11 @@ static PyMethodDef functions[] = {
      "(enabled, dtype, cache) of this thread's mixed precision."},
     {"_autocast_set", autocast_set, METH_VARARGS,
      "_autocast_set(enabled, dtype, cache, forget): see rustorch.amp."},
-    {"_backward", KEYWORDS(backward),
+    {"_backward", EXT_KEYWORDS(backward),
      "_backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, "
      "inputs=None)\n--\n\n"
      "rustorch.autograd.backward."},
-    {"_grad", KEYWORDS(grad),
+    {"_grad", EXT_KEYWORDS(grad),
      "_grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, "
      "allow_unused=False)\n--\n\n"
      "rustorch.autograd.grad."},
@@ -339,7 +336,7 @@ static PyMethodDef functions[] = {
 };
 
 static PyMethodDef methods[] = {
-    {"backward", KEYWORDS(tensor_backward),
+    {"backward", EXT_KEYWORDS(tensor_backward),
      "backward($self, gradient=None, retain_graph=None, create_graph=False, inputs=None)\n"
      "--\n"
      "\n"

@@ -209,68 +209,56 @@ static PyObject *group_recv(PyObject *self, PyObject *args) {
     START(rt_group_recv(group_of(self), tensor, peer, tag));
 }
 
-// Lists of tensors.
-typedef struct TensorList {
-    RtTensor **items;
-    int n;
-    PyObject *owner;
-} TensorList;
-
-static void list_clear(TensorList *list) {
-    PyMem_Free(list->items);
-    Py_XDECREF(list->owner);
-}
-
-// None gives no list at all.
-static int list_init(TensorList *list, PyObject *sequence, int n, const char *what) {
-    *list = (TensorList){0};
+// A list of n tensors (of any length where n is negative); None gives no list at all.
+static int list_init(ExtTensors *list, PyObject *sequence, int n, const char *what) {
+    *list = (ExtTensors){0};
     if (sequence == Py_None) return 0;
-    if (ext_tensor_list(sequence, &list->items, &list->n, &list->owner) < 0) return -1;
+    if (ext_tensors_read(sequence, list) < 0) return -1;
     if (n < 0 || list->n == n) return 0;
     ext_error(ERR_VALUE, "%s: the list has %d tensors, but the group has %d ranks", what, list->n,
               n);
-    list_clear(list);
+    ext_tensors_clear(list);
     return -1;
 }
 
 static PyObject *group_all_gather(PyObject *self, PyObject *args) {
     PyObject *objects, *object;
-    TensorList outputs;
+    ExtTensors outputs;
     if (!PyArg_ParseTuple(args, "OO:all_gather", &objects, &object)) return NULL;
     RtTensor *tensor = ext_tensor(object);
     if (!tensor || list_init(&outputs, objects, rt_group_size(group_of(self)), "all_gather") < 0)
         return NULL;
     RtWork *work;
     EXT_UNLOCKED(work = rt_group_all_gather(group_of(self), outputs.items, tensor));
-    list_clear(&outputs);
+    ext_tensors_clear(&outputs);
     return wrap_work(work);
 }
 
 static PyObject *group_gather(PyObject *self, PyObject *args) {
     PyObject *objects, *object;
     int root;
-    TensorList outputs;
+    ExtTensors outputs;
     if (!PyArg_ParseTuple(args, "OOi:gather", &objects, &object, &root)) return NULL;
     RtTensor *tensor = ext_tensor(object);
     if (!tensor || list_init(&outputs, objects, rt_group_size(group_of(self)), "gather") < 0)
         return NULL;
     RtWork *work;
     EXT_UNLOCKED(work = rt_group_gather(group_of(self), outputs.items, tensor, root));
-    list_clear(&outputs);
+    ext_tensors_clear(&outputs);
     return wrap_work(work);
 }
 
 static PyObject *group_scatter(PyObject *self, PyObject *args) {
     PyObject *objects, *object;
     int root;
-    TensorList inputs;
+    ExtTensors inputs;
     if (!PyArg_ParseTuple(args, "OOi:scatter", &object, &objects, &root)) return NULL;
     RtTensor *tensor = ext_tensor(object);
     if (!tensor || list_init(&inputs, objects, rt_group_size(group_of(self)), "scatter") < 0)
         return NULL;
     RtWork *work;
     EXT_UNLOCKED(work = rt_group_scatter(group_of(self), tensor, inputs.items, root));
-    list_clear(&inputs);
+    ext_tensors_clear(&inputs);
     return wrap_work(work);
 }
 
@@ -278,7 +266,7 @@ static PyObject *group_reduce_scatter(PyObject *self, PyObject *args) {
     PyObject *objects, *object;
     const char *word;
     RtReduceOp op;
-    TensorList inputs;
+    ExtTensors inputs;
     if (!PyArg_ParseTuple(args, "OOs:reduce_scatter", &object, &objects, &word) ||
         parse_op(word, &op) < 0)
         return NULL;
@@ -287,36 +275,36 @@ static PyObject *group_reduce_scatter(PyObject *self, PyObject *args) {
         return NULL;
     RtWork *work;
     EXT_UNLOCKED(work = rt_group_reduce_scatter(group_of(self), tensor, inputs.items, op));
-    list_clear(&inputs);
+    ext_tensors_clear(&inputs);
     return wrap_work(work);
 }
 
 static PyObject *group_all_to_all(PyObject *self, PyObject *args) {
     PyObject *out_objects, *in_objects;
-    TensorList outputs, inputs;
+    ExtTensors outputs, inputs;
     int n = rt_group_size(group_of(self));
     if (!PyArg_ParseTuple(args, "OO:all_to_all", &out_objects, &in_objects)) return NULL;
     if (list_init(&outputs, out_objects, n, "all_to_all") < 0) return NULL;
     if (list_init(&inputs, in_objects, n, "all_to_all") < 0) {
-        list_clear(&outputs);
+        ext_tensors_clear(&outputs);
         return NULL;
     }
     RtWork *work;
     EXT_UNLOCKED(work = rt_group_all_to_all(group_of(self), outputs.items, inputs.items));
-    list_clear(&outputs);
-    list_clear(&inputs);
+    ext_tensors_clear(&outputs);
+    ext_tensors_clear(&inputs);
     return wrap_work(work);
 }
 
 static PyObject *group_broadcast_list(PyObject *self, PyObject *args) {
     PyObject *objects;
     int root;
-    TensorList tensors;
+    ExtTensors tensors;
     if (!PyArg_ParseTuple(args, "Oi:broadcast_list", &objects, &root)) return NULL;
     if (list_init(&tensors, objects, -1, "broadcast") < 0) return NULL;
     RtWork *work;
     EXT_UNLOCKED(work = rt_group_broadcast_list(group_of(self), tensors.items, tensors.n, root));
-    list_clear(&tensors);
+    ext_tensors_clear(&tensors);
     return wrap_work(work);
 }
 
@@ -382,7 +370,7 @@ static PyObject *reducer_new(PyTypeObject *type, PyObject *args, PyObject *keywo
     if (!PyArg_ParseTuple(args, "O!OO!nnp:_Reducer", group_type, &group, &parameters, &PyTuple_Type,
                           &names, &first_bytes, &cap_bytes, &static_graph))
         return NULL;
-    TensorList list;
+    ExtTensors list;
     if (list_init(&list, parameters, (int)PyTuple_GET_SIZE(names), "_Reducer") < 0) return NULL;
     PyReducer *self = NULL;
     const char **words = name_list(names, list.n);
@@ -395,7 +383,7 @@ static PyObject *reducer_new(PyTypeObject *type, PyObject *args, PyObject *keywo
     if (reducer && (self = (PyReducer *)type->tp_alloc(type, 0))) self->reducer = reducer;
     if (!self) rt_reducer_drop(reducer);
     PyMem_Free((void *)words);
-    list_clear(&list);
+    ext_tensors_clear(&list);
     return (PyObject *)self;
 }
 

@@ -124,7 +124,7 @@ static PyObject *new_tensor(PyObject *self, PyObject *const *args, Py_ssize_t na
 }
 
 #define FAST(name_, function_, doc_)                                                               \
-    { name_, (PyCFunction)(void (*)(void))function_, METH_FASTCALL | METH_KEYWORDS, doc_ }
+    { name_, EXT_KEYWORDS(function_), doc_ }
 
 int compare_add(PyObject *module) {
     static PyMethodDef functions[] = {

@@ -235,11 +235,8 @@ out:
     return result;
 }
 
-#define KEYWORDS(function_)                                                                        \
-    ((PyCFunction)(void (*)(void))(function_)), METH_FASTCALL | METH_KEYWORDS
-
 static PyMethodDef functions[] = {
-    {"tensor", KEYWORDS(tensor),
+    {"tensor", EXT_KEYWORDS(tensor),
      "tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)\n"
      "--\n"
      "\n"
@@ -271,7 +268,7 @@ static PyMethodDef functions[] = {
      ">>> rustorch.tensor([[1.0, 2.0], [3.0, 4.0]])\n"
      "tensor([[1., 2.],\n"
      "        [3., 4.]])\n"},
-    {"as_tensor", KEYWORDS(as_tensor),
+    {"as_tensor", EXT_KEYWORDS(as_tensor),
      "as_tensor(data, dtype=None, device=None)\n"
      "--\n"
      "\n"
@@ -299,7 +296,7 @@ static PyMethodDef functions[] = {
      ">>> rustorch.as_tensor(a)[0] = 7\n"
      ">>> a.tolist()\n"
      "[7.0, 0.0]\n"},
-    {"asarray", KEYWORDS(asarray),
+    {"asarray", EXT_KEYWORDS(asarray),
      "asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False)\n"
      "--\n"
      "\n"
@@ -333,7 +330,7 @@ static PyMethodDef functions[] = {
      ">>> import rustorch\n"
      ">>> rustorch.asarray([1, 2, 3])\n"
      "tensor([1, 2, 3])\n"},
-    {"frombuffer", KEYWORDS(frombuffer),
+    {"frombuffer", EXT_KEYWORDS(frombuffer),
      "frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False)\n"
      "--\n"
      "\n"

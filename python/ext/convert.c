@@ -175,7 +175,7 @@ RtTensor *convert_wrapped(RtScalar value) {
     return rt_tensor_scalar(value, dtypes[value.kind], true);
 }
 
-int ext_tensor_list(PyObject *sequence, RtTensor ***out, int *out_n, PyObject **out_owner) {
+int ext_tensors_read(PyObject *sequence, ExtTensors *out) {
     if (is_tensor(sequence) && tensor_of(sequence)->ndim == 0) {
         ext_error(ERR_TYPE, "a list or tuple of tensors is needed, not one 0-dimensional tensor");
         return -1;
@@ -207,8 +207,12 @@ int ext_tensor_list(PyObject *sequence, RtTensor ***out, int *out_n, PyObject **
         Py_DECREF(owner);
         return -1;
     }
-    *out = list;
-    *out_n = (int)n;
-    *out_owner = owner;
+    *out = (ExtTensors){list, (int)n, owner};
     return 0;
+}
+
+void ext_tensors_clear(ExtTensors *list) {
+    PyMem_Free(list->items);
+    Py_XDECREF(list->owner);
+    *list = (ExtTensors){0};
 }

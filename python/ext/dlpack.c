@@ -308,11 +308,8 @@ static PyObject *to_dlpack(PyObject *Py_UNUSED(module), PyObject *object) {
     return ext_tensor(object) ? tensor_dlpack(object, NULL, 0, NULL) : NULL;
 }
 
-#define KEYWORDS(function_)                                                                        \
-    ((PyCFunction)(void (*)(void))(function_)), METH_FASTCALL | METH_KEYWORDS
-
 static PyMethodDef functions[] = {
-    {"from_dlpack", KEYWORDS(from_dlpack),
+    {"from_dlpack", EXT_KEYWORDS(from_dlpack),
      "from_dlpack(ext_tensor, *, device=None, copy=None)\n"
      "--\n"
      "\n"
@@ -368,7 +365,7 @@ static PyMethodDef functions[] = {
 };
 
 static PyMethodDef methods[] = {
-    {"__dlpack__", KEYWORDS(tensor_dlpack),
+    {"__dlpack__", EXT_KEYWORDS(tensor_dlpack),
      "__dlpack__($self, *, stream=None, max_version=None, dl_device=None, copy=None)\n--\n\nA "
      "DLPack "
      "capsule."},

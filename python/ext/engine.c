@@ -179,7 +179,8 @@ static PyMethodDef functions[] = {
      "set_memory_limit(limit)\n"
      "--\n"
      "\n"
-     "Let tensors take at most so much memory: what more would be needed is a MemoryError that names both sizes.\n"
+     "Let tensors take at most so much memory: what more would be needed is a MemoryError that "
+     "names both sizes.\n"
      "\n"
      "Parameters\n"
      "----------\n"
@@ -213,8 +214,7 @@ static PyMethodDef functions[] = {
      "--------\n"
      ">>> [line.split(\":\")[0] for line in rustorch.config_text().splitlines()[1:4]]\n"
      "['compiler', 'instruction set', 'threads']\n"},
-    {"_fail_allocation", (PyCFunction)(void (*)(void))fail_allocation,
-     METH_FASTCALL | METH_KEYWORDS,
+    {"_fail_allocation", EXT_KEYWORDS(fail_allocation),
      "_fail_allocation(n, forever=False)\n--\n\nFor tests: the n-th allocation from now on fails; "
      "0 ends it."},
     {NULL, NULL, 0, NULL},

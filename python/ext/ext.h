@@ -31,8 +31,14 @@ PyObject *ext_wrap(RtTensor *tensor);             // new reference, the same obj
 PyObject *ext_wrap_list(RtTensor **list, int n);  // a Python tuple
 // A new object of a subclass of Tensor for a tensor that has none yet (as_subclass, Variable). An error if it has one.
 PyObject *ext_wrap_as(PyTypeObject *type, RtTensor *tensor);
-// Every sequence of tensors (list, tuple, iterator) into an array owned by the caller (PyMem_Free); items are kept alive by *out_owner.
-int ext_tensor_list(PyObject *sequence, RtTensor ***out, int *out_n, PyObject **out_owner);
+// A sequence of tensors (list, tuple, iterator) as an array; owner keeps the tensors alive. {0} is an empty one.
+typedef struct ExtTensors {
+    RtTensor **items;
+    int n;
+    PyObject *owner;
+} ExtTensors;
+int ext_tensors_read(PyObject *sequence, ExtTensors *out);
+void ext_tensors_clear(ExtTensors *list);
 
 // Values.
 int ext_ints(PyObject *object, const char *what, RtInts *out);     // int, tuple, list, Size
@@ -98,6 +104,10 @@ int ext_add_seed(PyObject *module);  // _seed_python
 int ext_add_image(PyObject *module); // image files and transforms
 int ext_add_file_rows(PyObject *module);  // rows of HDF5 files
 int ext_add_profile(PyObject *module);
+
+// A function that takes keyword arguments, in a table of methods: EXT_KEYWORDS(function) stands for function and flags.
+#define EXT_KEYWORDS(function_)                                                                    \
+    ((PyCFunction)(void (*)(void))(function_)), METH_FASTCALL | METH_KEYWORDS
 
 #define EXT_UNLOCKED(statement_)                                                                   \
     do {                                                                                           \

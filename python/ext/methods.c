@@ -330,10 +330,7 @@ static PyObject *m_as_subclass(PyObject *self, PyObject *type) {
 #define NOARGS(name_, text_)                                                                       \
     { #name_, m_##name_, METH_NOARGS, #name_ "($self)\n--\n\n" text_ }
 #define FAST(name_, arguments_, text_)                                                             \
-    {                                                                                              \
-#name_, (PyCFunction)(void (*)(void))m_##name_, METH_FASTCALL | METH_KEYWORDS,             \
-            #name_ arguments_ "\n--\n\n" text_                                                     \
-    }
+    { #name_, EXT_KEYWORDS(m_##name_), #name_ arguments_ "\n--\n\n" text_ }
 
 PyMethodDef tensor_methods[] = {
     FAST(size, "($self, dim=None)", "The shape, or the size of one dimension."),

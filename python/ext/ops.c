@@ -141,13 +141,12 @@ static int inputs_add(Inputs *inputs, RtTensor *tensor) {
 }
 
 static int inputs_add_list(Inputs *inputs, PyObject *sequence) {
-    RtTensor **list;
-    PyObject *owner;
-    int n, status = 0;
-    if (ext_tensor_list(sequence, &list, &n, &owner) < 0) return -1;
-    for (int i = 0; status == 0 && i < n; i++) status = inputs_add(inputs, list[i]);
-    PyMem_Free(list);
-    Py_XSETREF(inputs->owner, owner);
+    ExtTensors list;
+    int status = 0;
+    if (ext_tensors_read(sequence, &list) < 0) return -1;
+    for (int i = 0; status == 0 && i < list.n; i++) status = inputs_add(inputs, list.items[i]);
+    PyMem_Free(list.items);
+    Py_XSETREF(inputs->owner, list.owner); // the tensors live until the op is over
     return status;
 }
 

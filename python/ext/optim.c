@@ -14,17 +14,6 @@ static int find_rule(const char *name) {
     return -1;
 }
 
-typedef struct TensorList {
-    RtTensor **items;
-    int n;
-    PyObject *owner;
-} TensorList;
-
-static void list_clear(TensorList *list) {
-    PyMem_Free(list->items);
-    Py_XDECREF(list->owner);
-}
-
 typedef struct Option {
     const char *name;
     size_t offset;
@@ -66,7 +55,7 @@ static int read_options(PyObject *dict, RtOptim *options) {
 }
 
 // A tuple of lists, each n long or None, into lists and items.
-static int read_lists(PyObject *tuple, int n, int most, TensorList *lists,
+static int read_lists(PyObject *tuple, int n, int most, ExtTensors *lists,
                       RtTensor *const **items) {
     if (PyTuple_GET_SIZE(tuple) > most) {
         PyErr_Format(PyExc_ValueError, "_optim_step: %zd lists, at most %d are taken",
@@ -76,7 +65,7 @@ static int read_lists(PyObject *tuple, int n, int most, TensorList *lists,
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(tuple); k++) {
         PyObject *list = PyTuple_GET_ITEM(tuple, k);
         if (list == Py_None) continue;
-        if (ext_tensor_list(list, &lists[k].items, &lists[k].n, &lists[k].owner) < 0) return -1;
+        if (ext_tensors_read(list, &lists[k]) < 0) return -1;
         items[k] = lists[k].items;
         if (lists[k].n != n) {
             PyErr_SetString(PyExc_ValueError, "_optim_step: lists of different lengths");
@@ -96,13 +85,12 @@ static PyObject *optim_step(PyObject *module, PyObject *args) {
         return NULL;
     int rule = find_rule(rule_name);
     if (rule < 0 || read_options(dict, &options) < 0) return NULL;
-    TensorList p = {0}, g = {0}, s[RT_OPTIM_STATES] = {{0}}, c[RT_OPTIM_SCALARS] = {{0}};
+    ExtTensors p = {0}, g = {0}, s[RT_OPTIM_STATES] = {{0}}, c[RT_OPTIM_SCALARS] = {{0}};
     RtTensor *const *state_items[RT_OPTIM_STATES] = {NULL}, *const *
                                                                 scalar_items[RT_OPTIM_SCALARS] = {
                                                                 NULL};
     PyObject *result = NULL;
-    if (ext_tensor_list(params, &p.items, &p.n, &p.owner) < 0 ||
-        ext_tensor_list(grads, &g.items, &g.n, &g.owner) < 0 ||
+    if (ext_tensors_read(params, &p) < 0 || ext_tensors_read(grads, &g) < 0 ||
         read_lists(states, p.n, RT_OPTIM_STATES, s, state_items) < 0 ||
         read_lists(scalars, p.n, RT_OPTIM_SCALARS, c, scalar_items) < 0)
         goto out;
@@ -115,21 +103,21 @@ static PyObject *optim_step(PyObject *module, PyObject *args) {
                                         state_items, scalar_items));
     if (ext_status(status) == 0) result = Py_NewRef(Py_None);
 out:
-    list_clear(&p);
-    list_clear(&g);
-    for (int k = 0; k < RT_OPTIM_STATES; k++) list_clear(&s[k]);
-    for (int k = 0; k < RT_OPTIM_SCALARS; k++) list_clear(&c[k]);
+    ext_tensors_clear(&p);
+    ext_tensors_clear(&g);
+    for (int k = 0; k < RT_OPTIM_STATES; k++) ext_tensors_clear(&s[k]);
+    for (int k = 0; k < RT_OPTIM_SCALARS; k++) ext_tensors_clear(&c[k]);
     return result;
 }
 
 static PyObject *norm_together(PyObject *module, PyObject *tensors) {
-    TensorList list = {0};
+    ExtTensors list = {0};
     (void)module;
-    if (ext_tensor_list(tensors, &list.items, &list.n, &list.owner) < 0) return NULL;
+    if (ext_tensors_read(tensors, &list) < 0) return NULL;
     double norm = 0;
     Status status;
     EXT_UNLOCKED(status = rt_norm_together(list.n, list.items, &norm));
-    list_clear(&list);
+    ext_tensors_clear(&list);
     return ext_status(status) < 0 ? NULL : PyFloat_FromDouble(norm);
 }
 

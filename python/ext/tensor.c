@@ -241,6 +241,24 @@ static PyObject *tensor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     return self;
 }
 
+// An object of type over the memory of the tensor `data`.
+static PyObject *over_memory(PyTypeObject *type, PyObject *data, bool requires_grad,
+                             bool is_parameter) {
+    RtTensor *source = ext_tensor(data);
+    RtScope scope;
+    if (!source || ext_status(rt_scope_open(&scope)) < 0) return NULL;
+    RtTensor *made = rt_detach(source);
+    PyObject *self = NULL;
+    if (!made || (requires_grad && rt_set_requires_grad(made, true) < 0)) {
+        ext_raise();
+    } else {
+        made->is_parameter = is_parameter;
+        self = ext_wrap_as(type, made);
+    }
+    rt_scope_close(scope);
+    return self;
+}
+
 // _make_subclass(cls, data, require_grad=False): an object of a subclass over the memory of data.
 static PyObject *make_subclass(PyObject *Py_UNUSED(none), PyObject *args, PyObject *kwargs) {
     static char *keywords[] = {"cls", "data", "require_grad", NULL};
@@ -249,17 +267,7 @@ static PyObject *make_subclass(PyObject *Py_UNUSED(none), PyObject *args, PyObje
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O|p:_make_subclass", keywords, &PyType_Type,
                                      &type, &data, &requires_grad))
         return NULL;
-    RtTensor *source = ext_tensor(data);
-    RtScope scope;
-    if (!source || ext_status(rt_scope_open(&scope)) < 0) return NULL;
-    RtTensor *made = rt_detach(source);
-    PyObject *self = NULL;
-    if (!made || (requires_grad && rt_set_requires_grad(made, true) < 0))
-        ext_raise();
-    else
-        self = ext_wrap_as((PyTypeObject *)type, made);
-    rt_scope_close(scope);
-    return self;
+    return over_memory((PyTypeObject *)type, data, requires_grad, false);
 }
 
 // _make_parameter(data, requires_grad=True, cls=Tensor): a tensor over the memory of data that is
@@ -271,19 +279,7 @@ static PyObject *make_parameter(PyObject *Py_UNUSED(module), PyObject *args, PyO
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO!:_make_parameter", keywords, &data,
                                      &requires_grad, &PyType_Type, &type))
         return NULL;
-    RtTensor *source = ext_tensor(data);
-    RtScope scope;
-    if (!source || ext_status(rt_scope_open(&scope)) < 0) return NULL;
-    RtTensor *made = rt_detach(source);
-    PyObject *self = NULL;
-    if (!made || (requires_grad && rt_set_requires_grad(made, true) < 0)) {
-        ext_raise();
-    } else {
-        made->is_parameter = true;
-        self = ext_wrap_as((PyTypeObject *)type, made);
-    }
-    rt_scope_close(scope);
-    return self;
+    return over_memory((PyTypeObject *)type, data, requires_grad, true);
 }
 
 static PyObject *is_parameter(PyObject *Py_UNUSED(module), PyObject *object) {

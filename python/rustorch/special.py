@@ -32,10 +32,8 @@ expm1 = _ops.expm1
 gammainc = _ops.igamma
 gammaincc = _ops.igammac
 gammaln = _ops.lgamma
-i0 = _ops.i0
 i0 = modified_bessel_i0 = _ops.i0
 i0e = _ops.special_i0e
-i1 = _ops.special_i1
 i1 = modified_bessel_i1 = _ops.special_i1
 i1e = _ops.special_i1e
 log1p = _ops.log1p

@@ -77,6 +77,53 @@ def test_finds_wrong_gradients():
     assert gradcheck(lambda x: x.detach() * 0, x)
 
 
+def test_fast_mode_looks_once():
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return wrong(2.0)(x).sum(1)
+
+    assert gradcheck(counted, leaf(20, 20), fast_mode=True) and len(calls) < 10
+    assert gradcheck(lambda x, y: (x @ y, x.sum() * 0 + 1), (leaf(3, 4), leaf(4, 2)), fast_mode=True)
+    assert gradgradcheck(lambda x, y: (x @ y).tanh(), (leaf(3, 4), leaf(4, 2)), fast_mode=True, check_batched_grad=True)
+    assert gradcheck(lambda x: x * 2, rt.ones(0, 3).double().requires_grad_(), fast_mode=True)
+    with pytest.raises(rt.autograd.GradcheckError, match="Jacobian mismatch"):
+        gradcheck(wrong(2.1), leaf(20, 20), fast_mode=True)
+    x = leaf(3)
+    with pytest.raises(rt.autograd.GradcheckError):  # right only where the elements of the gradient are equal
+        gradcheck(lambda x: rt.stack([wrong(2.0)(x), x.detach() * 2 + wrong(1.0)(x)]), x, fast_mode=True)
+
+
+def test_batched_gradients_are_checked():
+    class Loose(Function):
+        calls = 0
+
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            Loose.calls += 1
+            return g * (1 + 1e-6 * Loose.calls)
+
+    assert gradcheck(lambda x: (x * x, x.sum()), leaf(2, 3), check_batched_grad=True)
+    assert gradcheck(Loose.apply, leaf(2), nondet_tol=1e-3)
+    with pytest.raises(rt.autograd.GradcheckError, match="batched gradients of output 0"):
+        gradcheck(Loose.apply, leaf(2), nondet_tol=1e-3, check_batched_grad=True)
+
+
+def test_derivatives_in_forward_mode_are_refused():
+    for option in ("check_forward_ad", "check_batched_forward_grad"):
+        with pytest.raises(rt.UnsupportedError, match=option):
+            gradcheck(lambda x: x * 2, leaf(2), **{option: True})
+    with pytest.raises(rt.UnsupportedError, match="check_fwd_over_rev"):
+        gradgradcheck(lambda x: x * 2, leaf(2), check_fwd_over_rev=True)
+    with pytest.raises(ValueError, match="nothing would be checked"):
+        gradcheck(lambda x: x * 2, leaf(2), check_backward_ad=False)
+
+
 def test_finds_wrong_second_gradients():
     class Square(Function):
         @staticmethod

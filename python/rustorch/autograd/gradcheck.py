@@ -2,12 +2,14 @@
 
 For each input that wants a gradient the Jacobian of each output is computed twice: column by column from central
 differences, and row by row from backward with one-hot gradients. The two must agree within ``atol + rtol * |numerical|``.
+In the fast mode a random direction of the input and random weights of the output take the place of all the one-hot ones,
+so that one number a pair is compared.
 """
 
 from .. import _C
 from . import grad as _grad
-from .grad_mode import no_grad
-from rustorch._C import ArgumentValueError, AutogradError
+from .grad_mode import enable_grad, no_grad
+from rustorch._C import ArgumentValueError, AutogradError, UnsupportedError
 
 __all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
 
@@ -61,38 +63,41 @@ def _check_inputs(inputs):
             )
 
 
-def _numerical(function, inputs, at, eps):
-    """For each output the Jacobian with respect to inputs[at], as an array (input elements, output elements)."""
+def _directions(x, fast, seed):
+    """The directions in which a tensor is looked at, as rows: those of its elements, or a random one."""
     import numpy
 
+    return numpy.random.RandomState(seed).uniform(0.5, 1.5, (1, x.numel())) if fast else numpy.eye(x.numel())
+
+
+def _numerical(function, inputs, at, eps, directions):
+    """For each direction of inputs[at] how fast the outputs change along it, a list of arrays (output elements)."""
     x = inputs[at]
     # A change through the memory that the tensor has is seen by the function whatever the layout.
     values = x.detach().numpy()
-    columns = []
-    for index in numpy.ndindex(*values.shape):
-        kept = values[index]
+    kept = values.copy()
+    changes = []
+    for direction in directions:
         results = []
         with no_grad():
             for step in (-eps, eps):
-                values[index] = kept + step
+                values[...] = kept + step * direction.reshape(kept.shape)
                 results.append([_numpy(y).copy() for y in _outputs(function, inputs)])
-            values[index] = kept
-        columns.append([(high - low).ravel() / (2 * eps) for low, high in zip(*results)])
-    return columns
+            values[...] = kept
+        changes.append([(high - low).ravel() / (2 * eps) for low, high in zip(*results)])
+    return changes
 
 
-def _analytical(outputs, inputs, wanted):
-    """As ``_numerical``, from backward: for each output and each wanted input an array (input, output elements)."""
+def _analytical(outputs, inputs, wanted, weights):
+    """From backward: for each output and each wanted input an array (input elements, weights of the output)."""
     import numpy
 
     table = []
-    for y in outputs:
-        blocks = [numpy.zeros((inputs[at].numel(), y.numel())) for at in wanted]
+    for y, rows in zip(outputs, weights):
+        blocks = [numpy.zeros((inputs[at].numel(), len(rows))) for at in wanted]
         if y.requires_grad:
-            for k in range(y.numel()):
-                one_hot = numpy.zeros(y.numel())
-                one_hot[k] = 1.0
-                given = _C.tensor(one_hot, dtype=y.dtype).reshape(y.size())
+            for k, row in enumerate(rows):
+                given = _C.tensor(row, dtype=y.dtype).reshape(y.size())
                 found = _grad(y, [inputs[at] for at in wanted], given, retain_graph=True, allow_unused=True)
                 for block, g in zip(blocks, found):
                     if g is not None:
@@ -108,27 +113,30 @@ def _message(what, i_out, i_in, numerical, analytical):
     )
 
 
-def _compare_all(function, inputs, eps, atol, rtol, nondet_tol):
+def _compare_all(function, inputs, eps, atol, rtol, nondet_tol, fast):
     import numpy
 
     wanted = [i for i, x in enumerate(inputs) if _wants(x)]
     outputs = _outputs(function, inputs)
     if not outputs:
         raise ArgumentValueError("gradcheck: the function returned no floating-point tensor")
-    if not any(y.requires_grad for y in outputs):
-        for at in wanted:  # then no output may change with the inputs
-            for column in _numerical(function, inputs, at, eps):
-                if any(abs(block).max(initial=0.0) > atol for block in column):
-                    raise GradcheckError("Numerical gradient for function expected to be zero")
+    directions = {at: _directions(inputs[at], fast, at) for at in wanted}
+    changes = {at: _numerical(function, inputs, at, eps, directions[at]) for at in wanted}
+    if not any(y.requires_grad for y in outputs):  # then no output may change with the inputs
+        if any(abs(block).max(initial=0.0) > atol for at in wanted for change in changes[at] for block in change):
+            raise GradcheckError("Numerical gradient for function expected to be zero")
         return
-    analytical = _analytical(outputs, inputs, wanted)
-    again = _analytical(outputs, inputs, wanted)
+    weights = [_directions(y, fast, len(inputs) + i) for i, y in enumerate(outputs)]
+    analytical = _analytical(outputs, inputs, wanted, weights)
+    again = _analytical(outputs, inputs, wanted, weights)
     for k, at in enumerate(wanted):
-        columns = _numerical(function, inputs, at, eps)
+        along = directions[at]
         for i, y in enumerate(outputs):
-            numerical = numpy.array([column[i] for column in columns]).reshape(inputs[at].numel(), y.numel())
-            if not numpy.allclose(analytical[i][k], numerical, rtol=rtol, atol=atol, equal_nan=False):
-                raise GradcheckError(_message("Jacobian mismatch", i, at, numerical, analytical[i][k]))
+            seen = along @ analytical[i][k]
+            numerical = numpy.array([change[i] for change in changes[at]]).reshape(len(along), y.numel()) @ weights[i].T
+            allowed = atol * numpy.outer(along.sum(1), weights[i].sum(1)) + rtol * abs(numerical)
+            if not (abs(seen - numerical) <= allowed).all():
+                raise GradcheckError(_message("Jacobian mismatch", i, at, numerical, seen))
             if abs(analytical[i][k] - again[i][k]).max(initial=0.0) > nondet_tol:
                 raise GradcheckError(
                     f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
@@ -154,6 +162,31 @@ def _check_shapes_and_dtypes(function, inputs, check_grad_dtypes):
             raise GradcheckError("backward not multiplied by grad_output")
 
 
+def _check_batched(function, inputs):
+    """Several gradients of an output at once must give what they give one after the other."""
+    wanted = [x for x in inputs if _wants(x)]
+    for i, y in enumerate(_outputs(function, inputs)):
+        if not y.requires_grad:
+            continue
+        given = _C.tensor([_directions(y, True, seed)[0] for seed in range(2)], dtype=y.dtype).reshape((2,) + tuple(y.size()))
+        each = [_grad(y, wanted, g, retain_graph=True, allow_unused=True) for g in given]
+        together = _grad(y, wanted, given, retain_graph=True, allow_unused=True, is_grads_batched=True)
+        for k, (both, *alone) in enumerate(zip(together, *each)):
+            if (both is None) != (alone[0] is None) or (
+                both is not None and any(abs(_numpy(a) - _numpy(b)).max(initial=0.0) > 1e-8 for a, b in zip(both, alone))
+            ):
+                raise GradcheckError(f"batched gradients of output {i} differ from those taken one by one, for input {k}")
+
+
+def _refuse_forward(name, backward, **forward):
+    """There are gradients from backward only."""
+    for option, wanted in forward.items():
+        if wanted:
+            raise UnsupportedError(f"{name}: {option}=True is not supported: derivatives are computed backward only")
+    if not backward:
+        raise ArgumentValueError(f"{name}: nothing would be checked: backward is the only way in which derivatives are computed")
+
+
 def _check_undefined(function, inputs):
     """Outputs that nothing depends on have no gradient: backward must take that for zeros."""
     outputs = [y for y in _outputs(function, inputs) if y.requires_grad]
@@ -176,6 +209,7 @@ def _check_undefined(function, inputs):
 def gradcheck(
     func,
     inputs,
+    *,
     eps=1e-6,
     atol=1e-5,
     rtol=1e-3,
@@ -183,6 +217,12 @@ def gradcheck(
     nondet_tol=0.0,
     check_undefined_grad=True,
     check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_batched_forward_grad=False,
+    check_forward_ad=False,
+    check_backward_ad=True,
+    fast_mode=False,
+    masked=None,
 ):
     """Check gradients from backward against central finite differences.
 
@@ -204,6 +244,14 @@ def gradcheck(
         Also check that outputs without a gradient are taken as zeros.
     check_grad_dtypes : bool
         Also check the dtype of gradients.
+    check_batched_grad : bool
+        Also check ``autograd.grad(…, is_grads_batched=True)``.
+    check_batched_forward_grad, check_forward_ad, check_backward_ad : bool
+        Derivatives are computed backward only: nothing but the defaults is possible.
+    fast_mode : bool
+        Compare along one random direction of each input instead of element by element.
+    masked : bool
+        For sparse inputs, of which there are none.
 
     Returns
     -------
@@ -214,6 +262,8 @@ def gradcheck(
     ------
     GradcheckError
         If they do not, with both Jacobians.
+    UnsupportedError
+        If derivatives in forward mode are asked for.
 
     Examples
     --------
@@ -222,13 +272,18 @@ def gradcheck(
     >>> rustorch.autograd.gradcheck(lambda x: x.exp() * x, (x,))
     True
     """
+    _refuse_forward(
+        "gradcheck", check_backward_ad, check_forward_ad=check_forward_ad, check_batched_forward_grad=check_batched_forward_grad
+    )
     inputs = _as_tuple(inputs)
     _check_inputs(inputs)
     try:
-        _compare_all(func, inputs, eps, atol, rtol, nondet_tol)
+        _compare_all(func, inputs, eps, atol, rtol, nondet_tol, fast_mode)
         _check_shapes_and_dtypes(func, inputs, check_grad_dtypes)
         if check_undefined_grad:
             _check_undefined(func, inputs)
+        if check_batched_grad:
+            _check_batched(func, inputs)
     except GradcheckError:
         if raise_exception:
             raise
@@ -240,6 +295,7 @@ def gradgradcheck(
     func,
     inputs,
     grad_outputs=None,
+    *,
     eps=1e-6,
     atol=1e-5,
     rtol=1e-3,
@@ -248,6 +304,11 @@ def gradgradcheck(
     nondet_tol=0.0,
     check_undefined_grad=True,
     check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_fwd_over_rev=False,
+    check_rev_over_rev=True,
+    fast_mode=False,
+    masked=False,
 ):
     """Check second derivatives: ``gradcheck`` of the function that gives the gradients.
 
@@ -255,6 +316,10 @@ def gradgradcheck(
     ----------
     func, inputs, eps, atol, rtol, raise_exception, nondet_tol, check_undefined_grad, check_grad_dtypes
         As for ``gradcheck``.
+    check_batched_grad, fast_mode, masked : bool
+        As for ``gradcheck``.
+    check_fwd_over_rev, check_rev_over_rev : bool
+        Derivatives are computed backward only: nothing but the defaults is possible.
     grad_outputs : Tensor or tuple of Tensor, optional
         The gradients of the outputs; random ones by default.
     gen_non_contig_grad_outputs : bool
@@ -272,6 +337,7 @@ def gradgradcheck(
     >>> rustorch.autograd.gradgradcheck(lambda x: x.exp() * x, (x,))
     True
     """
+    _refuse_forward("gradgradcheck", check_rev_over_rev, check_fwd_over_rev=check_fwd_over_rev)
     inputs = _as_tuple(inputs)
     _check_inputs(inputs)
     if grad_outputs is None:
@@ -287,16 +353,12 @@ def gradgradcheck(
         found = _grad([y for y, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
-    return _checked_with_grad(
-        gradients, inputs + grad_outputs, eps, atol, rtol, raise_exception, nondet_tol, check_undefined_grad, check_grad_dtypes
-    )
-
-
-def _checked_with_grad(function, inputs, *options):
-    """gradcheck of a function that needs recording to be on, also where gradcheck turns it off."""
-    from .grad_mode import enable_grad
-
-    return gradcheck(enable_grad()(function), inputs, *options)
+    return gradcheck(
+        enable_grad()(gradients), inputs + grad_outputs,  # recording is on also where gradcheck turns it off
+        eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad,
+        fast_mode=fast_mode, masked=masked,
+    )  # fmt: skip
 
 
 def _random_gradients(outputs, strided):

@@ -367,8 +367,9 @@ class DataLoader:
 
     def _in_c(self, sources: List[dict], plan: Iterable[List[int]], skip: int) -> Iterator[Any]:
         if self._own_batches:  # one order, cut by the loader in C
-            order = [i for batch in plan for i in batch] if isinstance(plan, list) else list(self.sampler)
-            passes = [(order[skip * self.batch_size :], self.batch_size, self.drop_last)]
+            order = [i for batch in plan for i in batch] if isinstance(plan, list) else list(self.index_source)
+            size = self.batch_sampler.batch_size  # type: ignore[union-attr]
+            passes = [(order[skip * size :], size, self.batch_sampler.drop_last)]  # type: ignore[union-attr]
         else:
             passes = [(list(batch), max(1, len(batch)), False) for batch in plan][skip:]
         for order, size, drop_last in passes:
@@ -398,8 +399,14 @@ class DataLoader:
 
     # ------------------------------------------------------------------------------------------ position
 
+    @property
+    def _order(self) -> Any:
+        """The sampler that draws the order: also the one inside a BatchSampler that was given."""
+        return self.index_source if self._own_batches else self.sampler
+
     def _order_generator(self) -> "rustorch.Generator":
-        return getattr(self.sampler, "generator", None) or self.generator or rustorch.default_generator
+        own = getattr(self._order, "generator", None)
+        return own if isinstance(own, rustorch.Generator) else self.generator or rustorch.default_generator
 
     def _begin_pass(self) -> Any:
         """The batches' indices, how many batches to leave out, and the seed of randomness inside samples."""
@@ -422,12 +429,12 @@ class DataLoader:
         if self._start_state is not None:
             state["generator"] = self._start_state
             state["generator_now"] = self._order_generator().get_state()
-        if hasattr(self.sampler, "state_dict"):
-            state["sampler"] = self.sampler.state_dict()  # type: ignore[union-attr]
+        if hasattr(self._order, "state_dict"):
+            state["sampler"] = self._order.state_dict()
         return state
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """The next pass goes on after the batches that were taken out."""
-        if "sampler" in state and hasattr(self.sampler, "load_state_dict"):
-            self.sampler.load_state_dict(state["sampler"])  # type: ignore[union-attr]
+        if "sampler" in state and hasattr(self._order, "load_state_dict"):
+            self._order.load_state_dict(state["sampler"])
         self._resume = state if "generator" in state else None

@@ -411,10 +411,7 @@ def isend(
     >>> [work.wait() for work in works]  # True for each other rank
     []
     """
-    found = _member(group)
-    if found is None:
-        return None
-    return Work(found._handle.send(tensor, _root(found, dst, group_dst, "dst"), tag), found)
+    return _run(group, True, lambda g: g._handle.send(tensor, _root(g, dst, group_dst, "dst"), tag))
 
 
 def irecv(
@@ -447,11 +444,7 @@ def irecv(
     >>> [work.wait() for work in works]  # True for each other rank
     []
     """
-    found = _member(group)
-    if found is None:
-        return None
-    peer = _root(found, src, group_src, "src", -1)
-    return Work(found._handle.recv(tensor, peer, tag), found)
+    return _run(group, True, lambda g: g._handle.recv(tensor, _root(g, src, group_src, "src", -1), tag))
 
 
 def send(

@@ -271,7 +271,7 @@ def build_module(description: Dict[str, Any], classes: Iterable[type] = ()) -> M
     >>> serialization.build_module(serialization.describe_module(model))
     Sequential(
       (0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)
-      (1): BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+      (1): BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     )
     """
     if not isinstance(description, dict) or "class" not in description:

@@ -21,11 +21,6 @@ def _renorm(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) ->
         weight[rows] = rustorch.where(norms > max_norm, used * (max_norm / (norms + 1e-7)), used)
 
 
-def _check_sparse(sparse: bool) -> None:
-    if sparse:
-        raise UnsupportedError("sparse=True asks for a sparse gradient: there are only dense ones. Pass sparse=False")
-
-
 def _ends_of(input: Tensor, offsets: Tensor, include_last_offset: bool) -> Tensor:
     """Behind which element each bag ends."""
     starts, n = offsets.to(rustorch.int64), input.shape[0]
@@ -66,6 +61,8 @@ def embedding_bag(
     scale_grad_by_freq : bool, default False
         Gradients are divided by how often an index occurs. Not with ``"max"``.
     mode : ``"mean"``, ``"sum"`` or ``"max"``
+    sparse : bool, default False
+        Gradients are dense in any case, of the same numbers. Not with ``"max"``.
     per_sample_weights : shape of input, optional
         Factors of the rows, with ``"sum"``.
     padding_idx : int, optional
@@ -80,7 +77,7 @@ def embedding_bag(
     ValueError, RuntimeError
         Shapes, offsets or options do not fit.
     NotImplementedError
-        ``sparse=True``, or ``per_sample_weights`` without ``"sum"``.
+        ``per_sample_weights`` without ``"sum"``.
 
     Example
     -------
@@ -127,7 +124,6 @@ def embedding_bag(
         raise ArgumentValueError("max mode does not support scaling the gradient by the frequency")
     if mode == "max" and sparse:
         raise ArgumentValueError("max mode does not support sparse weights")
-    _check_sparse(sparse)
     if per_sample_weights is not None and mode != "sum":
         raise UnsupportedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "

@@ -159,8 +159,8 @@ def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
     return Buffer(data, persistent=persistent)
 
 
-class UninitializedBuffer(_Uninitialized, Tensor):
-    """A buffer whose shape is not known yet: see the lazy modules.
+class UninitializedBuffer(_Uninitialized, Buffer):
+    """A buffer whose shape is not known yet: see the lazy modules; ``persistent`` as of :class:`Buffer`.
 
     >>> b = nn.UninitializedBuffer()
     >>> b.materialize((2,))
@@ -170,8 +170,12 @@ class UninitializedBuffer(_Uninitialized, Tensor):
 
     _becomes = Buffer
 
-    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None) -> "UninitializedBuffer":
-        return Tensor._make_subclass(cls, rustorch.empty(0, device=device, dtype=dtype), requires_grad)
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> "UninitializedBuffer":
+        made = Tensor._make_subclass(cls, rustorch.empty(0, device=device, dtype=dtype), requires_grad)
+        made.persistent = persistent
+        return made
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -179,11 +183,11 @@ class UninitializedBuffer(_Uninitialized, Tensor):
     def __deepcopy__(self, memo: dict) -> "UninitializedBuffer":
         if id(self) not in memo:
             held = self.data
-            memo[id(self)] = type(self)(False, held.device, held.dtype)
+            memo[id(self)] = type(self)(False, held.device, held.dtype, self.persistent)
         return memo[id(self)]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (False, str(self.data.device), self.data.dtype)
+        return type(self), (False, str(self.data.device), self.data.dtype, self.persistent)
 
 
 def is_lazy(param: Any) -> bool:

@@ -13,8 +13,9 @@ from rustorch.optim.radam import RAdam
 from rustorch.optim.rmsprop import RMSprop
 from rustorch.optim.rprop import Rprop
 from rustorch.optim.sgd import SGD
+from rustorch.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop",
-    "SGD", "lr_scheduler", "optimizer", "swa_utils",
+    "SGD", "SparseAdam", "lr_scheduler", "optimizer", "swa_utils",
 ]  # fmt: skip

@@ -59,10 +59,6 @@ class Adam(FusedOptimizer):
     def _wanted_states(self, group: Dict[str, Any]) -> Tuple[bool, ...]:
         return True, True, bool(group["amsgrad"])
 
-    def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        beta1, beta2 = group["betas"]
-        return {**super()._options(group), "beta1": beta1, "beta2": beta2, "decoupled": group["decoupled_weight_decay"]}
-
 
 class AdamW(Adam):
     """Adam with weight decay applied to the parameters, not to the gradient; ``weight_decay`` is 0.01 by default.

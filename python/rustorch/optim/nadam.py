@@ -58,7 +58,3 @@ class NAdam(FusedOptimizer):
 
     def _new_scalar(self, name: str, group: Dict[str, Any]) -> float:
         return 1.0 if name == "mu_product" else 0.0
-
-    def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        beta1, beta2 = group["betas"]
-        return {**super()._options(group), "beta1": beta1, "beta2": beta2, "decoupled": group["decoupled_weight_decay"]}

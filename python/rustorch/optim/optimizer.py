@@ -458,7 +458,12 @@ class FusedOptimizer(Optimizer):
 
     def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
         """The engine's options for a group."""
-        return {"lr": float(group["lr"]), **{name: group[name] for name in self._passed}}
+        options = {"lr": float(group["lr"]), **{name: group[name] for name in self._passed}}
+        if "betas" in group:
+            options["beta1"], options["beta2"] = group["betas"]
+        if "decoupled_weight_decay" in group:
+            options["decoupled"] = group["decoupled_weight_decay"]
+        return options
 
     def _wanted_states(self, group: Dict[str, Any]) -> Tuple[bool, ...]:
         """Which of ``_states`` this group's options need."""

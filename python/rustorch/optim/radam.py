@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Iterable, Tuple
 
 from rustorch.optim.optimizer import FusedOptimizer
 
@@ -48,7 +48,3 @@ class RAdam(FusedOptimizer):
             "differentiable": differentiable,
         }  # fmt: skip
         super().__init__(params, defaults)
-
-    def _options(self, group: Dict[str, Any]) -> Dict[str, Any]:
-        beta1, beta2 = group["betas"]
-        return {**super()._options(group), "beta1": beta1, "beta2": beta2, "decoupled": group["decoupled_weight_decay"]}

@@ -657,6 +657,12 @@ def elastic_transform(
 # ------------------------------------------------------------------------------------------------ colours
 
 
+def _adjusted(img: Any, what: int, factor: float, name: str) -> Tensor:
+    if factor < 0:
+        raise ArgumentValueError(f"{name} ({factor}) is not non-negative.")
+    return _C._image_adjust(_image(img), what, factor)
+
+
 def adjust_brightness(img: Any, brightness_factor: float) -> Tensor:
     """0 gives black, 1 the image, 2 twice the brightness.
 
@@ -664,9 +670,7 @@ def adjust_brightness(img: Any, brightness_factor: float) -> Tensor:
     >>> TF.adjust_brightness(rustorch.full((3, 1, 1), 0.4), 2.0).flatten()
     tensor([0.8000, 0.8000, 0.8000])
     """
-    if brightness_factor < 0:
-        raise ArgumentValueError(f"brightness_factor ({brightness_factor}) is not non-negative.")
-    return _C._image_adjust(_image(img), _BRIGHTNESS, brightness_factor)
+    return _adjusted(img, _BRIGHTNESS, brightness_factor, "brightness_factor")
 
 
 def adjust_contrast(img: Any, contrast_factor: float) -> Tensor:
@@ -676,9 +680,7 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Tensor:
     >>> TF.adjust_contrast(rustorch.rand(3, 2, 2), 0.5).shape
     rustorch.Size([3, 2, 2])
     """
-    if contrast_factor < 0:
-        raise ArgumentValueError(f"contrast_factor ({contrast_factor}) is not non-negative.")
-    return _C._image_adjust(_image(img), _CONTRAST, contrast_factor)
+    return _adjusted(img, _CONTRAST, contrast_factor, "contrast_factor")
 
 
 def adjust_saturation(img: Any, saturation_factor: float) -> Tensor:
@@ -688,9 +690,7 @@ def adjust_saturation(img: Any, saturation_factor: float) -> Tensor:
     >>> TF.adjust_saturation(rustorch.rand(3, 2, 2), 0.5).shape
     rustorch.Size([3, 2, 2])
     """
-    if saturation_factor < 0:
-        raise ArgumentValueError(f"saturation_factor ({saturation_factor}) is not non-negative.")
-    return _C._image_adjust(_image(img), _SATURATION, saturation_factor)
+    return _adjusted(img, _SATURATION, saturation_factor, "saturation_factor")
 
 
 def adjust_hue(img: Any, hue_factor: float) -> Tensor:
@@ -712,9 +712,7 @@ def adjust_sharpness(img: Any, sharpness_factor: float) -> Tensor:
     >>> TF.adjust_sharpness(rustorch.rand(3, 4, 4), 2.0).shape
     rustorch.Size([3, 4, 4])
     """
-    if sharpness_factor < 0:
-        raise ArgumentValueError(f"sharpness_factor ({sharpness_factor}) is not non-negative.")
-    return _C._image_adjust(_image(img), _SHARPNESS, sharpness_factor)
+    return _adjusted(img, _SHARPNESS, sharpness_factor, "sharpness_factor")
 
 
 def _table(img: Tensor, values: Any) -> Tensor:

@@ -231,6 +231,13 @@ class RandomVerticalFlip(Transform):
         return F.vflip(img) if uniform() < self.p else img
 
 
+def _checked(fill: F.Fill) -> F.Fill:
+    """A fill value as given, 0 for None; one that is no number and no list of numbers is an error at once."""
+    fill = 0 if fill is None else fill
+    F._fill(fill)
+    return fill
+
+
 def _range(value: Any, name: str, sizes: Sequence[int]) -> List[float]:
     """A number n as (−n, n); a sequence of one of the sizes as it is."""
     if isinstance(value, (int, float)):
@@ -267,8 +274,7 @@ class RandomRotation(Transform):
         self.interpolation = interpolation
         self.expand = expand
         self.center = center
-        self.fill = 0 if fill is None else fill
-        F._fill(self.fill)
+        self.fill = _checked(fill)
 
     @staticmethod
     def get_params(degrees: Sequence[float]) -> float:
@@ -315,8 +321,7 @@ class RandomAffine(Transform):
         self.scale = scale
         self.shear = None if shear is None else _range(shear, "shear", (2, 4))
         self.interpolation = interpolation
-        self.fill = 0 if fill is None else fill
-        F._fill(self.fill)
+        self.fill = _checked(fill)
         self.center = center
 
     @staticmethod
@@ -415,8 +420,7 @@ class RandomPerspective(Transform):
         self.p = p
         self.interpolation = interpolation
         self.distortion_scale = distortion_scale
-        self.fill = 0 if fill is None else fill
-        F._fill(self.fill)
+        self.fill = _checked(fill)
 
     @staticmethod
     def get_params(width: int, height: int, distortion_scale: float) -> Tuple[List[List[int]], List[List[int]]]:

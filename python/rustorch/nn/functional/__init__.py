@@ -18,7 +18,7 @@ from rustorch.functional import _need_tensors
 from rustorch.nn._attention import (  # noqa: F401  (the last two: subclasses of PyTorch's layers call them)
     multi_head_attention_forward, scaled_dot_product_attention, _canonical_mask, _none_or_dtype,
 )  # fmt: skip
-from rustorch.nn._embedding import _check_sparse, _renorm, embedding_bag
+from rustorch.nn._embedding import _renorm, embedding_bag
 from rustorch.nn.functional.conv import *  # noqa: F401,F403
 from rustorch.nn.functional.norm import *  # noqa: F401,F403
 from rustorch.nn.functional.pool import *  # noqa: F401,F403
@@ -304,13 +304,12 @@ def embedding(
     """The rows of ``weight`` (V, D) that ``input`` (any shape, integers) names; row ``padding_idx`` gets no gradient.
 
     ``max_norm`` scales the rows that are used down to this ``norm_type``-norm, in place; ``scale_grad_by_freq`` divides the
-    gradient of a row by how often it is named. There are no sparse gradients: ``sparse=True`` is a NotImplementedError.
+    gradient of a row by how often it is named. The gradient is a dense tensor, of the same numbers under ``sparse=True``.
 
     >>> F.embedding(rustorch.tensor([2, 0]), rustorch.tensor([[1.0], [2.0], [3.0]]))
     tensor([[3.],
             [1.]])
     """
-    _check_sparse(sparse)
     if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
         raise ArgumentValueError(f"padding_idx {padding_idx} must be within num_embeddings {weight.shape[0]}")
     if padding_idx is not None and padding_idx < 0:
@@ -346,11 +345,23 @@ def _warn_broadcast(name: str, input: Tensor, target: Tensor) -> None:
         )
 
 
+def _weighted(each: Tensor, weight: Tensor, reduction: str, by_weight: bool = True) -> Tensor:
+    """Losses of single elements times ``weight``; the mean is per weight or per element."""
+    if each.shape != weight.shape:
+        raise rustorch.ShapeError(
+            f"Weights and input must have the same size: they have {tuple(weight.shape)} and {tuple(each.shape)}"
+        )
+    losses = each * weight
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / weight.sum() if by_weight else losses.mean()
+
+
 def mse_loss(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
     reduction: str = "mean", weight: Optional[Tensor] = None,
 ) -> Tensor:
-    """The mean (or sum, or each) of (input − target)².
+    """The mean (or sum, or each) of (input − target)², each times its ``weight``.
 
     >>> F.mse_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]))
     tensor(2.)
@@ -359,21 +370,23 @@ def mse_loss(
     _warn_broadcast("mse_loss", input, target)
     if weight is None:
         return _ops.mse_loss(input, target, reduction)
-    squares = _ops.mse_loss(input, target, "none") * weight
-    return squares if reduction == "none" else squares.sum() if reduction == "sum" else squares.sum() / weight.sum()
+    return _weighted(_ops.mse_loss(input, target, "none"), weight, reduction)
 
 
 def l1_loss(
     input: Tensor, target: Tensor, size_average: Optional[bool] = None, reduce: Optional[bool] = None,
-    reduction: str = "mean",
+    reduction: str = "mean", weight: Optional[Tensor] = None,
 ) -> Tensor:
-    """The mean (or sum, or each) of |input − target|.
+    """The mean (or sum, or each) of |input − target|, each times its ``weight``.
 
     >>> F.l1_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]))
     tensor(1.)
     """
+    reduction = _reduction(size_average, reduce, reduction)
     _warn_broadcast("l1_loss", input, target)
-    return _ops.l1_loss(input, target, _reduction(size_average, reduce, reduction))
+    if weight is None:
+        return _ops.l1_loss(input, target, reduction)
+    return _weighted(_ops.l1_loss(input, target, "none"), weight, reduction)
 
 
 def smooth_l1_loss(
@@ -389,14 +402,18 @@ def smooth_l1_loss(
     return _ops.smooth_l1_loss(input, target, _reduction(size_average, reduce, reduction), beta)
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """½ d² below ``delta``, ``delta`` · (|d| − ½ ``delta``) above. Source: Huber, 1964.
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Optional[Tensor] = None
+) -> Tensor:
+    """½ d² below ``delta``, ``delta`` · (|d| − ½ ``delta``) above, each times its ``weight``. Source: Huber, 1964.
 
     >>> F.huber_loss(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.0, 4.0]), delta=0.5)
     tensor(0.4375)
     """
     _warn_broadcast("huber_loss", input, target)
-    return _ops.huber_loss(input, target, reduction, delta)
+    if weight is None:
+        return _ops.huber_loss(input, target, reduction, delta)
+    return _weighted(_ops.huber_loss(input, target, "none", delta), weight, _reduction(None, None, reduction), by_weight=False)
 
 
 def nll_loss(

@@ -249,6 +249,17 @@ class _Taps(Function):
         return rustorch.autograd.grad(weights, places, grad, create_graph=True)[0], None
 
 
+def _corners(align_corners: Optional[bool]) -> bool:
+    """False by default, with a word about what the default once was."""
+    if align_corners is None:
+        warnings.warn(
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
+            stacklevel=3,
+        )
+    return bool(align_corners)
+
+
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Optional[bool] = None
 ) -> Tensor:
@@ -292,13 +303,7 @@ def grid_sample(
             "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
             f"'{padding_mode}'"
         )
-    if align_corners is None:
-        warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=2,
-        )
-        align_corners = False
+    align_corners = _corners(align_corners)
     if n not in (2, 3) or grid.dim() != n + 2 or grid.shape[0] != input.shape[0] or grid.shape[-1] != n:
         raise rustorch.ShapeError(
             f"grid_sample: input {tuple(input.shape)} and grid {tuple(grid.shape)} do not belong together: "
@@ -339,13 +344,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: Optional[bool
     tensor([[[[-0.5000,  0.0000],
               [ 0.5000,  0.0000]]]])
     """
-    if align_corners is None:
-        warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
-            stacklevel=2,
-        )
-        align_corners = False
+    align_corners = _corners(align_corners)
     if not theta.is_floating_point():
         raise ArgumentValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     size = [int(length) for length in size]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+import warnings
+from typing import Any, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
@@ -20,14 +21,17 @@ __all__ = [
 
 
 class _Inplace(Module):
-    """An activation with no other option than ``inplace``."""
+    """An activation with the option ``inplace``; ``_shown`` names its others as they are printed."""
+
+    _shown: Tuple[str, ...] = ()
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+        shown = [f"{name}={getattr(self, name)}" for name in self._shown]
+        return ", ".join(shown + ["inplace=True"] * bool(self.inplace))
 
 
 class ReLU(_Inplace):
@@ -113,7 +117,7 @@ class Hardswish(_Inplace):
         return F.hardswish(input, inplace=self.inplace)
 
 
-class RReLU(Module):
+class RReLU(_Inplace):
     """x where positive, else a slope · x: random from [``lower``, ``upper``) in training, else their mean.
 
     Source: Xu et al., arXiv 1505.00853.
@@ -122,116 +126,108 @@ class RReLU(Module):
     tensor([-2.7500,  1.0000])
     """
 
+    _shown = ("lower", "upper")
+
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.lower = lower
         self.upper = upper
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
 
-
-class LeakyReLU(Module):
+class LeakyReLU(_Inplace):
     """x where positive, else ``negative_slope`` · x.
 
     >>> nn.LeakyReLU(0.1)(rustorch.tensor([-1.0, 1.0]))
     tensor([-0.1000,  1.0000])
     """
 
+    _shown = ("negative_slope",)
+
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.negative_slope = negative_slope
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
+
+class _Alpha(_Inplace):
+    _shown = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__(inplace)
+        self.alpha = alpha
 
 
-class ELU(Module):
+class ELU(_Alpha):
     """x where positive, else ``alpha`` · (exp(x) − 1). Source: Clevert et al., ICLR 2016.
 
     >>> nn.ELU()(rustorch.tensor([-1.0, 1.0]))
     tensor([-0.6321,  1.0000])
     """
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha = alpha
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return F.elu(input, self.alpha, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
-
-class CELU(Module):
+class CELU(_Alpha):
     """max(0, x) + min(0, ``alpha`` · (exp(x / ``alpha``) − 1)). Source: Barron, arXiv 1704.07483.
 
     >>> nn.CELU()(rustorch.tensor([-1.0, 1.0]))
     tensor([-0.6321,  1.0000])
     """
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
-        self.alpha = alpha
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return F.celu(input, self.alpha, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
-
-class Hardtanh(Module):
-    """x cut to [``min_val``, ``max_val``].
+class Hardtanh(_Inplace):
+    """x cut to [``min_val``, ``max_val``]; ``min_value`` and ``max_value`` are old names of these.
 
     >>> nn.Hardtanh()(rustorch.tensor([-2.0, 0.5]))
     tensor([-1.0000,  0.5000])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
+    _shown = ("min_val", "max_val")
+
+    def __init__(
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False, min_value: Optional[float] = None,
+        max_value: Optional[float] = None,
+    ) -> None:
+        super().__init__(inplace)
+        for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
+            if value is not None:
+                warnings.warn(f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=2)
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if max_val <= min_val:
             raise ArgumentValueError(f"max_val must be larger than min_val, but min_val={min_val}, max_val={max_val}")
         self.min_val = min_val
         self.max_val = max_val
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}" + (", inplace=True" if self.inplace else "")
 
-
-class Threshold(Module):
+class Threshold(_Inplace):
     """x where it is above ``threshold``, else ``value``.
 
     >>> nn.Threshold(0.5, 9.0)(rustorch.tensor([0.2, 0.7]))
     tensor([9.0000, 0.7000])
     """
 
+    _shown = ("threshold", "value")
+
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.threshold = threshold
         self.value = value
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.threshold(input, self.threshold, self.value, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"threshold={self.threshold}, value={self.value}" + (", inplace=True" if self.inplace else "")
 
 
 class GELU(Module):

@@ -90,12 +90,12 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             projection.reset_parameters()
             output.reset_parameters()
 
-    def forward(self, input: Tensor, target: Tensor) -> _ASMoutput:
-        if input.dim() - 1 != target.dim() or target.dim() > 1:
-            raise rustorch.ShapeError(f"target of shape {tuple(target.shape)} does not fit input of shape {tuple(input.shape)}")
-        if input.shape[:-1] != target.shape:
+    def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
+        if input_.dim() - 1 != target_.dim() or target_.dim() > 1:
+            raise rustorch.ShapeError(f"target of shape {tuple(target_.shape)} does not fit input of shape {tuple(input_.shape)}")
+        if input_.shape[:-1] != target_.shape:
             raise rustorch.ShapeError("Input and target should have the same size in the batch dimension.")
-        rows, classes = input.reshape(-1, input.shape[-1]), target.reshape(-1)
+        rows, classes = input_.reshape(-1, input_.shape[-1]), target_.reshape(-1)
         if classes.numel() and (int(classes.min()) < 0 or int(classes.max()) >= self.n_classes):
             raise rustorch.IndexOutOfRangeError(
                 f"Target values should be in [0, {self.n_classes - 1}], but values in range "
@@ -114,7 +114,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = F.log_softmax(self.head(rows), 1).gather(1, place.unsqueeze(1)).squeeze(1)
         for where, chosen in inside:
             output = output.index_add(0, where, chosen)
-        return _ASMoutput(output.reshape(target.shape), (-output).mean())
+        return _ASMoutput(output.reshape(target_.shape), (-output).mean())
 
     def log_prob(self, input: Tensor) -> Tensor:
         """The log-probabilities of all classes: (N, in_features) to (N, n_classes)."""

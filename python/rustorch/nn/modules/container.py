@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Unio
 
 from rustorch._C import ArgumentTypeError, IndexOutOfRangeError
 from rustorch.nn.modules.module import Module
-from rustorch.nn.parameter import Parameter
+from rustorch.nn.parameter import Parameter, is_lazy
 
 __all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
 
@@ -71,10 +71,10 @@ class _Numbered(Module):
         self._renumber(modules)
         return self
 
-    def pop(self, index: int) -> Module:
-        """Take out the module at ``index`` and return it."""
-        module = self[index]
-        del self[index]
+    def pop(self, key: int) -> Module:
+        """Take out the module at place ``key`` and return it."""
+        module = self[key]
+        del self[key]
         return module
 
 
@@ -246,6 +246,9 @@ class ParameterList(Module):
     def __iadd__(self, values: Iterable[Any]) -> "ParameterList":
         return self.extend(values)
 
+    def extra_repr(self) -> str:
+        return _listed(enumerate(self))
+
 
 class ParameterDict(Module):
     """A dictionary of parameters that are found as the module's own.
@@ -282,6 +285,48 @@ class ParameterDict(Module):
     def __contains__(self, key: str) -> bool:
         return key in self._parameters
 
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self._parameters))
+
+    def __or__(self, other: "ParameterDict") -> "ParameterDict":
+        both = self.copy()
+        both.update(other)
+        return both
+
+    def __ior__(self, other: "ParameterDict") -> "ParameterDict":
+        self.update(other)
+        return self
+
+    def copy(self) -> "ParameterDict":
+        """Another dictionary of the same parameters."""
+        return ParameterDict(self._parameters)
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> "ParameterDict":
+        """Another dictionary, with one value for all names."""
+        return ParameterDict((key, default) for key in keys)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter of that name, else ``default``."""
+        return self._parameters.get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter of that name, which becomes ``default`` where there was none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: str) -> Parameter:
+        """Take one parameter out and return it."""
+        return self._parameters.pop(key)
+
+    def popitem(self) -> Tuple[str, Parameter]:
+        """Take the newest parameter out and return its name and itself."""
+        return self._parameters.popitem()
+
+    def clear(self) -> None:
+        """Take all parameters out."""
+        self._parameters.clear()
+
     def keys(self) -> Iterable[str]:
         """The names."""
         return self._parameters.keys()
@@ -300,6 +345,19 @@ class ParameterDict(Module):
         for key, value in pairs:
             self[key] = value
 
+    def extra_repr(self) -> str:
+        return _listed(self.items())
 
-def _as_parameter(value: Any) -> Parameter:
-    return value if isinstance(value, Parameter) else Parameter(value)
+
+def _listed(parameters: Iterable[Tuple[Any, Any]]) -> str:
+    """A line for each parameter, as PyTorch prints them."""
+    lines = []
+    for name, each in parameters:
+        if each is not None:
+            kind = "" if is_lazy(each) else f" of size {'x'.join(map(str, each.shape))}"
+            lines.append(f"  ({name}): Parameter containing: [{each.dtype}{kind}]")
+    return "\n".join(lines)
+
+
+def _as_parameter(value: Any) -> Any:
+    return value if value is None or isinstance(value, Parameter) else Parameter(value)

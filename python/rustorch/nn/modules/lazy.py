@@ -251,12 +251,17 @@ class LazyConvTranspose3d(_LazyConvTransposeN, conv.ConvTranspose3d):
 class _LazyNorm(LazyModuleMixin):
     """What the lazy normalisations share; mixed in before one."""
 
-    def _become_lazy(self: Any, affine: bool, track_running_stats: bool, device: Any, dtype: Any) -> None:
+    def __init__(
+        self: Any, eps: float = 1e-5, momentum: Optional[float] = 0.1, affine: bool = True, track_running_stats: bool = True,
+        device: Any = None, dtype: Any = None, *, bias: bool = True,
+    ) -> None:
+        super().__init__(0, eps, momentum, False, False, device, dtype)
         self.affine = affine
         self.track_running_stats = track_running_stats
         if affine:
             self.weight = UninitializedParameter(device=device, dtype=dtype)
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
+            if bias:
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
         if track_running_stats:
             self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
             self.running_var = UninitializedBuffer(device=device, dtype=dtype)
@@ -269,24 +274,13 @@ class _LazyNorm(LazyModuleMixin):
     def initialize_parameters(self: Any, input: Tensor) -> None:
         unbatched = isinstance(self, norm._InstanceNorm) and input.dim() == self._n + 1
         self.num_features = input.shape[0 if unbatched else 1]
-        names = ["weight", "bias"] if self.affine else []
-        if self.track_running_stats:
-            names += ["running_mean", "running_var"]
-        for name in names:
-            getattr(self, name).materialize((self.num_features,))
+        for value in (self.weight, self.bias, self.running_mean, self.running_var):
+            if value is not None:
+                value.materialize((self.num_features,))
         self.reset_parameters()
 
 
-class _LazyBatchNorm(_LazyNorm):
-    def __init__(
-        self, eps: float = 1e-5, momentum: Optional[float] = 0.1, affine: bool = True, track_running_stats: bool = True,
-        device: Any = None, dtype: Any = None,
-    ) -> None:
-        super().__init__(0, eps, momentum, False, False, device, dtype)
-        self._become_lazy(affine, track_running_stats, device, dtype)
-
-
-class LazyBatchNorm1d(_LazyBatchNorm, norm.BatchNorm1d):
+class LazyBatchNorm1d(_LazyNorm, norm.BatchNorm1d):
     """:class:`BatchNorm1d` whose ``num_features`` is that of the first input.
 
     >>> nn.LazyBatchNorm1d()(rustorch.zeros(2, 4)).shape
@@ -296,7 +290,7 @@ class LazyBatchNorm1d(_LazyBatchNorm, norm.BatchNorm1d):
     cls_to_become = norm.BatchNorm1d
 
 
-class LazyBatchNorm2d(_LazyBatchNorm, norm.BatchNorm2d):
+class LazyBatchNorm2d(_LazyNorm, norm.BatchNorm2d):
     """:class:`BatchNorm2d` whose ``num_features`` is that of the first input.
 
     >>> nn.LazyBatchNorm2d()(rustorch.zeros(2, 4, 3, 3)).shape
@@ -306,7 +300,7 @@ class LazyBatchNorm2d(_LazyBatchNorm, norm.BatchNorm2d):
     cls_to_become = norm.BatchNorm2d
 
 
-class LazyBatchNorm3d(_LazyBatchNorm, norm.BatchNorm3d):
+class LazyBatchNorm3d(_LazyNorm, norm.BatchNorm3d):
     """:class:`BatchNorm3d` whose ``num_features`` is that of the first input.
 
     >>> nn.LazyBatchNorm3d()(rustorch.zeros(2, 4, 3, 3, 3)).shape
@@ -316,16 +310,7 @@ class LazyBatchNorm3d(_LazyBatchNorm, norm.BatchNorm3d):
     cls_to_become = norm.BatchNorm3d
 
 
-class _LazyInstanceNorm(_LazyNorm):
-    def __init__(
-        self, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True, track_running_stats: bool = True,
-        device: Any = None, dtype: Any = None,
-    ) -> None:
-        super().__init__(0, eps, momentum, False, False, device, dtype)
-        self._become_lazy(affine, track_running_stats, device, dtype)
-
-
-class LazyInstanceNorm1d(_LazyInstanceNorm, norm.InstanceNorm1d):
+class LazyInstanceNorm1d(_LazyNorm, norm.InstanceNorm1d):
     """:class:`InstanceNorm1d` whose ``num_features`` is that of the first input.
 
     >>> nn.LazyInstanceNorm1d()(rustorch.zeros(2, 4, 5)).shape
@@ -335,7 +320,7 @@ class LazyInstanceNorm1d(_LazyInstanceNorm, norm.InstanceNorm1d):
     cls_to_become = norm.InstanceNorm1d
 
 
-class LazyInstanceNorm2d(_LazyInstanceNorm, norm.InstanceNorm2d):
+class LazyInstanceNorm2d(_LazyNorm, norm.InstanceNorm2d):
     """:class:`InstanceNorm2d` whose ``num_features`` is that of the first input.
 
     >>> nn.LazyInstanceNorm2d()(rustorch.zeros(2, 4, 3, 3)).shape
@@ -345,7 +330,7 @@ class LazyInstanceNorm2d(_LazyInstanceNorm, norm.InstanceNorm2d):
     cls_to_become = norm.InstanceNorm2d
 
 
-class LazyInstanceNorm3d(_LazyInstanceNorm, norm.InstanceNorm3d):
+class LazyInstanceNorm3d(_LazyNorm, norm.InstanceNorm3d):
     """:class:`InstanceNorm3d` whose ``num_features`` is that of the first input.
 
     >>> nn.LazyInstanceNorm3d()(rustorch.zeros(2, 4, 3, 3, 3)).shape

@@ -64,7 +64,7 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
     __str__ = __repr__
 
@@ -325,6 +325,24 @@ class Module:
                 raise AttributeError(f"`{part}` is not an nn.Module")
         return module
 
+    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
+        """Put a module at a dotted path, in the place of one that is there (``strict``: only so).
+
+        >>> model = nn.Sequential(nn.Sequential(nn.ReLU()))
+        >>> model.set_submodule("0.0", nn.Tanh())
+        >>> model[0][0]
+        Tanh()
+        """
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ArgumentValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ArgumentValueError(f"`module` is not an nn.Module, found {type(module)}")
+        parent = self.get_submodule(path)
+        if strict or hasattr(parent, name):
+            parent.get_submodule(name)  # there must be one, and nothing else of that name
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
         path, _, name = target.rpartition(".")
@@ -358,9 +376,9 @@ class Module:
                 path = f"{prefix}.{name}" if prefix else name
                 yield from module.named_modules(memo, path, remove_duplicate)
 
-    def modules(self) -> Iterator["Module"]:
-        """This module and all below it."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
+        """This module and all below it; a shared module comes once, unless ``remove_duplicate`` is False."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[Tuple[str, "Module"]]:
@@ -483,6 +501,14 @@ class Module:
             return tensor.to(probe.device)
 
         return self._apply(move)
+
+    def to_empty(self: T, *, device: Any, recurse: bool = True) -> T:
+        """Parameters and buffers on a device without their values, which are undefined then; returns the module itself."""
+        return self._apply(lambda tensor: rustorch.empty_like(tensor, device=device), recurse)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Check the arguments of :func:`rustorch.compile`; there is nothing to be compiled."""
+        rustorch.compile(self, *args, **kwargs)
 
     def type(self: T, dst_type: Any) -> T:
         """All parameters and buffers in another dtype."""

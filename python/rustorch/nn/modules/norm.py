@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
@@ -20,12 +20,38 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _NormBase(Module):
+def _sizes(normalized_shape: Any) -> Tuple[int, ...]:
+    """An int or ints as a tuple."""
+    if isinstance(normalized_shape, numbers.Integral):
+        normalized_shape = (normalized_shape,)
+    return tuple(int(size) for size in normalized_shape)
+
+
+class _Affine(Module):
+    """What is done to normalised values: times ``weight``, plus ``bias``, each a parameter or None."""
+
+    weight: Optional[Parameter]
+    bias: Optional[Parameter]
+
+    def _set_affine(self, shape: Any, weight: bool, bias: bool, device: Any, dtype: Any) -> None:
+        options = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(rustorch.ones(shape, **options)) if weight else None)
+        self.register_parameter("bias", Parameter(rustorch.zeros(shape, **options)) if weight and bias else None)
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class _NormBase(_Affine):
     """Parameters and running statistics of a channel each."""
 
     def __init__(
         self, num_features: int, eps: float, momentum: Optional[float], affine: bool, track_running_stats: bool, device: Any,
-        dtype: Any,
+        dtype: Any, *, bias: bool,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -33,9 +59,8 @@ class _NormBase(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
+        self._set_affine(num_features, affine, bias, device, dtype)
         options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(rustorch.ones(num_features, **options)) if affine else None)
-        self.register_parameter("bias", Parameter(rustorch.zeros(num_features, **options)) if affine else None)
         tracked = track_running_stats
         self.register_buffer("running_mean", rustorch.zeros(num_features, **options) if tracked else None)
         self.register_buffer("running_var", rustorch.ones(num_features, **options) if tracked else None)
@@ -51,9 +76,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, and no statistics."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any) -> None:
         if self.num_batches_tracked is not None:  # files from before PyTorch 0.4.1, some of torchvision's among them, have none
@@ -63,7 +86,7 @@ class _NormBase(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -72,9 +95,9 @@ class _BatchNorm(_NormBase):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: Optional[float] = 0.1, affine: bool = True,
-        track_running_stats: bool = True, device: Any = None, dtype: Any = None,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def _check_input(self, input: Tensor) -> None:
         if not isinstance(input, Tensor):
@@ -120,6 +143,8 @@ class BatchNorm2d(_BatchNorm):
     momentum : float or None, default 0.1
         Weight of the newest batch in the running statistics; None for their plain mean.
     affine, track_running_stats : bool, default True
+    bias : bool, default True
+        With ``affine``: learn a bias too.
 
     Source: Ioffe and Szegedy, ICML 2015.
 
@@ -145,9 +170,9 @@ class _InstanceNorm(_NormBase):
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
-        track_running_stats: bool = False, device: Any = None, dtype: Any = None,
+        track_running_stats: bool = False, device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
         n = self._n
@@ -194,6 +219,8 @@ class InstanceNorm2d(_InstanceNorm):
     eps : float, default 1e-5
     momentum : float, default 0.1
     affine, track_running_stats : bool, default False
+    bias : bool, default True
+        With ``affine``: learn a bias too.
 
     Source: Ulyanov et al., arXiv 1607.08022.
 
@@ -214,7 +241,7 @@ class InstanceNorm3d(_InstanceNorm):
     _n = 3
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """The last dimensions, of sizes ``normalized_shape``, to mean 0 and variance 1, then weight and bias.
 
     Source: Ba et al., arXiv 1607.06450.
@@ -231,32 +258,22 @@ class LayerNorm(Module):
         device: Any = None, dtype: Any = None,
     ) -> None:
         super().__init__()
-        if isinstance(normalized_shape, numbers.Integral):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(int(size) for size in normalized_shape)
+        self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        options = {"device": device, "dtype": dtype}
-        weight = Parameter(rustorch.ones(self.normalized_shape, **options)) if elementwise_affine else None
-        shift = Parameter(rustorch.zeros(self.normalized_shape, **options)) if elementwise_affine and bias else None
-        self.register_parameter("weight", weight)
-        self.register_parameter("bias", shift)
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._set_affine(self.normalized_shape, elementwise_affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Groups of channels of each sample to mean 0 and variance 1. Source: Wu and He, ECCV 2018.
 
     >>> nn.GroupNorm(2, 4)(rustorch.rand(3, 4, 5)).shape
@@ -264,7 +281,8 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None, dtype: Any = None
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
+        dtype: Any = None, *, bias: bool = True,
     ) -> None:
         super().__init__()
         if num_channels % num_groups:
@@ -273,21 +291,13 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        options = {"device": device, "dtype": dtype}
-        self.register_parameter("weight", Parameter(rustorch.ones(num_channels, **options)) if affine else None)
-        self.register_parameter("bias", Parameter(rustorch.zeros(num_channels, **options)) if affine else None)
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.affine:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        self._set_affine(num_channels, affine, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
 class RMSNorm(Module):
@@ -313,9 +323,7 @@ class RMSNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if isinstance(normalized_shape, numbers.Integral):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(int(size) for size in normalized_shape)
+        self.normalized_shape = _sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         weight = Parameter(rustorch.ones(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
@@ -326,8 +334,8 @@ class RMSNorm(Module):
         if self.weight is not None:
             init.ones_(self.weight)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

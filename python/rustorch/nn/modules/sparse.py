@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import rustorch
 from rustorch import Tensor
@@ -15,7 +15,52 @@ from rustorch.nn.parameter import Parameter
 __all__ = ["Embedding", "EmbeddingBag"]
 
 
-class Embedding(Module):
+class _Lookup(Module):
+    """A table of rows as the parameter ``weight``."""
+
+    padding_idx: Optional[int]
+
+    def _set_table(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: Optional[int], given: Optional[Tensor], freeze: bool,
+        device: Any, dtype: Any,
+    ) -> None:
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ArgumentValueError(
+                    f"Padding_idx must be within num_embeddings: it is {padding_idx}, and there are {num_embeddings}"
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = padding_idx
+        if given is None:
+            table = rustorch.empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
+            self.weight = Parameter(table, requires_grad=not freeze)
+            self.reset_parameters()
+        else:
+            if tuple(given.shape) != (num_embeddings, embedding_dim):
+                raise ArgumentValueError(
+                    f"Shape of weight does not match num_embeddings and embedding_dim: it is {tuple(given.shape)}, not "
+                    f"{(num_embeddings, embedding_dim)}"
+                )
+            self.weight = Parameter(given, requires_grad=not freeze)
+
+    def reset_parameters(self) -> None:
+        """Draw the table anew, from a standard normal distribution."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with rustorch.no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+
+def _sizes(embeddings: Tensor) -> Tuple[int, int]:
+    """(V, D) of a table that was given."""
+    if embeddings.dim() != 2:
+        raise ArgumentValueError(f"Embeddings parameter is expected to be 2-dimensional, not {embeddings.dim()}-dimensional")
+    return embeddings.shape[0], embeddings.shape[1]
+
+
+class Embedding(_Lookup):
     """A table of ``num_embeddings`` rows of ``embedding_dim`` numbers, looked up by integers.
 
     Parameters
@@ -29,7 +74,8 @@ class Embedding(Module):
     scale_grad_by_freq : bool, default False
         The gradient of a row is divided by how often it is looked up in the batch.
     sparse : bool, default False
-        There are no sparse gradients: True is a NotImplementedError.
+        Gradients are dense tensors in any case, of the same numbers; :class:`~rustorch.optim.SparseAdam` updates the rows
+        that have one.
 
     Example
     -------
@@ -44,33 +90,11 @@ class Embedding(Module):
         _freeze: bool = False, device: Any = None, dtype: Any = None,
     ) -> None:
         super().__init__()
-        F._check_sparse(sparse)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentValueError("Padding_idx must be within num_embeddings")
-            padding_idx %= num_embeddings
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        self.padding_idx = padding_idx
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
         self.sparse = sparse
-        if _weight is None:
-            table = rustorch.empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
-            self.weight = Parameter(table, requires_grad=not _freeze)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ArgumentValueError("Shape of weight does not match num_embeddings and embedding_dim")
-            self.weight = Parameter(_weight, requires_grad=not _freeze)
-
-    def reset_parameters(self) -> None:
-        """Draw the table anew, from a standard normal distribution."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with rustorch.no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        self._set_table(num_embeddings, embedding_dim, padding_idx, _weight, _freeze, device, dtype)
 
     @classmethod
     def from_pretrained(
@@ -78,10 +102,7 @@ class Embedding(Module):
         norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
     ) -> "Embedding":
         """An embedding over a given table (V, D)."""
-        if embeddings.dim() != 2:
-            raise ArgumentValueError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape
-        return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
+        return cls(*_sizes(embeddings), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.embedding(
@@ -98,10 +119,12 @@ class Embedding(Module):
             text += f", norm_type={self.norm_type}"
         if self.scale_grad_by_freq:
             text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        if self.sparse:
+            text += ", sparse=True"
         return text
 
 
-class EmbeddingBag(Module):
+class EmbeddingBag(_Lookup):
     """Sums, means or maxima of groups of rows of a table: see :func:`rustorch.nn.functional.embedding_bag`.
 
     Parameters
@@ -112,7 +135,8 @@ class EmbeddingBag(Module):
     scale_grad_by_freq : bool, default False
     mode : ``"mean"`` (default), ``"sum"`` or ``"max"``
     sparse : bool, default False
-        There are no sparse gradients: True is a NotImplementedError.
+        Gradients are dense tensors in any case, of the same numbers; :class:`~rustorch.optim.SparseAdam` updates the rows
+        that have one.
     include_last_offset : bool, default False
     padding_idx : int, optional
 
@@ -129,34 +153,13 @@ class EmbeddingBag(Module):
         include_last_offset: bool = False, padding_idx: Optional[int] = None, device: Any = None, dtype: Any = None,
     ) -> None:
         super().__init__()
-        F._check_sparse(sparse)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise AssertionError("padding_idx must be within num_embeddings")
-            padding_idx %= num_embeddings
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.padding_idx = padding_idx
         self.mode = mode
         self.sparse = sparse
         self.include_last_offset = include_last_offset
-        if _weight is None:
-            self.weight = Parameter(rustorch.empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
-            self.weight = Parameter(_weight)
-
-    def reset_parameters(self) -> None:
-        """Draw the table anew, from a standard normal distribution."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with rustorch.no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        self._set_table(num_embeddings, embedding_dim, padding_idx, _weight, False, device, dtype)
 
     @classmethod
     def from_pretrained(
@@ -165,11 +168,8 @@ class EmbeddingBag(Module):
         padding_idx: Optional[int] = None,
     ) -> "EmbeddingBag":
         """Bags over a given table (V, D)."""
-        if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape
         bag = cls(
-            rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx
+            *_sizes(embeddings), max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx
         )
         bag.weight.requires_grad_(not freeze)
         return bag

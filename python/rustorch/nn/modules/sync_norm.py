@@ -80,7 +80,7 @@ class SyncBatchNorm(_BatchNorm):
 
     Parameters
     ----------
-    num_features, eps, momentum, affine, track_running_stats : as :class:`BatchNorm2d`
+    num_features, eps, momentum, affine, track_running_stats, bias : as :class:`BatchNorm2d`
     process_group : ProcessGroup, default all ranks
 
     Source: Ioffe and Szegedy, ICML 2015; statistics over ranks: Peng et al., CVPR 2018 (MegDet).
@@ -90,14 +90,15 @@ class SyncBatchNorm(_BatchNorm):
     >>> import rustorch as torch
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
     >>> torch.nn.SyncBatchNorm.convert_sync_batchnorm(model)[1]
-    SyncBatchNorm(4, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+    SyncBatchNorm(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: Optional[float] = 0.1, affine: bool = True,
-        track_running_stats: bool = True, process_group: Any = None, device: Any = None, dtype: Any = None,
+        track_running_stats: bool = True, process_group: Any = None, device: Any = None, dtype: Any = None, *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
     def _check_input(self, input: Tensor) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
+import rustorch
 from rustorch import _C
 from rustorch.nn.modules.module import Module
 
@@ -24,11 +25,12 @@ def _say_once() -> None:
         )
 
 
-def _check(devices: Optional[Sequence[Any]]) -> None:
-    """GPUs that are named must be there: then there is more than one device."""
-    for each in devices or ():
-        device = _C.device("cuda", each) if isinstance(each, int) else _C.device(each)
-        _C._check_device(device)
+def _there(devices: Optional[Sequence[Any]]) -> List[Any]:
+    """The GPUs that are named, each of which must be there; none of them counts without any, as in PyTorch."""
+    named = list(devices or ()) if rustorch.cuda.is_available() else []
+    for each in named:
+        _C._check_device(_C.device("cuda", each) if isinstance(each, int) else _C.device(each))
+    return named
 
 
 class DataParallel(Module):
@@ -39,7 +41,7 @@ class DataParallel(Module):
     module : Module
         Found again as ``.module``; its names in ``state_dict`` begin with ``module.``, as in PyTorch.
     device_ids, output_device : optional
-        GPUs, which must be there.
+        GPUs, which must be there; without effect on a machine that has none.
     dim : int, default 0
         Along which several devices would share the work: without effect.
 
@@ -56,11 +58,10 @@ class DataParallel(Module):
 
     def __init__(self, module: Module, device_ids: Optional[Sequence[Any]] = None, output_device: Any = None, dim: int = 0) -> None:
         super().__init__()
-        _check(device_ids)
-        _check([] if output_device is None else [output_device])
+        _there([] if output_device is None else [output_device])
         _say_once()
         self.module = module
-        self.device_ids = list(device_ids or [])
+        self.device_ids = _there(device_ids)
         self.output_device = output_device
         self.dim = dim
 
@@ -86,6 +87,6 @@ def data_parallel(
     >>> nn.parallel.data_parallel(nn.Linear(2, 3), rustorch.zeros(4, 2)).shape
     rustorch.Size([4, 3])
     """
-    _check(device_ids)
+    _there(device_ids)
     _say_once()
     return module(*(inputs if isinstance(inputs, tuple) else (inputs,)), **(module_kwargs or {}))

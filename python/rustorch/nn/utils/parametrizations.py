@@ -10,7 +10,7 @@ from rustorch import Tensor
 from rustorch._C import ArgumentValueError, ShapeError, UnsupportedError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.utils import parametrize
-from rustorch.nn.utils.spectral_norm import as_matrix, default_dim, start_vectors
+from rustorch.nn.utils.spectral_norm import as_matrix, check_iterations, default_dim, start_vectors
 from rustorch.nn.utils.weight_norm import norm_except_dim, scaled_direction
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
@@ -72,10 +72,7 @@ class _SpectralNorm(Module):
         n = weight.dim()
         if dim >= n or dim < -n:
             raise IndexError(f"Dimension out of range (expected to be in range of [-{n}, {n - 1}] but got {dim})")
-        if n_power_iterations <= 0:
-            raise ArgumentValueError(
-                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
-            )
+        check_iterations(n_power_iterations)
         self.dim = dim % n
         self.eps = eps
         if n > 1:

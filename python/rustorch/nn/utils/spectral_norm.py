@@ -7,9 +7,10 @@ from typing import Any, Optional, Tuple
 import rustorch
 import rustorch.nn.functional as F
 from rustorch import Tensor
-from rustorch._C import ArgumentValueError, RusTorchError
+from rustorch._C import ArgumentValueError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
+from rustorch.nn.utils import _hooks
 
 __all__ = ["SpectralNorm", "remove_spectral_norm", "spectral_norm"]
 
@@ -34,6 +35,14 @@ def default_dim(module: Module) -> int:
     return 1 if any("ConvTranspose" in cls.__name__ for cls in type(module).__mro__) else 0
 
 
+def check_iterations(n_power_iterations: int) -> None:
+    """Raise unless there is one at least."""
+    if n_power_iterations <= 0:
+        raise ArgumentValueError(
+            f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
+        )
+
+
 class SpectralNorm:
     """The hook of :func:`spectral_norm`.
 
@@ -47,10 +56,7 @@ class SpectralNorm:
     _version = 1
 
     def __init__(self, name: str = "weight", n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12) -> None:
-        if n_power_iterations <= 0:
-            raise ArgumentValueError(
-                f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
-            )
+        check_iterations(n_power_iterations)
         self.name = name
         self.dim = dim
         self.n_power_iterations = n_power_iterations
@@ -84,9 +90,7 @@ class SpectralNorm:
     @staticmethod
     def apply(module: Module, name: str, n_power_iterations: int, dim: int, eps: float) -> "SpectralNorm":
         """Replace the weight by ``name_orig`` and the two vectors of the power iteration."""
-        for hook in module._forward_pre_hooks.values():
-            if isinstance(hook, SpectralNorm) and hook.name == name:
-                raise RusTorchError(f"Cannot register two spectral_norm hooks on the same parameter {name}")
+        _hooks.refuse_second(module, SpectralNorm, name, "spectral_norm")
         fn = SpectralNorm(name, n_power_iterations, dim, eps)
         weight = module._parameters[name]
         if weight is None:
@@ -141,9 +145,4 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     >>> hasattr(layer, "weight_orig")
     False
     """
-    for key, hook in list(module._forward_pre_hooks.items()):
-        if isinstance(hook, SpectralNorm) and hook.name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[key]
-            return module
-    raise ArgumentValueError(f"spectral_norm of '{name}' not found in {module}")
+    return _hooks.remove(module, SpectralNorm, name, "spectral_norm")

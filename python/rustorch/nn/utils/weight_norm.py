@@ -6,9 +6,10 @@ import warnings
 from typing import Any, Optional
 
 from rustorch import Tensor
-from rustorch._C import ArgumentValueError, RusTorchError
+from rustorch._C import ArgumentValueError
 from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import Parameter
+from rustorch.nn.utils import _hooks
 
 __all__ = ["WeightNorm", "norm_except_dim", "remove_weight_norm", "weight_norm"]
 
@@ -60,9 +61,7 @@ class WeightNorm:
     @staticmethod
     def apply(module: Module, name: str, dim: Optional[int]) -> "WeightNorm":
         """Replace the weight by its norm and its direction."""
-        for hook in module._forward_pre_hooks.values():
-            if isinstance(hook, WeightNorm) and hook.name == name:
-                raise RusTorchError(f"Cannot register two weight_norm hooks on the same parameter {name}")
+        _hooks.refuse_second(module, WeightNorm, name, "weight_norm")
         fn = WeightNorm(name, dim)
         weight = getattr(module, name)
         del module._parameters[name]
@@ -125,9 +124,4 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     >>> hasattr(layer, "weight_g")
     False
     """
-    for key, hook in list(module._forward_pre_hooks.items()):
-        if isinstance(hook, WeightNorm) and hook.name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[key]
-            return module
-    raise ArgumentValueError(f"weight_norm of '{name}' not found in {module}")
+    return _hooks.remove(module, WeightNorm, name, "weight_norm")
