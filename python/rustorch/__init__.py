@@ -50,8 +50,8 @@ __description__ = "Tensors, automatic differentiation, neural networks and train
 _MODULES = frozenset(
     """
     accelerator amp array_api autograd backends checkpoint compat compiler cpu cuda data distributed distributions fft func
-    functional hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
-    serialization special storage testing training utils version vision visualization xpu
+    functional fx hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
+    serialization special storage testing torch_version training utils version vision visualization xpu
     """.split()
 )
 _NAMES = {

@@ -237,9 +237,9 @@ from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 from torchvision import models as M, transforms
 
 try:
-    import torch.fx
+    import torch.export
 except ImportError:
-    torch_fx = None
+    torch_export = None
 if hasattr(torch, "hadamard"):
     z = torch.hadamard(1, 2)
 
@@ -268,7 +268,7 @@ def found(tmp_path, text, name="script.py"):
 def test_names_that_lack(tmp_path):
     assert found(tmp_path, SCRIPT) == [
         (5, "torch.distributed.fsdp", False),
-        (9, "torch.fx", True),
+        (9, "torch.export", True),
         (13, "torch.hadamard", True),
         (19, "Tensor.to_sparse", False),
         (19, "torch.nn.functional.reluu", False),
@@ -452,6 +452,77 @@ def test_activations_in_place(name, arguments):
         results.append([p.grad.numpy() for p in model.parameters()])
     for plain, written in zip(*results):
         np.testing.assert_array_equal(plain, written)
+
+
+@pytest.mark.filterwarnings("ignore:This order of the arguments")
+def test_old_orders_of_arguments():
+    rng = np.random.default_rng(2)
+    x, y, z = (rng.normal(size=3) for _ in range(3))
+    a, b, c = (rng.normal(size=(3, 3)) for _ in range(3))
+    cases = [
+        ("add", (x, 2, y), x + 2 * y), ("sub", (x, 0.5, y), x - 0.5 * y), ("addcmul", (x, 3, y, z), x + 3 * y * z),
+        ("addcdiv", (x, -1.5, y, z), x - 1.5 * y / z), ("addmm", (a, 2, 3, b, c), 2 * a + 3 * b @ c), ("addmm", (a, 2, b, c), 2 * a + b @ c),
+        ("addmv", (x, 1, -2, b, y), x - 2 * b @ y), ("addr", (a, 2, x, y), 2 * a + np.outer(x, y)),
+        ("baddbmm", (a[None], 1, 2, b[None], c[None]), (a + 2 * b @ c)[None]), ("addbmm", (a, 2, 3, b[None], c[None]), 2 * a + 3 * b @ c),
+    ]  # fmt: skip
+    for name, arguments, wanted in cases:
+        values = [torch.from_numpy(v.copy()) if isinstance(v, np.ndarray) else v for v in arguments]
+        forms = [getattr(values[0], name)(*values[1:])]
+        if name.startswith("add") and isinstance(values[2], int) or name in ("addr", "baddbmm"):
+            forms.append(getattr(torch, name)(values[1], values[0], *values[2:]))  # the function has beta in front
+        forms.append(getattr(values[0].clone(), name + "_")(*values[1:]))
+        for got in forms:
+            np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-12, err_msg=name)
+    out = torch.zeros(3, dtype=torch.float64)
+    assert torch.add(torch.from_numpy(x), 2, torch.from_numpy(y), out=out) is out
+    np.testing.assert_allclose(out.numpy(), x + 2 * y)
+    one = torch.ones(1, requires_grad=True)  # of one element, yet no number
+    torch.ones(2).add(2, one).sum().backward()
+    assert one.grad.item() == 4
+    with pytest.warns(UserWarning, match="order of the arguments of add_ .* alpha=2"):
+        torch.ones(2).add_(2, torch.ones(2))
+    for wrong in (lambda: torch.ones(2).add(2, "x"), lambda: torch.ones(2).addcmul(2, 3, torch.ones(2)), lambda: torch.add(2, 3, torch.ones(2))):
+        with pytest.raises(TypeError):
+            wrong()
+
+
+def test_where_takes_masks_of_bytes():
+    mask = torch.tensor([0, 1, 7, 0], dtype=torch.uint8)
+    x = torch.arange(4.0, requires_grad=True)
+    for got in (torch.where(mask, x, -torch.ones(4)), x.where(mask, -torch.ones(4))):
+        assert got.tolist() == [-1, 1, 2, -1]
+    torch.where(mask, x, x * 10).sum().backward()
+    assert x.grad.tolist() == [10, 1, 1, 10]
+    wide = torch.where(torch.from_numpy(np.tile([[1, 0, 255]], (50, 30)).astype(np.uint8)).t(), 1, 0)
+    assert wide.sum(0).tolist() == [60] * 50
+    with pytest.raises(TypeError, match="condition"):
+        torch.where(torch.tensor([1, 0]), torch.ones(2), torch.zeros(2))
+
+
+def test_what_libraries_import(tmp_path):
+    """Names that libraries ask for beside the ones scripts use."""
+    out = run(
+        tmp_path,
+        """
+        from torch.cuda.amp.autocast_mode import autocast
+        from torch.cuda.amp.grad_scaler import GradScaler
+        from torch.torch_version import TorchVersion
+        from torch.utils.checkpoint import get_device_states, set_device_states
+        from torchvision.io.image import decode_image
+        import torch, torch.fx
+
+        class Net(torch.nn.Module):
+            @torch.fx.wrap
+            def twice(x):
+                return x * 2
+
+        assert isinstance(torch.__version__, TorchVersion) and torch.cuda._initialized == torch.cuda.is_initialized()
+        assert autocast is torch.cuda.amp.autocast and GradScaler is torch.cuda.amp.GradScaler
+        set_device_states(*get_device_states(torch.ones(1), [torch.ones(1)], 2))
+        print(Net.twice(torch.ones(1)).item(), isinstance(1, torch.fx.Proxy))
+        """,
+    )
+    assert out.strip() == "2.0 False"
 
 
 def test_assert_close():

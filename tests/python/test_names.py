@@ -20,7 +20,7 @@ WITHOUT_EXAMPLE = {
     "rustorch.autograd.profiler_util": 4, "rustorch.backends.cpu": 1, "rustorch.backends.cuda": 10, "rustorch.backends.cudnn": 4,
     "rustorch.backends.mkl": 1, "rustorch.backends.mkldnn": 1, "rustorch.backends.mps": 2, "rustorch.backends.openmp": 1,
     "rustorch.checkpoint": 1, "rustorch.compat": 2, "rustorch.compiler": 7, "rustorch.cpu.amp": 2, "rustorch.cuda": 49,
-    "rustorch.cuda.amp": 2, "rustorch.cuda.memory": 11, "rustorch.data.datasets": 5, "rustorch.data.datasets.cifar": 2,
+    "rustorch.cuda.memory": 11, "rustorch.data.datasets": 5, "rustorch.data.datasets.cifar": 2,
     "rustorch.data.datasets.folder": 4, "rustorch.data.datasets.mnist": 2, "rustorch.distributed": 11, "rustorch.hub": 7,
     "rustorch.interop": 2, "rustorch.jit": 15, "rustorch.mps": 8, "rustorch.multiprocessing": 7,
     "rustorch.multiprocessing.reductions": 2, "rustorch.multiprocessing.spawn": 5,

@@ -110,6 +110,12 @@ def is_initialized():
     return is_available()
 
 
+def __getattr__(name):
+    if name == "_initialized":  # which libraries ask for in place of is_initialized()
+        return is_initialized()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def init():
     """Start using the GPU. A DeviceError without one."""
     _need_gpu()
