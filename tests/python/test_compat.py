@@ -115,7 +115,7 @@ def test_missing_names(tmp_path):
         error(lambda: torch.optim.NoSuchThing)
         error(lambda: torch.cuda.CUDAGraph)
         error(lambda: __import__("torch.distributed.fsdp"))
-        error(lambda: __import__("torchvision.ops"))
+        error(lambda: __import__("torchvision.transforms.v2"))
         assert not hasattr(torch, "nothing") and not hasattr(nn, "nothing") and getattr(torch, "nothing", 3) == 3
         try:
             from torch.nn import Nothing
@@ -128,7 +128,7 @@ def test_missing_names(tmp_path):
     assert out[2] == "AttributeError | rustorch has no torch.optim.NoSuchThing"
     assert out[3].startswith("AttributeError | rustorch has no torch.cuda.CUDAGraph")
     assert out[4].startswith("ModuleNotFoundError | rustorch has no torch.distributed.fsdp: models are not sharded")
-    assert out[5] == "ModuleNotFoundError | rustorch has no torchvision.ops: there are no detection operators"
+    assert out[5] == "ModuleNotFoundError | rustorch has no torchvision.transforms.v2: use torchvision.transforms"
     assert out[6].startswith("cannot import name 'Nothing' from 'rustorch.nn'")
 
 

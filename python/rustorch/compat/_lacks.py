@@ -40,7 +40,7 @@ REASONS = {
     "torch.stft": "there are no complex dtypes",
     "torch.istft": "there are no complex dtypes",
     "torchvision.models": "these are not among the models of rustorch.vision: see rustorch.vision.models.list_models()",
-    "torchvision.ops": "there are no detection operators",
+    "torchvision.ops": "of the detection operators there are boxes, nms and the focal loss",
     "torchvision.datasets": "read it with a Dataset of your own, or ImageFolder",
     "torchvision.transforms.v2": "use torchvision.transforms",
 }
