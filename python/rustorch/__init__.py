@@ -150,6 +150,8 @@ def __getattr__(name):
                 raise
     if name in _NAMES:
         found = getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
+    elif name.startswith("_foreach_"):
+        found = _importlib.import_module("._foreach", __name__).find(name)
     elif name.startswith("Py") and name[2:3].isupper():
         found = _find_py_name(name[2:])
     if found is None:

@@ -525,6 +525,30 @@ def test_what_libraries_import(tmp_path):
     assert out.strip() == "2.0 False"
 
 
+def test_foreach():
+    rng = np.random.default_rng(6)
+    a, b, c = ([rng.uniform(0.5, 2, shape) for shape in ((3,), (2, 2), ())] for _ in range(3))
+    x, y, z = ([torch.from_numpy(np.array(v)) for v in values] for values in (a, b, c))
+    cases = [
+        ("add", (y,), {"alpha": 2}, lambda p, q, r: p + 2 * q), ("mul", (0.5,), {}, lambda p, q, r: p / 2), ("sqrt", (), {}, lambda p, q, r: p**0.5),
+        ("div", (y,), {}, lambda p, q, r: p / q), ("sub", (1,), {}, lambda p, q, r: p - 1), ("pow", (2,), {}, lambda p, q, r: p**2),
+        ("addcmul", (y, z), {"value": -1}, lambda p, q, r: p - q * r), ("addcdiv", (y, z, [1, 1, 1]), {}, lambda p, q, r: p + q / r),
+        ("lerp", (y, 0.25), {}, lambda p, q, r: p + (q - p) / 4), ("maximum", (y,), {}, lambda p, q, r: np.maximum(p, q)),
+        ("minimum", (1.0,), {}, lambda p, q, r: np.minimum(p, 1)), ("neg", (), {}, lambda p, q, r: -p),
+    ]  # fmt: skip
+    for name, arguments, options, wanted in cases:
+        written = [v.clone() for v in x]
+        assert getattr(torch, f"_foreach_{name}_")(written, *arguments, **options) is None
+        for got in (getattr(torch, f"_foreach_{name}")(x, *arguments, **options), written):
+            for g, p, q, r in zip(got, a, b, c):
+                np.testing.assert_allclose(g, wanted(p, q, r), rtol=1e-12, err_msg=name)
+    for g, p in zip(torch._foreach_norm(x, 1), a):
+        np.testing.assert_allclose(g, np.abs(p).sum())
+    with pytest.raises(ValueError, match="equally long, got 3 and 2"):
+        torch._foreach_add(x, y[:2])
+    assert not hasattr(torch, "_foreach_nothing") and not hasattr(torch, "_foreach_norm_")
+
+
 def test_assert_close():
     close = torch.testing.assert_close
     close(torch.ones(3), torch.ones(3) + 1e-6), close([1.0, {"a": 2}], [1.0, {"a": 2}]), close(np.ones(2), np.ones(2))

@@ -10,7 +10,7 @@ from typing import Optional
 REASONS = {
     "torch._dynamo": "there is no compiler: torch.compile returns the model itself",
     "torch._inductor": "there is no compiler: torch.compile returns the model itself",
-    "torch._foreach*": "use a loop over the tensors, or an optimiser's foreach=True",
+    "torch._foreach*": "use a loop over the tensors",
     "torch.ao": "there are no quantised dtypes",
     "torch.complex*": "there are no complex dtypes: keep real and imaginary parts in two tensors",
     "torch.cdouble": "there are no complex dtypes",
