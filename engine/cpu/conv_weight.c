@@ -11,6 +11,7 @@
 #include "cpu/conv_source.h"
 #include "cpu/convert.h"
 #include "cpu/parallel.h"
+#include "cpu/winograd.h"
 
 // More than this in sums of weights for all threads, and threads share taps instead.
 enum { PARTIAL_ELEMENTS = 1024 * 1024 };
@@ -227,6 +228,13 @@ Status cpu_conv2d_backward_weight(OpCall *call) {
     if (call->in[0]->numel == 0 ||
         call->in[1]->numel == 0) { // the sum of nothing; zero has the same bits in every dtype
         memset(rt_tensor_data(out), 0, (size_t)out->numel * rt_dtype_bytes(call->compute));
+        return OK;
+    }
+    if (winograd_fits(c, &w.types, c->out)) {
+        char *weight = conv_result(call, &w.types);
+        if (!weight) return error_code();
+        TRY(winograd_weight(c, &w.types, w.grads, w.images, (float *)(void *)weight));
+        conv_hand_over(call, &w.types, weight);
         return OK;
     }
     Source *s = &w.source;

@@ -61,6 +61,9 @@ typedef struct GemmProduct {
     GemmInit init;
     const void *bias;
     bool pack; // both operands; without, b_column must be 1
+    // With pack: B lies packed already, in slivers of two vectors, k times as long; n ≤ GEMM_BLOCK, a
+    // multiple of a sliver. b_row and b_column do not count.
+    bool b_packed;
 } GemmProduct;
 
 // One type's kernels for one instruction set.

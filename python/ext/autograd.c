@@ -294,11 +294,33 @@ int ext_autograd_traverse(RtTensor *tensor, visitproc visit, void *arg) {
 
 static PyMethodDef functions[] = {
     {"is_grad_enabled", is_grad_enabled, METH_NOARGS,
-     "is_grad_enabled()\n--\n\nWhether operations of this thread are recorded for gradients."},
+     "is_grad_enabled()\n"
+     "--\n"
+     "\n"
+     "Whether operations of this thread are recorded for gradients.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.is_grad_enabled()\n"
+     "True\n"
+     ">>> with rustorch.no_grad():\n"
+     "...     rustorch.is_grad_enabled()\n"
+     "False\n"},
     {"_set_grad_enabled", set_grad_enabled, METH_O,
      "_set_grad_enabled(mode)\n--\n\nTurns recording on or off."},
     {"is_inference_mode_enabled", is_inference_mode_enabled, METH_NOARGS,
-     "is_inference_mode_enabled()\n--\n\nWhether inference_mode is on in this thread."},
+     "is_inference_mode_enabled()\n"
+     "--\n"
+     "\n"
+     "Whether inference_mode is on in this thread.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> with rustorch.inference_mode():\n"
+     "...     rustorch.is_inference_mode_enabled()\n"
+     "True\n"
+     ">>> rustorch.is_inference_mode_enabled()\n"
+     "False\n"},
     {"_set_inference", set_inference, METH_O,
      "_set_inference(mode)\n--\n\nWhether tensors are made for inference alone from now on."},
     {"_autocast", autocast_get, METH_NOARGS,

@@ -129,13 +129,37 @@ static PyObject *new_tensor(PyObject *self, PyObject *const *args, Py_ssize_t na
 int compare_add(PyObject *module) {
     static PyMethodDef functions[] = {
         FAST("equal", equal,
-             "equal(input, other)\n--\n\nHave the two tensors the same shape and equal elements?"),
+             "equal(input, other)\n"
+             "--\n"
+             "\n"
+             "Have the two tensors the same shape and equal elements?\n"
+             "\n"
+             "Examples\n"
+             "--------\n"
+             ">>> rustorch.equal(rustorch.tensor([1, 2]), rustorch.tensor([1, 2]))\n"
+             "True\n"
+             ">>> rustorch.equal(rustorch.ones(2), rustorch.ones(1))\n"
+             "False\n"),
         FAST("isclose", isclose,
              "isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)\n--\n\n"
-             "Element by element: is |input - other| <= atol + rtol * |other|?"),
-        FAST("allclose", allclose,
-             "allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)\n--\n\n"
-             "Is |input - other| <= atol + rtol * |other| for all elements?"),
+             "Element by element: is |input - other| <= atol + rtol * |other|?\n"
+             "\n"
+             "Examples\n"
+             "--------\n"
+             ">>> rustorch.isclose(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.000001, 2.1]))\n"
+             "tensor([ True, False])\n"),
+        FAST(
+            "allclose", allclose,
+            "allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)\n--\n\n"
+            "Is |input - other| <= atol + rtol * |other| for all elements?\n"
+            "\n"
+            "Examples\n"
+            "--------\n"
+            ">>> rustorch.allclose(rustorch.tensor([1.0, 2.0]), rustorch.tensor([1.000001, 2.0]))\n"
+            "True\n"
+            ">>> nan = rustorch.tensor([float(\"nan\")])\n"
+            ">>> rustorch.allclose(nan, nan), rustorch.allclose(nan, nan, equal_nan=True)\n"
+            "(False, True)\n"),
         {0}};
     static PyMethodDef methods[] = {
         FAST("equal", method_equal,

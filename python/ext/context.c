@@ -265,7 +265,26 @@ PyTypeObject context_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch.autograd.function.FunctionCtx",
     .tp_basicsize = sizeof(FunctionContext),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "What forward of a Function hands to its backward.",
+    .tp_doc = "What forward of a Function hands to its backward: ``ctx``.\n"
+              "\n"
+              "Examples\n"
+              "--------\n"
+              ">>> class Scale(rustorch.autograd.Function):\n"
+              "...     @staticmethod\n"
+              "...     def forward(ctx, x, factor):\n"
+              "...         ctx.save_for_backward(x)\n"
+              "...         ctx.factor = factor\n"
+              "...         return x * factor\n"
+              "...     @staticmethod\n"
+              "...     def backward(ctx, grad):\n"
+              "...         (x,) = ctx.saved_tensors\n"
+              "...         print(ctx.factor, x, ctx.needs_input_grad)\n"
+              "...         return grad * ctx.factor, None\n"
+              ">>> x = rustorch.ones(1, requires_grad=True)\n"
+              ">>> Scale.apply(x, 3).backward()\n"
+              "3 tensor([1.], requires_grad=True) (True, False)\n"
+              ">>> x.grad\n"
+              "tensor([3.])\n",
     .tp_dealloc = context_dealloc,
     .tp_traverse = context_traverse,
     .tp_clear = context_clear,

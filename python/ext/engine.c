@@ -115,7 +115,18 @@ static PyMethodDef functions[] = {
      ">>> rustorch.get_num_threads()\n"
      "1\n"},
     {"get_num_threads", get_num_threads, METH_NOARGS,
-     "get_num_threads()\n--\n\nThe number of threads that ops use."},
+     "get_num_threads()\n"
+     "--\n"
+     "\n"
+     "The number of threads that operations use.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> before = rustorch.get_num_threads()\n"
+     ">>> rustorch.set_num_threads(2)\n"
+     ">>> rustorch.get_num_threads()\n"
+     "2\n"
+     ">>> rustorch.set_num_threads(before)\n"},
     {"_default_num_threads", default_num_threads, METH_NOARGS,
      "_default_num_threads()\n--\n\nThe number of threads before set_num_threads was called."},
     {"memory_stats", memory_stats, METH_NOARGS,
@@ -138,10 +149,32 @@ static PyMethodDef functions[] = {
      ">>> rustorch.memory_stats()[\"live_bytes\"] <= rustorch.memory_stats()[\"reserved_bytes\"]\n"
      "True\n"},
     {"reset_peak_memory_stats", reset_peak_memory_stats, METH_NOARGS,
-     "reset_peak_memory_stats()\n--\n\nLet the peaks of memory_stats() begin at what is in use "
-     "now."},
+     "reset_peak_memory_stats()\n"
+     "--\n"
+     "\n"
+     "Let the peaks of memory_stats() begin at what is in use now.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.reset_peak_memory_stats()\n"
+     ">>> before = rustorch.memory_stats()[\"live_bytes\"]\n"
+     ">>> x = rustorch.zeros(1000)\n"
+     ">>> rustorch.memory_stats()[\"peak_bytes\"] - before >= 4000\n"
+     "True\n"},
     {"empty_cache", empty_cache, METH_NOARGS,
-     "empty_cache()\n--\n\nGive memory that no tensor uses back to the system."},
+     "empty_cache()\n"
+     "--\n"
+     "\n"
+     "Give memory that no tensor uses back to the system.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> x = rustorch.zeros(1 << 20)\n"
+     ">>> del x\n"
+     ">>> held = rustorch.memory_stats()[\"reserved_bytes\"]\n"
+     ">>> rustorch.empty_cache()\n"
+     ">>> rustorch.memory_stats()[\"reserved_bytes\"] <= held - (4 << 20)\n"
+     "True\n"},
     {"set_memory_limit", set_memory_limit, METH_O,
      "set_memory_limit(limit)\n"
      "--\n"
@@ -161,9 +194,25 @@ static PyMethodDef functions[] = {
      "True\n"
      ">>> rustorch.set_memory_limit(None)\n"},
     {"get_memory_limit", get_memory_limit, METH_NOARGS,
-     "get_memory_limit()\n--\n\nThe most bytes that tensors may take, or None."},
+     "get_memory_limit()\n"
+     "--\n"
+     "\n"
+     "The most bytes that tensors may take, as set_memory_limit was told, or None.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> print(rustorch.get_memory_limit())\n"
+     "None\n"},
     {"config_text", config_text, METH_NOARGS,
-     "config_text()\n--\n\nVersions, instruction set, BLAS and plug-ins, as text."},
+     "config_text()\n"
+     "--\n"
+     "\n"
+     "Versions, instruction set, BLAS and plug-ins, as text: what show_config prints.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> [line.split(\":\")[0] for line in rustorch.config_text().splitlines()[1:4]]\n"
+     "['compiler', 'instruction set', 'threads']\n"},
     {"_fail_allocation", (PyCFunction)(void (*)(void))fail_allocation,
      METH_FASTCALL | METH_KEYWORDS,
      "_fail_allocation(n, forever=False)\n--\n\nFor tests: the n-th allocation from now on fails; "

@@ -161,7 +161,19 @@ static PyTypeObject handle_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch._C.RemovableHandle",
     .tp_basicsize = sizeof(Handle),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "What registering a hook on a tensor returns: remove() takes the hook away.",
+    .tp_doc = "What registering a hook on a tensor returns: remove() takes the hook away.\n"
+              "\n"
+              "As a context it takes the hook away at the end.\n"
+              "\n"
+              "Examples\n"
+              "--------\n"
+              ">>> x = rustorch.ones(1, requires_grad=True)\n"
+              ">>> handle = x.register_hook(lambda grad: grad * 10)\n"
+              ">>> (x * 2).backward()\n"
+              ">>> handle.remove()\n"
+              ">>> (x * 2).backward()\n"
+              ">>> x.grad\n"
+              "tensor([22.])\n",
     .tp_dealloc = handle_dealloc,
     .tp_traverse = handle_traverse,
     .tp_clear = handle_clear,

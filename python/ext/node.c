@@ -145,7 +145,18 @@ static PyTypeObject node_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch.autograd.graph.Node",
     .tp_basicsize = sizeof(NodeObject),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "One recorded operation: the way a gradient takes backward.",
+    .tp_doc = "One recorded operation: the way a gradient takes backward.\n"
+              "\n"
+              "``tensor.grad_fn`` is one; ``next_functions`` leads to those it came from.\n"
+              "\n"
+              "Examples\n"
+              "--------\n"
+              ">>> x = rustorch.ones(2, requires_grad=True)\n"
+              ">>> node = (x * 2).sum().grad_fn\n"
+              ">>> node.name(), node.next_functions[0][0].name()\n"
+              "('SumBackward0', 'MulBackward0')\n"
+              ">>> isinstance(node, rustorch.autograd.graph.Node)\n"
+              "True\n",
     .tp_dealloc = node_dealloc,
     .tp_traverse = node_traverse,
     .tp_clear = node_clear,

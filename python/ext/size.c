@@ -91,7 +91,15 @@ static PyMappingMethods size_mapping = {.mp_subscript = size_subscript};
 
 static PyTypeObject size_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch.Size",
-    .tp_doc = "The shape of a tensor: a tuple of integers. Calling it gives a plain list.",
+    .tp_doc = "The shape of a tensor: a tuple of integers. Calling it gives a plain list.\n"
+              "\n"
+              "Examples\n"
+              "--------\n"
+              ">>> size = rustorch.zeros(2, 3).shape\n"
+              ">>> size, size[0], size.numel(), size()\n"
+              "(rustorch.Size([2, 3]), 2, 6, [2, 3])\n"
+              ">>> size[:1] + (4,)\n"
+              "rustorch.Size([2, 4])\n",
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_base = &PyTuple_Type,
     .tp_new = size_new,

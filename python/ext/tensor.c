@@ -395,14 +395,36 @@ static PyMethodDef functions[] = {
     {"_make_parameter", (PyCFunction)(void (*)(void))make_parameter, METH_VARARGS | METH_KEYWORDS,
      "A tensor over the memory of data that is an nn.Parameter."},
     {"_is_parameter", is_parameter, METH_O, "Is the object a tensor that is an nn.Parameter?"},
-    {"is_tensor", is_tensor_object, METH_O, "is_tensor(obj)\n--\n\nIs the object a Tensor?"},
+    {"is_tensor", is_tensor_object, METH_O,
+     "is_tensor(obj)\n"
+     "--\n"
+     "\n"
+     "Is the object a Tensor?\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.is_tensor(rustorch.ones(2)), rustorch.is_tensor([1.0, 1.0])\n"
+     "(True, False)\n"},
     {0}};
 
 PyTypeObject tensor_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch.Tensor",
     .tp_basicsize = sizeof(TensorObject),
-    .tp_doc = "An array of numbers of one dtype on one device, with automatic differentiation.\n\n"
-              "Made by rustorch.tensor, rustorch.zeros, rustorch.from_numpy and others.",
+    .tp_doc =
+        "An array of numbers of one dtype on one device, with automatic differentiation.\n"
+        "\n"
+        "Made by rustorch.tensor, rustorch.zeros, rustorch.from_numpy and others; Tensor(2, 3) is\n"
+        "uninitialised memory of that shape, Tensor([1, 2]) the data in the default dtype.\n"
+        "\n"
+        "Examples\n"
+        "--------\n"
+        ">>> x = rustorch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)\n"
+        ">>> x.shape, x.dtype, x.device\n"
+        "(rustorch.Size([2, 2]), rustorch.float32, device(type='cpu'))\n"
+        ">>> (x @ x).sum().backward()\n"
+        ">>> x.grad\n"
+        "tensor([[ 7., 11.],\n"
+        "        [ 9., 13.]])\n",
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_new = tensor_new,
     .tp_dealloc = tensor_dealloc,

@@ -92,7 +92,19 @@ static PyMethodDef dtype_methods[] = {{"__reduce__", (PyCFunction)dtype_reduce, 
 static PyTypeObject dtype_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch.dtype",
     .tp_basicsize = sizeof(DtypeObject),
-    .tp_doc = "The element type of a tensor: rustorch.float32, rustorch.int64, ...",
+    .tp_doc =
+        "The element type of a tensor: rustorch.float32, rustorch.int64, ...\n"
+        "\n"
+        "Calling it gives its name. Where a dtype is asked for the name will do as well.\n"
+        "\n"
+        "Examples\n"
+        "--------\n"
+        ">>> rustorch.tensor([1, 2]).dtype\n"
+        "rustorch.int64\n"
+        ">>> rustorch.bfloat16.itemsize, rustorch.bfloat16.is_floating_point, rustorch.bfloat16()\n"
+        "(2, True, 'bfloat16')\n"
+        ">>> isinstance(rustorch.zeros(1, dtype=\"float64\").dtype, rustorch.dtype)\n"
+        "True\n",
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_new = no_new,
     .tp_repr = (reprfunc)dtype_repr,
@@ -272,6 +284,21 @@ static PyObject *device_reduce(DeviceObject *self, PyObject *Py_UNUSED(unused)) 
     return name ? Py_BuildValue("(O(N))", Py_TYPE(self), name) : NULL;
 }
 
+// `with device:` says where tensors are made, which is the CPU.
+static PyObject *device_enter(PyObject *self, PyObject *Py_UNUSED(unused)) {
+    RtDevice device;
+    if (ext_device(self, &device) < 0 || ext_status(rt_device_check(device)) < 0) return NULL;
+    if (device.type != RT_CPU)
+        return ext_error(ERR_DEVICE,
+                         "with %R: tensors are made on the CPU; give device=%R where "
+                         "one is made elsewhere",
+                         self, self);
+    return Py_NewRef(self);
+}
+static PyObject *device_exit(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(args)) {
+    Py_RETURN_NONE;
+}
+
 static PyObject *device_type_get(DeviceObject *self, void *Py_UNUSED(closure)) {
     return PyUnicode_InternFromString(device_words[self->type]);
 }
@@ -285,13 +312,43 @@ static PyGetSetDef device_getset[] = {
     {"index", (getter)device_index_get, NULL, "Which one of its type, or None.", NULL},
     {0}};
 static PyMethodDef device_methods[] = {
-    {"__reduce__", (PyCFunction)device_reduce, METH_NOARGS, NULL}, {0}};
+    {"__reduce__", (PyCFunction)device_reduce, METH_NOARGS, NULL},
+    {"__enter__", device_enter, METH_NOARGS,
+     "__enter__($self)\n--\n\nThe device, if tensors are made there: a DeviceError if not."},
+    {"__exit__", device_exit, METH_VARARGS, "__exit__($self, *args)\n--\n\nNothing to undo."},
+    {0}};
 
 static PyTypeObject device_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "rustorch.device",
     .tp_basicsize = sizeof(DeviceObject),
-    .tp_doc = "device(type, index=None)\n--\n\nWhere a tensor lies: device(\"cpu\"), "
-              "device(\"cuda:0\"), device(\"cuda\", 0).",
+    .tp_doc = "device(type, index=None)\n"
+              "--\n"
+              "\n"
+              "Where a tensor lies: device(\"cpu\"), device(\"cuda:0\"), device(\"cuda\", 0).\n"
+              "\n"
+              "It may be made anywhere; whether it is there is asked when it is used. Calling it "
+              "gives its\n"
+              "name. As a context it is where tensors are made: the CPU, a DeviceError for what is "
+              "not there.\n"
+              "\n"
+              "Parameters\n"
+              "----------\n"
+              "type : str or int\n"
+              "    A name with or without a number; a number alone is that of a GPU.\n"
+              "index : int, optional\n"
+              "    Which one of its type.\n"
+              "\n"
+              "Examples\n"
+              "--------\n"
+              ">>> rustorch.zeros(2).device\n"
+              "device(type='cpu')\n"
+              ">>> gpu = rustorch.device(\"cuda:1\")\n"
+              ">>> gpu.type, gpu.index, str(gpu)\n"
+              "('cuda', 1, 'cuda:1')\n"
+              ">>> with rustorch.device(\"cpu\"):\n"
+              "...     x = rustorch.ones(2)\n"
+              ">>> x.device == rustorch.device(\"cpu\")\n"
+              "True\n",
     .tp_flags = Py_TPFLAGS_DEFAULT,
     .tp_new = device_new,
     .tp_repr = (reprfunc)device_repr,
@@ -358,8 +415,29 @@ static PyMethodDef word_methods[] = {{"__reduce__", (PyCFunction)word_reduce, ME
         .tp_repr = (reprfunc)word_repr,                                                            \
         .tp_methods = word_methods,                                                                \
     }
-WORD_TYPE(layout_type, "rustorch.layout", "How elements are laid out: always rustorch.strided.");
-WORD_TYPE(memory_format_type, "rustorch.memory_format", "The order of dimensions in memory.");
+WORD_TYPE(layout_type, "rustorch.layout",
+          "How elements are laid out: always rustorch.strided.\n"
+          "\n"
+          "Examples\n"
+          "--------\n"
+          ">>> rustorch.zeros(2).layout\n"
+          "rustorch.strided\n"
+          ">>> isinstance(rustorch.strided, rustorch.layout)\n"
+          "True\n");
+WORD_TYPE(
+    memory_format_type, "rustorch.memory_format",
+    "The order of dimensions in memory: rustorch.contiguous_format, rustorch.preserve_format.\n"
+    "\n"
+    "rustorch.channels_last and rustorch.channels_last_3d have names, but tensors are not stored "
+    "so:\n"
+    "asking for them is an UnsupportedError.\n"
+    "\n"
+    "Examples\n"
+    "--------\n"
+    ">>> isinstance(rustorch.contiguous_format, rustorch.memory_format)\n"
+    "True\n"
+    ">>> rustorch.zeros(2, 3).t().contiguous(memory_format=rustorch.contiguous_format).stride()\n"
+    "(2, 1)\n");
 
 static PyObject *strided;
 
@@ -422,25 +500,32 @@ static PyObject *set_default_dtype(PyObject *Py_UNUSED(module), PyObject *object
     Py_RETURN_NONE;
 }
 
-static PyObject *call_two_dtypes(PyObject *args, const char *format, RtDtype *a, RtDtype *b) {
-    PyObject *first, *second;
-    if (!PyArg_ParseTuple(args, format, &first, &second) || ext_dtype(first, a) < 0 ||
-        ext_dtype(second, b) < 0)
+// Two dtypes by position or name; None on success.
+static PyObject *call_two_dtypes(const char *function, const char *const *names,
+                                 PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                                 RtDtype *a, RtDtype *b) {
+    PyObject *in[2];
+    if (ext_arguments(function, names, 2, 2, args, nargs, kwnames, in) < 0 ||
+        ext_dtype(in[0], a) < 0 || ext_dtype(in[1], b) < 0)
         return NULL;
     if (*a == RT_DTYPE_NONE || *b == RT_DTYPE_NONE)
-        return ext_error(ERR_DTYPE, "two dtypes are needed, not None");
+        return ext_error(ERR_DTYPE, "%s: two dtypes are needed, not None", function);
     return Py_None;
 }
 
-static PyObject *promote_types(PyObject *Py_UNUSED(module), PyObject *args) {
+static PyObject *promote_types(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
+                               PyObject *kwnames) {
+    static const char *const names[] = {"type1", "type2", NULL};
     RtDtype a, b;
-    if (!call_two_dtypes(args, "OO:promote_types", &a, &b)) return NULL;
+    if (!call_two_dtypes("promote_types", names, args, nargs, kwnames, &a, &b)) return NULL;
     return ext_dtype_object(rt_dtype_promote(a, b));
 }
 
-static PyObject *can_cast(PyObject *Py_UNUSED(module), PyObject *args) {
+static PyObject *can_cast(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs,
+                          PyObject *kwnames) {
+    static const char *const names[] = {"from_", "to", NULL};
     RtDtype a, b;
-    if (!call_two_dtypes(args, "OO:can_cast", &a, &b)) return NULL;
+    if (!call_two_dtypes("can_cast", names, args, nargs, kwnames, &a, &b)) return NULL;
     return PyBool_FromLong(rt_dtype_can_cast(a, b));
 }
 
@@ -455,15 +540,61 @@ static PyMethodDef functions[] = {
     {"_check_device", check_device, METH_O,
      "_check_device(device)\n--\n\nRaises what is missing if the device cannot be used."},
     {"get_default_dtype", get_default_dtype, METH_NOARGS,
-     "get_default_dtype()\n--\n\nThe dtype of tensors made from Python floats."},
+     "get_default_dtype()\n"
+     "--\n"
+     "\n"
+     "The dtype of tensors made from Python floats.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.get_default_dtype()\n"
+     "rustorch.float32\n"},
     {"set_default_dtype", set_default_dtype, METH_O,
-     "set_default_dtype(d)\n--\n\nSets the dtype of tensors made from Python floats: a "
-     "floating-point dtype."},
-    {"promote_types", promote_types, METH_VARARGS,
-     "promote_types(type1, type2)\n--\n\nThe dtype in which an operation on the two dtypes "
-     "computes."},
-    {"can_cast", can_cast, METH_VARARGS,
-     "can_cast(from_, to)\n--\n\nCan a result of dtype from_ be written to a tensor of dtype to?"},
+     "set_default_dtype(d)\n"
+     "--\n"
+     "\n"
+     "Set the dtype of tensors made from Python floats.\n"
+     "\n"
+     "Parameters\n"
+     "----------\n"
+     "d : dtype\n"
+     "    A floating-point one.\n"
+     "\n"
+     "Raises\n"
+     "------\n"
+     "TypeError\n"
+     "    It is none.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.set_default_dtype(rustorch.float64)\n"
+     ">>> rustorch.tensor([1.5]).dtype\n"
+     "rustorch.float64\n"
+     ">>> rustorch.set_default_dtype(rustorch.float32)\n"},
+    {"promote_types", (PyCFunction)(void (*)(void))promote_types, METH_FASTCALL | METH_KEYWORDS,
+     "promote_types(type1, type2)\n"
+     "--\n"
+     "\n"
+     "The dtype in which an operation on the two dtypes computes.\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.promote_types(rustorch.int64, rustorch.float16)\n"
+     "rustorch.float16\n"
+     ">>> rustorch.promote_types(rustorch.uint8, rustorch.int8)\n"
+     "rustorch.int16\n"},
+    {"can_cast", (PyCFunction)(void (*)(void))can_cast, METH_FASTCALL | METH_KEYWORDS,
+     "can_cast(from_, to)\n"
+     "--\n"
+     "\n"
+     "Can a result of dtype from_ be written to a tensor of dtype to?\n"
+     "\n"
+     "Examples\n"
+     "--------\n"
+     ">>> rustorch.can_cast(rustorch.float64, rustorch.float32)\n"
+     "True\n"
+     ">>> rustorch.can_cast(rustorch.float32, rustorch.int64)\n"
+     "False\n"},
     {0}};
 
 int ext_add_values(PyObject *module) {

@@ -99,6 +99,8 @@ _NAMES = {
     **dict.fromkeys("istft polar stft view_as_complex view_as_real".split(), "_absent"),
     "TypedStorage": "storage",
     "UntypedStorage": "storage",
+    "get_device_module": "accelerator",
+    "is_storage": "storage",
     "PyDevice": "_legacy",
     "vmap": "func",
     "FloatTensor": "_legacy",
@@ -166,13 +168,20 @@ def __dir__():
     return _builtins.sorted({*globals(), *_MODULES, *_NAMES, *_OF_FUNCTIONAL})
 
 
+def _tensor(function, input):
+    """The tensor; an error if it is none."""
+    if not isinstance(input, Tensor):
+        raise ArgumentTypeError(f"{function}(): argument 'input' must be Tensor, not {type(input).__name__}")  # noqa: F405
+    return input
+
+
 def is_floating_point(input):
     """Is the dtype of the tensor a floating-point one?
 
     >>> rustorch.is_floating_point(rustorch.zeros(1))
     True
     """
-    return input.is_floating_point()
+    return _tensor("is_floating_point", input).is_floating_point()
 
 
 def is_complex(input):
@@ -181,7 +190,7 @@ def is_complex(input):
     >>> rustorch.is_complex(rustorch.zeros(1))
     False
     """
-    return input.is_complex()
+    return _tensor("is_complex", input).is_complex()
 
 
 def is_conj(input):
@@ -190,6 +199,7 @@ def is_conj(input):
     >>> rustorch.is_conj(rustorch.zeros(1))
     False
     """
+    _tensor("is_conj", input)
     return False
 
 
@@ -202,7 +212,7 @@ def is_inference(input):
     >>> rustorch.is_inference(rustorch.zeros(1))
     False
     """
-    return input.is_inference()
+    return _tensor("is_inference", input).is_inference()
 
 
 def conj(input):
@@ -211,7 +221,7 @@ def conj(input):
     >>> rustorch.conj(rustorch.ones(1))
     tensor([1.])
     """
-    return input
+    return _tensor("conj", input)
 
 
 real = resolve_conj = resolve_neg = conj
@@ -223,7 +233,7 @@ def is_nonzero(input):
     >>> rustorch.is_nonzero(rustorch.tensor([2]))
     True
     """
-    return input.is_nonzero()
+    return _tensor("is_nonzero", input).is_nonzero()
 
 
 def is_same_size(input, other):
@@ -232,7 +242,7 @@ def is_same_size(input, other):
     >>> rustorch.is_same_size(rustorch.zeros(2), rustorch.zeros(3))
     False
     """
-    return input.shape == other.shape
+    return _tensor("is_same_size", input).shape == _tensor("is_same_size", other).shape
 
 
 def is_signed(input):
@@ -241,7 +251,7 @@ def is_signed(input):
     >>> rustorch.is_signed(rustorch.zeros(1, dtype=rustorch.uint8))
     False
     """
-    return input.is_signed()
+    return _tensor("is_signed", input).is_signed()
 
 
 def numel(input):
@@ -250,7 +260,7 @@ def numel(input):
     >>> rustorch.numel(rustorch.zeros(2, 3))
     6
     """
-    return input.numel()
+    return _tensor("numel", input).numel()
 
 
 def result_type(tensor1, tensor2):
@@ -275,24 +285,34 @@ def typename(obj):
 
 
 def show_config():
-    """Print what rustorch was built with and found: versions, instruction set, BLAS, plug-ins."""
+    """Print what rustorch was built with and found: versions, instruction set, BLAS, plug-ins.
+
+    >>> rustorch.show_config()
+    rustorch ...
+    compiler: ...
+    settings: ...
+    """
     print(_C.config_text())
 
 
 def use_deterministic_algorithms(mode, *, warn_only=False):
-    """Every operation gives the same bits for the same input and thread count; there is nothing to switch on.
+    """Every operation gives the same bits for the same input and thread count; there is nothing to switch on or off.
 
     Parameters
     ----------
-    mode : bool
-        True. Switching determinism off has no effect either: there are no other algorithms.
-    warn_only : bool
-        As in PyTorch; nothing ever has to be warned of.
+    mode, warn_only : bool
+        Kept for :func:`get_deterministic_debug_mode`: there are no other algorithms, and nothing ever has to be warned of.
 
-    >>> rustorch.use_deterministic_algorithms(True)
+    >>> rustorch.use_deterministic_algorithms(True, warn_only=True)
+    >>> rustorch.is_deterministic_algorithms_warn_only_enabled()
+    True
+    >>> rustorch.use_deterministic_algorithms(False)
     """
     if not isinstance(mode, _builtins.bool):
         raise ArgumentTypeError(f"use_deterministic_algorithms: mode must be a bool, not {type(mode).__name__}")  # noqa: F405
+    from ._settings import set_deterministic_debug_mode
+
+    set_deterministic_debug_mode((1 if warn_only else 2) if mode else 0)
 
 
 def are_deterministic_algorithms_enabled():
@@ -305,12 +325,14 @@ def are_deterministic_algorithms_enabled():
 
 
 def is_deterministic_algorithms_warn_only_enabled():
-    """False: there is nothing to warn of.
+    """Whether :func:`use_deterministic_algorithms` was told to warn only; there never is anything to warn of.
 
     >>> rustorch.is_deterministic_algorithms_warn_only_enabled()
     False
     """
-    return False
+    from ._settings import get_deterministic_debug_mode
+
+    return get_deterministic_debug_mode() == 1
 
 
 def set_default_tensor_type(t):

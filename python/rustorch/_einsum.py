@@ -186,6 +186,9 @@ def einsum(*args: Any) -> Tensor:
         terms, output, operands = _parse(args[0], operands)
     else:
         terms, output, operands = _from_sublists(args)
+    for i, x in enumerate(operands):
+        if not isinstance(x, Tensor):
+            raise rustorch.ArgumentTypeError(f"einsum(): a Tensor is expected as operand {i + 1}, not {type(x).__name__}")
     if len(terms) != len(operands):
         raise rustorch.ArgumentValueError(f"einsum(): {len(operands)} operands were given, but there are subscripts for {len(terms)}")
     if output is None:

@@ -11,8 +11,8 @@ import rustorch
 from rustorch._C import ArgumentValueError
 
 _PLAIN = (
-    "abs add ceil clamp_max clamp_min copy cos div erf exp expm1 floor lerp log log10 log1p log2 mul neg pow reciprocal round rsqrt sigmoid "
-    "sign sin sqrt sub tan tanh trunc zero"
+    "abs add ceil clamp_max clamp_min copy cos div erf exp expm1 floor lerp log log10 log1p log2 mul neg pow reciprocal round rsqrt "
+    "sigmoid sign sin sqrt sub tan tanh trunc zero"
 ).split()
 _WITH_VALUE = ("addcdiv", "addcmul")  # the third argument, or value=, is a number for each or for all
 _BOUNDS = {"maximum": "min", "minimum": "max"}  # take numbers too: the argument of clamp

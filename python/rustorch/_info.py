@@ -11,6 +11,11 @@ _FLOATS = {
 }
 
 
+def _dtype(dtype):
+    """The dtype of a dtype, its name or None."""
+    return _C._ops.zeros([0], dtype=dtype).dtype
+
+
 class finfo:
     """The limits of a floating-point dtype.
 
@@ -26,7 +31,7 @@ class finfo:
     """
 
     def __init__(self, dtype=None):
-        name = (_C.get_default_dtype() if dtype is None else dtype)()
+        name = _dtype(dtype)()
         if name not in _FLOATS:
             raise _C.DtypeError(f"finfo: {name} is not a floating-point dtype: use iinfo for integers")
         self.dtype = name
@@ -55,6 +60,7 @@ class iinfo:
     """
 
     def __init__(self, dtype):
+        dtype = _dtype(dtype)
         if dtype.is_floating_point or dtype == _C.bool:
             raise _C.DtypeError(f"iinfo: {dtype()} is not an integer dtype: use finfo for floating-point ones")
         self.dtype = dtype()

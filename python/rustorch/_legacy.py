@@ -42,11 +42,14 @@ CharTensor = _make("CharTensor", _C.int8)
 ByteTensor = _make("ByteTensor", _C.uint8)
 BoolTensor = _make("BoolTensor", _C.bool)
 
-cuda_types = {
-    name: _OnGpu(name, (), {"dtype": kind.dtype, "__doc__": "On a GPU: " + kind.__doc__.partition("\n")[0], "__module__": "rustorch.cuda"})
-    for name, kind in list(globals().items())
-    if isinstance(kind, _Legacy)
-}
+
+def _on_gpu(name, kind):
+    doc = f"On a GPU: {kind.__doc__.partition(chr(10))[0]}\n\n>>> isinstance(rustorch.{name}([1]), rustorch.cuda.{name})\nFalse\n"
+    return _OnGpu(name, (), {"dtype": kind.dtype, "__doc__": doc, "__module__": "rustorch.cuda"})
+
+
+cuda_types = {name: _on_gpu(name, kind) for name, kind in list(globals().items()) if isinstance(kind, _Legacy)}
+
 
 class PyDevice:
     """The API reference's name of :class:`rustorch.device`, with a function for each kind.

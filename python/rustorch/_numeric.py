@@ -157,6 +157,8 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Union[None, int, Sequence[
 def svd_lowrank(A: Tensor, q: Optional[int] = 6, niter: Optional[int] = 2, M: Optional[Tensor] = None) -> Tuple[Tensor, Tensor, Tensor]:
     """The largest q singular values of A (of A - M) with their vectors, nearly: U (…, n, q), S (…, q) and V (…, m, q).
 
+    There are as many as the smaller size of a matrix where ``q`` is more.
+
     Source: Halko, Martinsson and Tropp, "Finding structure with randomness" (2009).
 
     >>> U, S, V = rustorch.svd_lowrank(rustorch.diag(rustorch.tensor([3.0, 2.0, 0.0])), q=2)
@@ -165,9 +167,10 @@ def svd_lowrank(A: Tensor, q: Optional[int] = 6, niter: Optional[int] = 2, M: Op
     """
     A = A if M is None else A - M
     n, m = A.shape[-2:]
-    q = min(6, n, m) if q is None else q
-    if not 0 <= q <= min(n, m):
-        _fail("ArgumentValueError", f"svd_lowrank: q must be from 0 to {min(n, m)}, the smaller size of a matrix, not {q}")
+    q = 6 if q is None else q
+    if q < 0:
+        _fail("ArgumentValueError", f"svd_lowrank: q must not be negative, but it is {q}")
+    q = min(q, n, m)  # a matrix has no more
     Q = rustorch.linalg.qr(A @ rustorch.randn(A.shape[:-2] + (m, q), dtype=A.dtype))[0]
     for _ in range(niter or 0):
         Q = rustorch.linalg.qr(A.mT @ Q)[0]
@@ -183,5 +186,8 @@ def pca_lowrank(A: Tensor, q: Optional[int] = None, center: bool = True, niter: 
     >>> S.round(decimals=2)
     tensor([3.5400])
     """
-    q = min(6, *A.shape[-2:]) if q is None else q
+    least = min(A.shape[-2:])
+    q = min(6, least) if q is None else q
+    if not 0 <= q <= least:
+        _fail("ArgumentValueError", f"pca_lowrank: q must be from 0 to {least}, the smaller size of a matrix, not {q}")
     return svd_lowrank(A - A.mean(-2, keepdim=True) if center else A, q, niter)

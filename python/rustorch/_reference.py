@@ -27,6 +27,8 @@ PACKAGES = {
     "rustorch.optim.swa_utils": "averages of weights",
     "rustorch.autograd": "derivatives: `grad`, functions of your own, modes, anomaly detection",
     "rustorch.autograd.functional": "Jacobians, Hessians, products with them",
+    "rustorch.autograd.graph": "the recorded graph: nodes, hooks, what is saved",
+    "rustorch.autograd.profiler": "rows and tables of a profiler, and its older spelling",
     "rustorch.func": "derivatives of functions: `grad`, `vmap`, `jacrev`",
     "rustorch.amp": "mixed precision",
     "rustorch.data": "data sets, orders, batches",
@@ -61,7 +63,12 @@ PACKAGES = {
     "rustorch.vision.transforms": "transforms under torchvision's names",
     "rustorch.vision.utils": "grids of images, boxes",
     "rustorch.vision.io": "image files",
+    "rustorch.cuda": "GPUs: whether there are any",
+    "rustorch.accelerator": "the same without a make",
     "rustorch.backends": "what this build can do",
+    "rustorch.compiler": "what scripts ask of a compiler",
+    "rustorch.jit": "what scripts ask of TorchScript",
+    "rustorch.hub": "models of local folders",
     "rustorch.compat": "scripts with `import torch`",
     "rustorch.testing": "comparing in tests",
 }
@@ -145,7 +152,7 @@ def _inline(text: str) -> str:
         if i % 2:
             inside = part[part.index("`") :].rstrip("_").strip("`")
             named = re.match(r"(.+) <(.+)>$", inside)  # `text <target>`
-            inside = (named.group(1) if named else inside).lstrip("~")
+            inside = named.group(1) if named else inside.lstrip("~") if part.startswith(":") else inside  # :class:`~a.B`, ``~/folder``
             parts[i] = f"`{inside}`"
         else:
             parts[i] = re.sub(r"([*<|\[\]])", r"\\\1", part)
@@ -377,7 +384,7 @@ def pages(note: str) -> Dict[str, str]:
     --------
     >>> from rustorch._reference import pages
     >>> sorted(pages("generated"))[:3]
-    ['amp.md', 'autograd.functional.md', 'autograd.md']
+    ['accelerator.md', 'amp.md', 'autograd.functional.md']
     """
     known: Dict[int, Tuple[str, str]] = {}
     made = [Page(package, known) for package in PACKAGES]

@@ -164,7 +164,8 @@ def _with_suffixes(text, suffixes, indent):
 
 def tensor_repr(tensor):
     """The text of ``repr(tensor)``."""
-    plain = type(tensor) in (_C.Tensor, _C._CallableTensor)
+    parameter = _C._is_parameter(tensor)
+    plain = type(tensor) in (_C.Tensor, _C._CallableTensor) or type(tensor).__module__ == "rustorch.nn.parameter"
     prefix = "tensor(" if plain else type(tensor).__name__ + "("
     indent = len(prefix)
     default = _C.get_default_dtype()
@@ -193,4 +194,4 @@ def tensor_repr(tensor):
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     text = _with_suffixes(prefix + text, suffixes, indent)
-    return "Parameter containing:\n" + text if _C._is_parameter(tensor) else text
+    return "Parameter containing:\n" + text if parameter else text

@@ -72,7 +72,7 @@ def set_deterministic_debug_mode(debug_mode: object) -> None:
 
 
 def get_deterministic_debug_mode() -> int:
-    """What :func:`set_deterministic_debug_mode` was told.
+    """What :func:`set_deterministic_debug_mode` or :func:`rustorch.use_deterministic_algorithms` was told.
 
     >>> rustorch.get_deterministic_debug_mode()
     0

@@ -29,7 +29,17 @@ _OWN = ("loader", "sampler", "generators")  # each rank's own
 
 
 class Checkpoint:
-    """What :func:`load` found: ``step``, ``epoch``, ``extra``, ``path``, ``world_size``, and all of it in ``state``."""
+    """What :func:`load` found: ``step``, ``epoch``, ``extra``, ``path``, ``world_size``, and all of it in ``state``.
+
+    Examples
+    --------
+    >>> from rustorch import checkpoint, nn
+    >>> model = nn.Linear(2, 1)
+    >>> path = checkpoint.save("step7.h5", model=model, step=7, extra={"loss": 0.5})
+    >>> found = checkpoint.load("step7.h5", model=model)
+    >>> found.step, found.extra, found.world_size
+    (7, {'loss': 0.5}, 1)
+    """
 
     def __init__(self, path: str, state: Dict[str, Any]) -> None:
         self.path = path

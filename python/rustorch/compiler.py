@@ -1,4 +1,12 @@
-"""There is no compiler: :func:`compile` gives back what it is given, and code that asks learns that nothing is compiled."""
+"""There is no compiler: :func:`compile` gives back what it is given, and code that asks learns that nothing is compiled.
+
+Examples
+--------
+>>> import rustorch
+>>> model = rustorch.compile(rustorch.nn.Linear(2, 3))
+>>> model
+Linear(in_features=2, out_features=3, bias=True)
+"""
 
 from __future__ import annotations
 
@@ -6,7 +14,10 @@ from typing import Any, Callable, Dict, List, Optional, Union
 
 from rustorch._C import ArgumentTypeError, ArgumentValueError, RusTorchError
 
-__all__ = ["allow_in_graph", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "is_dynamo_compiling", "list_backends", "reset"]
+__all__ = [
+    "allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling", "is_dynamo_compiling",
+    "is_exporting", "list_backends", "reset",
+]  # fmt: skip
 
 _MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 _BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs")
@@ -69,31 +80,79 @@ def compile(
 
 
 def is_compiling() -> bool:
-    """False: nothing is compiled."""
+    """False: nothing is compiled.
+
+    Examples
+    --------
+    >>> rustorch.compiler.is_compiling()
+    False
+    """
     return False
 
 
-is_dynamo_compiling = is_compiling
+is_dynamo_compiling = is_exporting = is_compiling
 
 
 def disable(fn: Optional[Callable] = None, recursive: bool = True, *, reason: Optional[str] = None) -> Any:
-    """The function itself; also a decorator with arguments."""
+    """The function itself, which is never compiled; also a decorator with arguments.
+
+    Parameters
+    ----------
+    fn : callable, optional
+    recursive : bool
+        Whether what it calls is not compiled either: nothing is.
+    reason : str, optional
+        For readers of the code.
+
+    Examples
+    --------
+    >>> @rustorch.compiler.disable(recursive=False)
+    ... def double(x):
+    ...     return x + x
+    >>> double(2)
+    4
+    """
     return fn if fn is not None else lambda fn: fn
 
 
 def allow_in_graph(fn: Any) -> Any:
-    """The function itself."""
+    """The function itself: there are no graphs that it could be kept out of.
+
+    Examples
+    --------
+    >>> rustorch.compiler.allow_in_graph(abs)(-1)
+    1
+    """
     return fn
 
 
+assume_constant_result = allow_in_graph
+
+
 def reset() -> None:
-    """Nothing: there are no caches of a compiler."""
+    """Nothing: there are no caches of a compiler.
+
+    Examples
+    --------
+    >>> rustorch.compiler.reset()
+    """
 
 
 def cudagraph_mark_step_begin() -> None:
-    """Nothing: there are no CUDA graphs."""
+    """Nothing: there are no CUDA graphs.
+
+    Examples
+    --------
+    >>> rustorch.compiler.cudagraph_mark_step_begin()
+    """
 
 
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> List[str]:
-    """The names that :func:`compile` takes."""
+    """The names that :func:`compile` takes; ``exclude_tags`` picks among PyTorch's, of which none has a tag here.
+
+    Examples
+    --------
+    >>> rustorch.compiler.list_backends()
+    ['inductor', 'eager', 'aot_eager', 'cudagraphs']
+    """
     return list(_BACKENDS)

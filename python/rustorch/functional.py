@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import math
+from collections import namedtuple
 from typing import Any, List, NoReturn, Optional, Sequence, Tuple, Union
 
 import rustorch
@@ -21,6 +22,13 @@ __all__ = [
 
 def _fail(kind: str, text: str) -> NoReturn:
     raise getattr(rustorch, kind)(text)
+
+
+def _need_tensors(function: str, tensors: Any) -> None:
+    """An error for the first thing that is no tensor."""
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Tensor):
+            _fail("ArgumentTypeError", f"{function}(): a Tensor is expected as argument {i + 1}, not {type(x).__name__}")
 
 
 def _given(tensor: Tensor, out: Optional[Tensor]) -> Tensor:
@@ -41,7 +49,9 @@ def _atleast(n: int, tensors: Any, widen: Any) -> Any:
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tensors[0]
     elif len(tensors) == 1:
+        _need_tensors(f"atleast_{n}d", tensors)
         return widen(tensors[0])
+    _need_tensors(f"atleast_{n}d", tensors)
     return tuple(widen(x) for x in tensors)
 
 
@@ -96,6 +106,7 @@ def block_diag(*tensors: Any) -> Tensor:
             [0., 0., 1.]])
     """
     blocks = []
+    _need_tensors("block_diag", tensors)
     for i, x in enumerate(tensors):
         if x.dim() > 2:
             _fail("ShapeError", f"block_diag(): tensor {i} has {x.dim()} dimensions, at most 2 are possible")
@@ -124,6 +135,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tensors[0]
+    _need_tensors("cartesian_prod", tensors)
     for x in tensors:
         if x.dim() != 1:
             _fail("ShapeError", f"cartesian_prod(): vectors are needed, but one tensor has shape {tuple(x.shape)}")
@@ -270,6 +282,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Optional[Tensor] = None)
         if dims < 0:
             _fail("ArgumentValueError", f"tensordot(): dims must not be negative, but it is {dims}")
         dims = (list(builtins.range(a.dim() - dims, a.dim())), list(builtins.range(dims)))
+    if not isinstance(dims, (tuple, list)):
+        _fail("ArgumentTypeError", f"tensordot(): dims must be an int or two lists of ints, not {type(dims).__name__}")
     of_a = [[d] if isinstance(d, int) else list(d) for d in dims]
     of_a, of_b = ([d % x.dim() if x.dim() else d for d in some] for some, x in zip(of_a, (a, b)))
     if len(of_a) != len(of_b) or [a.shape[d] for d in of_a] != [b.shape[d] for d in of_b]:
@@ -370,7 +384,11 @@ def qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
     return rustorch.linalg.qr(input, "reduced" if some else "complete", out=out)
 
 
-def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Tuple[Tensor, Tensor, Tensor]:
+_SVD = namedtuple("svd", "U S V")
+_Histogram = namedtuple("histogram", "hist bin_edges")
+
+
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> "_SVD":
     """U, S and V with U diag(S) Vᵀ = input; zeros for U and V if they are not to be computed.
 
     :func:`rustorch.linalg.svd` gives Vᵀ in place of V.
@@ -384,8 +402,8 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any =
         n, m = input.shape[-2:]
         batch = list(input.shape[:-2])
         U, Vh = input.new_zeros(batch + [n, n]), input.new_zeros(batch + [m, m])
-    found = (U, S, Vh.mT)
-    return found if out is None else tuple(_given(part, room) for part, room in zip(found, out))
+    found = _SVD(U, S, Vh.mT)
+    return found if out is None else _SVD(*(_given(part, room) for part, room in zip(found, out)))
 
 
 # Sets --------------------------------------------------------------------------------------------------------
@@ -645,7 +663,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
 def histogram(
     input: Tensor, bins: Union[int, Tensor], *, range: Optional[Tuple[float, float]] = None,
     weight: Optional[Tensor] = None, density: bool = False, out: Optional[Tensor] = None,
-) -> Tuple[Tensor, Tensor]:
+) -> "_Histogram":
     """How many elements (or how much weight) fall between each two edges; the last edge belongs to its bin.
 
     Parameters
@@ -657,8 +675,8 @@ def histogram(
 
     Returns
     -------
-    (Tensor, Tensor)
-        The histogram and its edges.
+    (hist, bin_edges)
+        The histogram and its edges, a named tuple.
 
     >>> counts, edges = rustorch.histogram(rustorch.tensor([0.5, 1.5, 1.7]), 2, range=(0.0, 2.0))
     >>> counts
@@ -681,8 +699,8 @@ def histogram(
     if density:
         hist = hist / hist.sum() / _ops.diff(edges)
     if out is not None:
-        return out[0].copy_(hist), out[1].copy_(edges)
-    return hist, edges
+        hist, edges = _given(hist, out[0]), _given(edges, out[1])
+    return _Histogram(hist, edges)
 
 
 def cov(input: Tensor, *, correction: int = 1, fweights: Optional[Tensor] = None, aweights: Optional[Tensor] = None) -> Tensor:

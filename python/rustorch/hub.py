@@ -1,5 +1,8 @@
 """torch.hub without a network: models of local folders, and errors that say where a file is expected.
 
+What is only for downloads may be given and has nothing to do: ``trust_repo``, ``force_reload``, ``skip_validation``,
+``verbose``, ``progress`` and ``check_hash``.
+
 Examples
 --------
 >>> import rustorch
@@ -15,10 +18,10 @@ import importlib.util
 import os
 import re
 import sys
-from typing import Any, List, NoReturn, Optional
+from typing import Any, List, NoReturn, Optional, Union
 from urllib.parse import urlparse
 
-from rustorch._C import SerializationFileNotFoundError, UnsupportedError
+from rustorch._C import ArgumentValueError, SerializationFileNotFoundError, UnsupportedError
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
@@ -27,7 +30,14 @@ _dir: Optional[str] = None
 
 
 def get_dir() -> str:
-    """The folder for what others made: ``$TORCH_HOME/hub``, else ``~/.cache/torch/hub``, or what :func:`set_dir` said."""
+    """The folder for what others made: ``$TORCH_HOME/hub``, else ``~/.cache/torch/hub``, or what :func:`set_dir` said.
+
+    Examples
+    --------
+    >>> import os
+    >>> os.path.basename(rustorch.hub.get_dir())
+    'hub'
+    """
     if _dir is not None:
         return _dir
     return os.path.join(_get_torch_home(), "hub")
@@ -38,8 +48,22 @@ def _get_torch_home() -> str:
     return os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
 
 
-def set_dir(d: str) -> None:
-    """Choose the folder that :func:`get_dir` names."""
+def set_dir(d: "Union[str, os.PathLike[str]]") -> None:
+    """Choose the folder that :func:`get_dir` names.
+
+    Parameters
+    ----------
+    d : str or path
+        ``~`` stands for the user's folder.
+
+    Examples
+    --------
+    >>> before = rustorch.hub.get_dir()
+    >>> rustorch.hub.set_dir("models")
+    >>> rustorch.hub.get_dir()
+    'models'
+    >>> rustorch.hub.set_dir(before)
+    """
     global _dir
     _dir = os.path.expanduser(d)
 
@@ -82,7 +106,7 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", **kwa
     model : str
         The name of the entry point.
     *args, **kwargs
-        Its arguments; ``trust_repo``, ``force_reload``, ``verbose`` and ``skip_validation`` are for downloads.
+        Its arguments, without those for downloads.
     source : str
         Must be ``"local"``.
 
@@ -90,7 +114,16 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", **kwa
     ------
     UnsupportedError
         ``source`` is not local, or there is no such entry point.
+
+    Examples
+    --------
+    >>> with open("hubconf.py", "w") as file:
+    ...     _ = file.write("import rustorch\\ndef tiny(n=1):\\n    'A layer.'\\n    return rustorch.nn.Linear(n, n)\\n")
+    >>> rustorch.hub.load(".", "tiny", source="local", n=3)
+    Linear(in_features=3, out_features=3, bias=True)
     """
+    if source not in ("github", "local"):
+        raise ArgumentValueError(f'hub.load: source must be "local", or "github" in PyTorch, not {source!r}')
     if source != "local":
         _no_network("load", repo_or_dir, f"load(FOLDER, {model!r}, source='local')")
     for name in ("trust_repo", "force_reload", "verbose", "skip_validation"):
@@ -99,14 +132,42 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", **kwa
 
 
 def list(github: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None, verbose: bool = True) -> List[str]:
-    """The entry points of the ``hubconf.py`` of a local folder."""
+    """The entry points of the ``hubconf.py`` of a local folder.
+
+    Parameters
+    ----------
+    github : str
+        The folder.
+
+    Examples
+    --------
+    >>> with open("hubconf.py", "w") as file:
+    ...     _ = file.write("import rustorch\\ndef tiny(n=1):\\n    'A layer.'\\n    return rustorch.nn.Linear(n, n)\\n")
+    >>> rustorch.hub.list(".")
+    ['tiny']
+    """
     if not os.path.isdir(github):
         _no_network("list", github, "list(FOLDER)")
     return _entries(_hubconf(github))
 
 
 def help(github: str, model: str, force_reload: bool = False, skip_validation: bool = False, trust_repo: Any = None) -> Optional[str]:
-    """The docstring of an entry point of a local folder."""
+    """The docstring of an entry point of a local folder.
+
+    Parameters
+    ----------
+    github : str
+        The folder.
+    model : str
+        The name of the entry point.
+
+    Examples
+    --------
+    >>> with open("hubconf.py", "w") as file:
+    ...     _ = file.write("import rustorch\\ndef tiny(n=1):\\n    'A layer.'\\n    return rustorch.nn.Linear(n, n)\\n")
+    >>> rustorch.hub.help(".", "tiny")
+    'A layer.'
+    """
     if not os.path.isdir(github):
         _no_network("help", github, "help(FOLDER, name)")
     return _entry(_hubconf(github), model).__doc__
@@ -124,23 +185,39 @@ def load_state_dict_from_url(
         Its last part is the name of the file.
     model_dir, file_name : str, optional
     map_location : device, optional
-    progress, check_hash, weights_only : bool
-        For downloads and pickles, of which there are none.
+    progress, check_hash : bool
+        For downloads, of which there are none.
+    weights_only : bool
+        As in :func:`rustorch.load`, which never runs what is in a file.
 
     Raises
     ------
     FileNotFoundError
         It is not there; the message names the place. Also a SerializationError.
+
+    Examples
+    --------
+    >>> rustorch.save({"weight": rustorch.ones(2)}, "tiny-1234.pth")
+    >>> rustorch.hub.load_state_dict_from_url("https://example.org/models/tiny-1234.pth", model_dir=".")
+    {'weight': tensor([1., 1.])}
     """
     from rustorch import load as load_file
 
     name = file_name or os.path.basename(urlparse(url).path)
     path = os.path.join(model_dir or os.path.join(get_dir(), "checkpoints"), name)
     if not os.path.isfile(path):
-        raise SerializationFileNotFoundError(2, f"nothing is downloaded; fetch {url}, save it with rustorch.save, and put it here", path)
-    return load_file(path, map_location=map_location)
+        raise SerializationFileNotFoundError(2, f"nothing is downloaded; fetch {url} and put it here", path)
+    return load_file(path, map_location=map_location, weights_only=weights_only)
 
 
 def download_url_to_file(url: str, dst: str, hash_prefix: Optional[str] = None, progress: bool = True) -> None:
-    """An UnsupportedError: nothing is downloaded."""
+    """An UnsupportedError: nothing is downloaded.
+
+    Examples
+    --------
+    >>> rustorch.hub.download_url_to_file("https://example.org/faces.zip", "faces.zip")
+    Traceback (most recent call last):
+        ...
+    rustorch.UnsupportedError: hub.download_url_to_file: nothing is downloaded; fetch https://example.org/faces.zip...
+    """
     raise UnsupportedError(f"hub.download_url_to_file: nothing is downloaded; fetch {url} yourself and put it at {dst}")

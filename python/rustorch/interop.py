@@ -60,6 +60,12 @@ def to_torch(tensor: Tensor) -> Any:
     ------
     ImportError
         PyTorch is not installed.
+
+    Examples
+    --------
+    >>> import importlib.util
+    >>> if importlib.util.find_spec("torch"):
+    ...     assert rustorch.to_torch(rustorch.ones(2)).tolist() == [1.0, 1.0]
     """
     if not isinstance(tensor, Tensor):
         raise ArgumentTypeError(f"to_torch: a tensor is expected, not a {type(tensor).__name__}")

@@ -9,6 +9,7 @@ tensor(5.)
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from typing import Any, Optional, Sequence, Tuple
 
 import rustorch
@@ -20,7 +21,7 @@ from ._decompositions import (  # noqa: F401
 )  # fmt: skip
 from ._decompositions import lu_linalg as lu  # noqa: F401
 from ._decompositions import lu_solve_linalg as lu_solve  # noqa: F401
-from .functional import _given
+from .functional import _given, _need_tensors
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
@@ -201,13 +202,13 @@ def det(A: Tensor, *, out: Optional[Tensor] = None) -> Tensor:
 
 
 def slogdet(A: Tensor, *, out: Optional[Tensor] = None) -> Any:
-    """The signs of the determinants of square matrices and the logarithms of their absolute values.
+    """The signs of the determinants of square matrices and the logarithms of their absolute values: ``sign`` and ``logabsdet``.
 
-    >>> rustorch.linalg.slogdet(rustorch.tensor([[-1.0]]))[0]
+    >>> rustorch.linalg.slogdet(rustorch.tensor([[-1.0]])).sign
     tensor(-1.)
     """
-    sign, logs = _ops.slogdet(A)
-    return (sign, logs) if out is None else (out[0].copy_(sign), out[1].copy_(logs))
+    found = _ops.slogdet(A)
+    return found if out is None else type(found)([_given(part, room) for part, room in zip(found, out)])
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Optional[Tensor] = None) -> Tensor:
@@ -229,6 +230,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Optional[Tensor] = No
     >>> rustorch.linalg.solve(rustorch.tensor([[2.0, 0.0], [0.0, 4.0]]), rustorch.tensor([2.0, 2.0]))
     tensor([1.0000, 0.5000])
     """
+    _need_tensors("linalg.solve", (A, B))
     vector = B.dim() == 1 or (B.dim() == A.dim() - 1 and B.shape == A.shape[:-1])
     if vector:
         B = B.unsqueeze(-1)
@@ -425,20 +427,22 @@ def cond(A: Tensor, p: Any = None, *, out: Optional[Tensor] = None) -> Tensor:
     return _given(matrix_norm(A, p) * matrix_norm(inv(A), p), out)
 
 
-def lstsq(
-    A: Tensor, B: Tensor, rcond: Optional[float] = None, *, driver: Optional[str] = None,
-) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+_LeastSquares = namedtuple("linalg_lstsq", "solution residuals rank singular_values")
+
+
+def lstsq(A: Tensor, B: Tensor, rcond: Optional[float] = None, *, driver: Optional[str] = None) -> _LeastSquares:
     """The X that makes ‖A X − B‖ smallest, for matrices of full rank or not.
 
     Returns
     -------
     (solution, residuals, rank, singular_values)
-        Residuals are the sums of squares where A has more rows than columns and full rank, else empty.
+        A named tuple. Residuals are the sums of squares where A has more rows than columns and full rank, else empty.
 
     >>> A = rustorch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
-    >>> rustorch.linalg.lstsq(A, rustorch.tensor([1.0, 3.0, 5.0]))[0].round(decimals=3)
+    >>> rustorch.linalg.lstsq(A, rustorch.tensor([1.0, 3.0, 5.0])).solution.round(decimals=3)
     tensor([1., 2.])
     """
+    _need_tensors("linalg.lstsq", (A, B))
     vector = B.dim() == 1 or (B.dim() == A.dim() - 1 and B.shape == A.shape[:-1])
     right = B.unsqueeze(-1) if vector else B
     X = pinv(A, rtol=rcond) @ right
@@ -447,4 +451,4 @@ def lstsq(
     residuals = A.new_empty(0)
     if n > m and bool((rank == m).all()):
         residuals = ((A @ X - right) ** 2).sum(-2)
-    return X.squeeze(-1) if vector else X, residuals, rank, svdvals(A.detach())
+    return _LeastSquares(X.squeeze(-1) if vector else X, residuals, rank, svdvals(A.detach()))

@@ -1,6 +1,15 @@
-"""Apple's GPUs: there is no backend for them, and these functions say so."""
+"""Apple's GPUs: there is no backend for them, and these functions say so.
+
+Examples
+--------
+>>> import rustorch
+>>> device = "mps" if rustorch.mps.is_available() else "cpu"
+>>> rustorch.ones(2, device=device).sum().item()
+2.0
+"""
 
 from rustorch._no_device import functions as _functions
 
-globals().update(_functions("mps", "Apple's GPUs"))
-__all__ = list(_functions("mps", "Apple's GPUs"))
+_made = _functions("mps", "Apple's GPUs")
+globals().update(_made)
+__all__ = list(_made)

@@ -75,12 +75,12 @@ def set_rng_state(new_state):
 
 
 @contextlib.contextmanager
-def fork_rng(devices=None, enabled=True):
+def fork_rng(devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cuda"):
     """A context after which the default generator goes on as if nothing had been drawn inside.
 
     Parameters
     ----------
-    devices : iterable, optional
+    devices, device_type : optional
         For PyTorch's sake: one stream serves all devices, so it is saved whichever are named.
     enabled : bool
         False makes the context do nothing.

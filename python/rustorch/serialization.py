@@ -97,14 +97,36 @@ def clear_safe_globals() -> None:
 
 
 def remove_safe_globals(safe_globals: Iterable[type]) -> None:
-    """Forget some classes given to :func:`add_safe_globals`."""
+    """Forget some classes given to :func:`add_safe_globals`.
+
+    Examples
+    --------
+    >>> from rustorch import nn, serialization
+    >>> class Net(nn.Linear):
+    ...     pass
+    >>> serialization.add_safe_globals([Net])
+    >>> serialization.remove_safe_globals([Net])
+    >>> serialization.get_safe_globals()
+    []
+    """
     for cls in safe_globals:
         if cls in _safe:
             _safe.remove(cls)
 
 
 class safe_globals:
-    """:func:`add_safe_globals` within a ``with`` block."""
+    """:func:`add_safe_globals` within a ``with`` block.
+
+    Examples
+    --------
+    >>> from rustorch import nn, serialization
+    >>> class Net(nn.Linear):
+    ...     pass
+    >>> rustorch.save(Net(2, 1), "net.h5")
+    >>> with serialization.safe_globals([Net]):
+    ...     rustorch.load("net.h5")
+    Net(in_features=2, out_features=1, bias=True)
+    """
 
     def __init__(self, safe_globals: Iterable[type]) -> None:
         self.added = [cls for cls in safe_globals if cls not in _safe]

@@ -17,7 +17,7 @@ from typing import Any, Iterator, List
 import rustorch
 from rustorch._C import Tensor
 
-__all__ = ["TypedStorage", "UntypedStorage"]
+__all__ = ["TypedStorage", "UntypedStorage", "is_storage"]
 
 
 class UntypedStorage:
@@ -121,3 +121,12 @@ class TypedStorage(UntypedStorage):
 
     def __repr__(self) -> str:
         return f"rustorch.TypedStorage(dtype={self.dtype}, device={self.device.type}) of size {self.size()}"
+
+
+def is_storage(obj: Any) -> bool:
+    """Is the object the storage of a tensor?
+
+    >>> rustorch.is_storage(rustorch.ones(2).untyped_storage()), rustorch.is_storage(rustorch.ones(2))
+    (True, False)
+    """
+    return isinstance(obj, (TypedStorage, UntypedStorage))

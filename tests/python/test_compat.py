@@ -115,7 +115,7 @@ def test_missing_names(tmp_path):
         error(lambda: torch.optim.NoSuchThing)
         error(lambda: torch.cuda.CUDAGraph)
         error(lambda: __import__("torch.distributed.fsdp"))
-        error(lambda: __import__("torchvision.transforms.v2"))
+        error(lambda: __import__("torchvision.ops.roi_align"))
         assert not hasattr(torch, "nothing") and not hasattr(nn, "nothing") and getattr(torch, "nothing", 3) == 3
         try:
             from torch.nn import Nothing
@@ -128,7 +128,7 @@ def test_missing_names(tmp_path):
     assert out[2] == "AttributeError | rustorch has no torch.optim.NoSuchThing"
     assert out[3].startswith("AttributeError | rustorch has no torch.cuda.CUDAGraph")
     assert out[4].startswith("ModuleNotFoundError | rustorch has no torch.distributed.fsdp: models are not sharded")
-    assert out[5] == "ModuleNotFoundError | rustorch has no torchvision.transforms.v2: use torchvision.transforms"
+    assert out[5].startswith("ModuleNotFoundError | rustorch has no torchvision.ops.roi_align: of the detection operators there are boxes")
     assert out[6].startswith("cannot import name 'Nothing' from 'rustorch.nn'")
 
 
@@ -354,13 +354,37 @@ def test_devices_answer_truthfully():
     torch.cuda.manual_seed_all(1), torch.cuda.empty_cache(), torch.cuda.set_device(-1), torch.cuda.reset_peak_memory_stats()
     torch.accelerator.synchronize(), torch.mps.empty_cache()
     assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated() == 0 and torch.cuda.get_rng_state_all() == []
+    assert torch.cuda.memory_allocated(0) == torch.accelerator.max_memory_allocated() == 0 and torch.cuda.memory_stats() == {}
+    assert torch.cuda.Event(enable_timing=True).query() and not torch.cuda.is_current_stream_capturing()
+    torch.cuda.set_rng_state(torch.get_rng_state()), torch.xpu.manual_seed_all(1), torch.xpu.set_rng_state_all([])
     for function in (
         torch.cuda.synchronize, torch.cuda.current_device, lambda: torch.cuda.set_device(0), torch.cuda.get_device_name,
-        torch.cuda.get_device_properties, torch.cuda.Event, torch.cuda.Stream, torch.cuda.mem_get_info, torch.xpu.synchronize,
-        lambda: torch.cuda.memory_allocated(0), torch.accelerator.current_device_index,
+        torch.cuda.get_device_properties, torch.cuda.Event().record, torch.cuda.Stream, torch.cuda.mem_get_info, torch.xpu.synchronize,
+        torch.accelerator.current_device_index, torch.cuda.initial_seed, torch.mps.seed, lambda: torch.mps.set_rng_state(None),
+        torch.device("cuda").__enter__, torch.cuda.device(0).__enter__,
     ):  # fmt: skip
         with pytest.raises(torch.DeviceError):
             function()
+    for context in (torch.cuda.device(None), torch.cuda.device(-1), torch.cuda.device_of(torch.ones(1)), torch.device("cpu"),
+                    torch.accelerator.device_index(None)):  # fmt: skip
+        with context:
+            assert torch.ones(1).device.type == "cpu"
+    with pytest.raises(ValueError, match="a GPU is expected"):
+        torch.cuda.set_device("cpu")
+    with pytest.raises(TypeError):
+        torch.xpu.set_device()
+    with pytest.raises(ValueError):
+        torch.cpu.set_device("cuda")
+    for name in ("cpu", "cuda", "mps", "xpu"):
+        assert torch.get_device_module(name) is getattr(torch, name)
+    assert torch.get_device_module() is torch.get_device_module(torch.device("cpu")) is torch.cpu
+    with pytest.raises(RuntimeError, match="no module for 'tpu'"):
+        torch.get_device_module("tpu")
+    other = torch.cpu.Stream()
+    with torch.cpu.stream(other):
+        with torch.cpu.stream(None):
+            assert torch.cpu.current_stream() is other
+    assert torch.cpu.current_stream() is not other
     with torch.cuda.stream(None):
         pass
     assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)
@@ -402,6 +426,20 @@ def test_jit_onnx_hub(tmp_path, monkeypatch):
     assert double(2) == 4 and torch.jit.script(model) is model and torch.jit.trace(model, torch.zeros(1, 2)) is model
     with pytest.raises(torch.ShapeError):
         torch.jit.trace(model, torch.zeros(1, 5))  # the example is run
+    with pytest.raises(torch.ShapeError):
+        torch.jit.trace(model, torch.zeros(1, 2), check_inputs=[(torch.zeros(1, 5),)])
+    with pytest.raises(TypeError, match="an example is needed"):
+        torch.jit.trace(model)
+    with pytest.raises(TypeError, match="check_trase"):
+        torch.jit.trace(model, torch.zeros(1, 2), check_trase=False)
+    assert torch.jit.trace_module(model, {"forward": {"input": torch.zeros(1, 2)}}, example_inputs_is_kwarg=True) is model
+    assert torch.jit.wait(torch.jit.fork(double, 3)) == 6 and torch.jit.freeze(model.eval()) is model
+    with pytest.raises(torch.UnsupportedError, match="eval"):
+        torch.jit.freeze(model.train())
+    with pytest.raises(AttributeError, match="no attribute 'save': rustorch.save"):
+        torch.jit.trace(model, torch.zeros(1, 2)).save("x")
+    with pytest.raises(ValueError, match="source"):
+        torch.hub.load("a/b", "c", source="gitlab")
     assert not torch.jit.is_scripting() and torch.jit.annotate(int, 3) == 3 and torch.jit.ignore(drop=True)(double) is double
     for function in (lambda: torch.jit.save(model, "x"), lambda: torch.jit.load("x"), lambda: torch.onnx.export(model, ()),
                      lambda: torch.hub.load("a/b", "c"), lambda: torch.hub.download_url_to_file("http://x/y", "z")):  # fmt: skip
@@ -461,7 +499,8 @@ def test_old_orders_of_arguments():
     a, b, c = (rng.normal(size=(3, 3)) for _ in range(3))
     cases = [
         ("add", (x, 2, y), x + 2 * y), ("sub", (x, 0.5, y), x - 0.5 * y), ("addcmul", (x, 3, y, z), x + 3 * y * z),
-        ("addcdiv", (x, -1.5, y, z), x - 1.5 * y / z), ("addmm", (a, 2, 3, b, c), 2 * a + 3 * b @ c), ("addmm", (a, 2, b, c), 2 * a + b @ c),
+        ("addcdiv", (x, -1.5, y, z), x - 1.5 * y / z), ("addmm", (a, 2, 3, b, c), 2 * a + 3 * b @ c),
+        ("addmm", (a, 2, b, c), 2 * a + b @ c),
         ("addmv", (x, 1, -2, b, y), x - 2 * b @ y), ("addr", (a, 2, x, y), 2 * a + np.outer(x, y)),
         ("baddbmm", (a[None], 1, 2, b[None], c[None]), (a + 2 * b @ c)[None]), ("addbmm", (a, 2, 3, b[None], c[None]), 2 * a + 3 * b @ c),
     ]  # fmt: skip
@@ -481,7 +520,8 @@ def test_old_orders_of_arguments():
     assert one.grad.item() == 4
     with pytest.warns(UserWarning, match="order of the arguments of add_ .* alpha=2"):
         torch.ones(2).add_(2, torch.ones(2))
-    for wrong in (lambda: torch.ones(2).add(2, "x"), lambda: torch.ones(2).addcmul(2, 3, torch.ones(2)), lambda: torch.add(2, 3, torch.ones(2))):
+    ones = torch.ones(2)
+    for wrong in (lambda: ones.add(2, "x"), lambda: ones.addcmul(2, 3, ones), lambda: torch.add(2, 3, ones)):
         with pytest.raises(TypeError):
             wrong()
 
@@ -530,7 +570,8 @@ def test_foreach():
     a, b, c = ([rng.uniform(0.5, 2, shape) for shape in ((3,), (2, 2), ())] for _ in range(3))
     x, y, z = ([torch.from_numpy(np.array(v)) for v in values] for values in (a, b, c))
     cases = [
-        ("add", (y,), {"alpha": 2}, lambda p, q, r: p + 2 * q), ("mul", (0.5,), {}, lambda p, q, r: p / 2), ("sqrt", (), {}, lambda p, q, r: p**0.5),
+        ("add", (y,), {"alpha": 2}, lambda p, q, r: p + 2 * q), ("mul", (0.5,), {}, lambda p, q, r: p / 2),
+        ("sqrt", (), {}, lambda p, q, r: p**0.5),
         ("div", (y,), {}, lambda p, q, r: p / q), ("sub", (1,), {}, lambda p, q, r: p - 1), ("pow", (2,), {}, lambda p, q, r: p**2),
         ("addcmul", (y, z), {"value": -1}, lambda p, q, r: p - q * r), ("addcdiv", (y, z, [1, 1, 1]), {}, lambda p, q, r: p + q / r),
         ("lerp", (y, 0.25), {}, lambda p, q, r: p + (q - p) / 4), ("maximum", (y,), {}, lambda p, q, r: np.maximum(p, q)),

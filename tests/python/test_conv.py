@@ -1,4 +1,8 @@
-"""Random convolutions against a loop in NumPy, with their gradients; batch norm's running statistics against NumPy."""
+"""Convolutions against a loop in NumPy and in tiles against all taps, with their gradients; batch norm's running statistics against NumPy."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -74,6 +78,51 @@ def test_random_convolutions(block, dtype, tolerance):
             scale = tolerance * (1 + np.abs(want).max())
             error = np.abs(got.detach().numpy() - want).max()
             assert error <= scale, (seed, what, error, x.shape, weight.shape, stride, padding, dilation, groups)
+
+
+# (batch, channels and results of a group, height, width, padding, groups): many channels and 3 × 3 taps take tiles of 2 × 2
+# results. Rows of tiles wider and narrower than a vector, tiles that hang over the edge, strips of an image, several images
+# in a vector and fewer than it holds, odd numbers of tiles.
+TILED = [
+    (2, 32, 32, 32, 32, 1, 1), (1, 40, 48, 17, 19, 1, 1), (3, 64, 33, 9, 9, 0, 1), (4, 33, 64, 8, 11, 2, 1),
+    (70, 32, 32, 4, 4, 1, 1), (2, 32, 32, 30, 70, 1, 3), (1, 32, 32, 300, 10, 1, 1), (1, 32, 32, 6, 500, 1, 1),
+    (37, 40, 48, 7, 7, 1, 1), (33, 64, 33, 9, 9, 0, 1), (20, 32, 32, 14, 14, 1, 3), (17, 32, 35, 6, 6, 1, 1),
+    (34, 36, 36, 5, 5, 2, 1), (3, 32, 32, 64, 64, 1, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("case", TILED, ids=str)
+def test_many_channels(case, threads):
+    """float32 against float64, which sums all taps as they come; bfloat16 against float32 of the same numbers."""
+    n, inner, outer, height, width, padding, groups = case
+    draw = np.random.default_rng(0)
+    x, bias = draw.standard_normal((n, inner * groups, height, width)), draw.standard_normal(outer * groups)
+    weight = draw.standard_normal((outer * groups, inner, 3, 3)) / np.sqrt(9 * inner)
+    grad = draw.standard_normal((n, outer * groups, height + 2 * padding - 2, width + 2 * padding - 2))
+
+    def run(dtype, via):
+        leaves = [rt.from_numpy(v).to(via).to(dtype).requires_grad_() for v in (x, weight, bias)]
+        y = F.conv2d(*leaves, padding=padding, groups=groups)
+        y.backward(rt.from_numpy(grad).to(via).to(dtype))
+        return [v.detach().double().numpy() for v in (y, *(leaf.grad for leaf in leaves))]
+
+    before = rt.get_num_threads()
+    rt.set_num_threads(threads)
+    try:
+        for dtype, other, via, tolerance in ((rt.float32, rt.float64, rt.float32, 1e-5), (rt.bfloat16, rt.float32, rt.bfloat16, 2e-2)):
+            for what, got, want in zip(("result", "input", "weight", "bias"), run(dtype, via), run(other, via)):
+                assert np.abs(got - want).max() <= tolerance * np.abs(want).max(), (what, dtype)
+    finally:
+        rt.set_num_threads(before)
+
+
+@pytest.mark.parametrize("isa", ["baseline", "avx2"])
+def test_many_channels_on_other_instruction_sets(isa):
+    names = [f"{__file__}::test_many_channels[{case}-3]" for case in TILED[:12:2]]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names]
+    found = subprocess.run(command, env={**os.environ, "RUSTORCH_ISA": isa}, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_strided_and_single_images():

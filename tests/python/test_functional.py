@@ -454,7 +454,10 @@ def test_defaults_and_checks():
     for bad in ("torch.cuda.FloatTensor", torch.LongTensor):
         with pytest.raises(TypeError):
             torch.set_default_tensor_type(bad)
-    assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    for mode, warn_only, level in ((True, True, 1), (True, False, 2), (False, True, 0)):
+        torch.use_deterministic_algorithms(mode, warn_only=warn_only)
+        assert torch.is_deterministic_algorithms_warn_only_enabled() is (level == 1) and torch.get_deterministic_debug_mode() == level
+    assert torch.are_deterministic_algorithms_enabled()  # whatever was asked
     torch._check(True)
     with pytest.raises(RuntimeError, match="so"):
         torch._check(False, lambda: "so")

@@ -147,3 +147,35 @@ def test_old_names():
     P = positive(3, 3)
     same(torch.cholesky(P), np.linalg.cholesky(P.numpy())), same(P.cholesky(upper=True).mT, np.linalg.cholesky(P.numpy()))
     same(A.pinverse(), np.linalg.pinv(a), 1e-8)
+
+
+def test_results_have_names():
+    A, b = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.ones(2, 1)
+    found = torch.linalg.lstsq(A, b)
+    np.testing.assert_allclose(found.solution.numpy(), np.linalg.solve(A.numpy(), b.numpy()), rtol=1e-5)
+    assert found.rank.item() == 2 and found.residuals.numel() == 0 and found.singular_values.shape == (2,)
+    sign, logabsdet = np.linalg.slogdet(A.numpy())
+    assert torch.linalg.slogdet(A).sign.item() == sign and torch.linalg.slogdet(A).logabsdet.item() == pytest.approx(logabsdet)
+    rooms = torch.empty(()), torch.empty(())
+    assert torch.linalg.slogdet(A, out=rooms).sign is rooms[0] and rooms[1].item() == pytest.approx(logabsdet)
+    np.testing.assert_allclose(torch.svd(A).S.numpy(), np.linalg.svd(A.numpy())[1], rtol=1e-5)
+    hist = torch.histogram(torch.tensor([0.5, 1.5, 1.7]), 2, range=(0.0, 2.0))
+    assert hist.hist.tolist() == [1, 2] and hist.bin_edges.tolist() == [0, 1, 2]
+    assert torch.svd_lowrank(A)[1].shape == (2,)  # six are asked for, there are two
+    with pytest.raises(ValueError, match="pca_lowrank"):
+        torch.pca_lowrank(A, 3)
+
+
+def test_none_is_no_tensor():
+    A = torch.ones(2, 2)
+    for call in (
+        lambda: torch.linalg.solve(A, None), lambda: torch.linalg.lstsq(A, None), lambda: torch.einsum("ij->j", None),
+        lambda: torch.cartesian_prod(None), lambda: torch.block_diag(A, None), lambda: torch.atleast_1d(None),
+        lambda: torch.tensordot(A, A, None), lambda: torch.nn.functional.prelu(A, None), lambda: torch.numel(None),
+        lambda: torch.is_floating_point(None), lambda: torch.is_conj(None), lambda: torch.iinfo(None), lambda: max(A, None),
+        lambda: torch.max(A, None), lambda: torch.min(A, dim=None),
+    ):  # fmt: skip
+        with pytest.raises(TypeError):
+            call()
+    for reduce in (torch.amax, torch.amin):  # as in PyTorch, None is all dimensions
+        assert reduce(A, None).shape == () and reduce(A, dim=None, keepdim=True).shape == (1, 1)

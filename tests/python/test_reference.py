@@ -74,7 +74,7 @@ def test_an_entry(pages):
 
 
 def test_docstrings_become_markdown():
-    text = """Adds :class:`~rustorch.Tensor`s: ``a`` * b.
+    text = """Adds :class:`~rustorch.Tensor`s: ``a`` * b, ``~/c``.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def test_docstrings_become_markdown():
     2
     """
     assert "\n".join(_reference._documented(text)).strip().splitlines() == [
-        "Adds `rustorch.Tensor`s: `a` \\* b.",
+        "Adds `rustorch.Tensor`s: `a` \\* b, `~/c`.",
         "",
         "**Parameters**",
         "",

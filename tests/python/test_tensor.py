@@ -233,7 +233,9 @@ def test_repr_of_subclass_and_parameter():
         pass
 
     assert repr(Mine([1.0])) == "Mine([1.])"
-    assert repr(torch._C._make_parameter(torch.ones(2))) == "Parameter containing:\ntensor([1., 1.], requires_grad=True)"
+    words = "Parameter containing:\ntensor([1., 1.], requires_grad=True)"
+    assert repr(torch._C._make_parameter(torch.ones(2))) == repr(torch.nn.Parameter(torch.ones(2))) == words
+    assert str(torch.nn.Parameter(torch.ones(2))) == words and repr(torch.nn.UninitializedParameter()) == "<UninitializedParameter>"
 
 
 def test_named_tuples_print_and_pickle():

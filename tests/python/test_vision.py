@@ -3,6 +3,7 @@
 import gzip
 import io as python_io
 import os
+import re
 import struct
 
 import numpy as np
@@ -39,7 +40,10 @@ STATE_NAMES = {
 def test_every_builder_has_a_figure():
     assert models.list_models() == sorted(PARAMETERS)
     lower = {name for name in vars(models) if name.islower() and not name.startswith("_") and callable(vars(models)[name])}
-    assert lower == {*PARAMETERS, "get_model", "list_models"}  # scripts look for builders like this
+    assert lower == {*PARAMETERS, "get_model", "get_model_builder", "list_models"}  # scripts look for builders like this
+    assert models.list_models(include=["vgg1*", "alex*"], exclude="*_bn") == ["alexnet", "vgg11", "vgg13", "vgg16", "vgg19"]
+    assert models.list_models(models) == models.list_models() and models.list_models(module=os) == []
+    assert models.get_model_builder("ResNet50") is models.resnet.resnet50 and models.resnet50.__module__.endswith("models.resnet")
 
 
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
@@ -49,6 +53,8 @@ def test_parameters(name, monkeypatch):
         monkeypatch.setattr(torch.nn.init, function, lambda tensor, *args, **kwargs: tensor)
     model = models.get_model(name)
     assert sum(p.numel() for p in model.parameters()) == PARAMETERS[name]
+    assert f"untrained: {PARAMETERS[name]:,} parameters" in models.get_model_builder(name).__doc__
+    assert isinstance(model, vars(models)[re.search(r"Returns\n +-+\n +(\w+)", models.get_model_builder(name).__doc__).group(1)])
     assert set(STATE_NAMES.get(name, [])) <= set(model.state_dict())
 
 
@@ -63,17 +69,39 @@ def test_they_train(name):
     assert model.eval()(x).shape == (2, 3)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "vgg11_bn", "mobilenet_v2", "mobilenet_v3_large", "densenet121", "squeezenet1_0"])
-def test_values_of_torchvision(name):
-    theirs = pytest.importorskip("torchvision").models.get_model(name, weights=None).eval()
+def test_states_of_torchvision(monkeypatch):
+    """The names in their order, shapes and dtypes; no memory is filled."""
+    theirs = pytest.importorskip("torchvision").models
     import torch as pytorch
 
-    ours = models.get_model(name).eval()
+    def described(model):
+        return [(key, tuple(value.shape), str(value.dtype).split(".")[1]) for key, value in model.state_dict().items()]
+
+    for function in ("kaiming_normal_", "kaiming_uniform_", "normal_", "uniform_", "constant_", "ones_", "zeros_"):
+        monkeypatch.setattr(torch.nn.init, function, lambda tensor, *args, **kwargs: tensor)
+    for name in PARAMETERS:
+        with pytorch.device("meta"):
+            wanted = described(theirs.get_model(name, weights=None))
+        assert described(models.get_model(name)) == wanted, name
+
+
+@pytest.mark.parametrize(
+    "name", ["alexnet", "resnet18", "resnet50", "vgg11_bn", "mobilenet_v2", "mobilenet_v3_small", "densenet121", "squeezenet1_1"]
+)
+def test_values_of_torchvision(name):
+    theirs = pytest.importorskip("torchvision").models.get_model(name, weights=None, num_classes=10).eval()
+    import torch as pytorch
+
+    for module in theirs.modules():
+        if isinstance(module, pytorch.nn.BatchNorm2d):
+            pytorch.nn.init.normal_(module.running_mean, 0, 0.1)
+            pytorch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    ours = models.get_model(name, num_classes=10).eval()
     ours.load_state_dict({key: torch.from_numpy(value.numpy()) for key, value in theirs.state_dict().items()})
     x = np.random.RandomState(0).randn(2, 3, 64, 64).astype(np.float32)
     with pytorch.no_grad():
         wanted = theirs(pytorch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(ours(torch.from_numpy(x)).detach().numpy(), wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(ours(torch.from_numpy(x)).detach().numpy(), wanted, rtol=1e-5, atol=1e-5 * abs(wanted).max())
 
 
 def test_initial_values():
@@ -82,6 +110,32 @@ def test_initial_values():
     assert model.layer1[0].bn2.weight.eq(0).all() and model.layer1[0].bn1.weight.eq(1).all()
     mobile = models.mobilenet_v3_small(num_classes=10)
     assert mobile.classifier[3].weight.std().item() == pytest.approx(0.01, rel=0.1) and mobile.classifier[3].bias.eq(0).all()
+    dense = models.DenseNet(8, (2,), 16, num_classes=50)
+    assert dense.features.conv0.weight.std().item() == pytest.approx((2 / (3 * 49)) ** 0.5, rel=0.1)  # fan in
+    assert dense.classifier.bias.eq(0).all() and dense.classifier.weight.abs().max() <= 32**-0.5
+    squeeze = models.SqueezeNet("1_1", num_classes=50)
+    assert squeeze.features[0].weight.abs().max().item() == pytest.approx((6 / 27) ** 0.5, rel=0.05)
+    assert squeeze.classifier[1].weight.std().item() == pytest.approx(0.01, rel=0.1) and squeeze.features[0].bias.eq(0).all()
+    layers = models.vgg.make_layers([8, "M", 16], batch_norm=True)
+    assert [type(layer).__name__ for layer in layers] == ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d", "Conv2d", "BatchNorm2d", "ReLU"]
+    assert layers(torch.zeros(1, 3, 8, 8)).shape == (1, 16, 4, 4)
+
+
+def test_names_of_older_files():
+    """torchvision's files for DenseNet: other names in the dense layers, and no counts of batches."""
+    theirs = models.DenseNet(8, (2, 1), 16, num_classes=4)
+    torch.nn.init.normal_(theirs.features.denseblock1.denselayer2.norm2.running_mean)
+    state = {key: value for key, value in theirs.state_dict().items() if not key.endswith("num_batches_tracked")}
+    old = {re.sub(r"(denselayer\d+\.[a-z]+)([12])", r"\1.\2", key): value for key, value in state.items()}
+    assert "features.denseblock1.denselayer2.norm.2.running_mean" in old
+    ours = models.DenseNet(8, (2, 1), 16, num_classes=4)
+    whole = torch.nn.Sequential(ours)
+    whole.load_state_dict({f"0.{key}": value for key, value in old.items()})
+    assert all(torch.equal(ours.state_dict()[key], value) for key, value in state.items())
+    old.pop("features.norm5.bias")
+    with pytest.raises(RuntimeError, match='Missing key.*: "features.norm5.bias"'):
+        ours.load_state_dict({**old, "features.norm5.num_batches_tracked": torch.tensor(7)})
+    assert ours.features.norm5.num_batches_tracked == 7
 
 
 def test_options():
@@ -158,7 +212,7 @@ def test_draw_bounding_boxes():
     out = utils.draw_bounding_boxes(image, torch.tensor([[1.0, 1.0, 5.0, 4.0], [6, 0, 99, 99]]), colors=["#ff0000", (0, 0, 9)])
     assert out.shape == (3, 6, 8) and out[0, 1, 1:6].eq(255).all() and out[0, 2, 2:5].eq(0).all() and out[2, 0, 6] == 9
     assert image.eq(0).all()
-    assert utils.draw_bounding_boxes(image, torch.tensor([[0, 0, 7, 5]]), colors="white", fill=True)[0, 3, 3] == 102
+    assert utils.draw_bounding_boxes(image, torch.tensor([[0, 0, 7, 5]]), colors="white", fill=True)[0, 3, 3] == 100
     for boxes, more, kind in (
         ([[3, 3, 1, 1]], {}, ValueError), ([[1, 2, 3]], {}, ValueError), ([[0, 0, 1, 1]], {"colors": "nice"}, ValueError),
         ([[0, 0, 1, 1]], {"labels": ["x"]}, NotImplementedError),
@@ -185,6 +239,7 @@ def test_data_sets(tmp_path):
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", np.array([3, 7], np.uint8))
     data = datasets.MNIST(str(tmp_path), train=False, download=True, transform=transforms.ToTensor())
     assert len(data) == 2 and data[1][0].shape == (1, 28, 28) and data[1][1] == 7
+    assert data.class_to_idx[data.classes[7]] == 7
     assert data.train_data is data.data and data.test_labels is data.targets
     with pytest.raises(FileNotFoundError) as error:
         datasets.MNIST(str(tmp_path / "nowhere"), download=True)
@@ -192,6 +247,13 @@ def test_data_sets(tmp_path):
     with pytest.raises(FileNotFoundError, match="cifar-10-binary.tar.gz"):
         datasets.CIFAR10(str(tmp_path), download=True)
     assert datasets.FakeData(3, (3, 4, 4))[0][0].shape == (3, 4, 4)
+    assert repr(data) == (
+        f"Dataset MNIST\n    Number of datapoints: 2\n    Root location: {tmp_path}\n    Split: Test\n"
+        "    StandardTransform\nTransform: ToTensor()"
+    )
+    data.transform, data.target_transform = None, float  # takes effect at once
+    assert data[0][0].dtype == torch.uint8 and isinstance(data[0][1], float) and isinstance(data, datasets.VisionDataset)
+    assert data.transforms(1, 2) == (1, 2.0)
 
 
 def test_fashion_mnist_of_debian(tmp_path):
@@ -216,6 +278,16 @@ def test_own_data_set():
     assert Mine("x", transforms=lambda x, y: (y, x))[0][0] == 2
     with pytest.raises(ValueError):
         Mine("x", transforms=len, transform=len)
+    assert Mine("~/x").root == os.path.expanduser("~/x") and Mine().root is None
+    both = Mine("x", transform=transforms.Compose([transforms.Resize(2), transforms.ToTensor()]), target_transform=abs)
+    assert repr(both).splitlines()[3:] == [
+        "    StandardTransform",
+        "Transform: Compose(",
+        "               Resize(size=2, interpolation=bilinear, max_size=None, antialias=True)",
+        "               ToTensor()",
+        "           )",
+        "Target transform: <built-in function abs>",
+    ]
 
 
 def test_transforms_are_the_same_objects():
@@ -223,6 +295,8 @@ def test_transforms_are_the_same_objects():
 
     assert transforms.Compose is ours.Compose and transforms.functional.resize is ours.functional.resize
     assert all(getattr(transforms, name) is getattr(ours, name) for name in ours.__all__ if name != "functional")
+    assert transforms.v2.Resize is ours.Resize and transforms.v2.functional is ours.functional
+    assert transforms.v2.ToImage()(np.zeros((2, 5, 3), np.uint8)).shape == (3, 2, 5) and transforms.v2.Identity()("x") == "x"
 
 
 def test_to_pil_image():

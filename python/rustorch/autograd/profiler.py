@@ -115,7 +115,13 @@ class profile:
 
 
 class emit_nvtx:
-    """Marks for NVIDIA's tools, which need CUDA: entering it is an error, unless ``enabled`` is False."""
+    """Marks for NVIDIA's tools, which need CUDA: entering it is an error, unless ``enabled`` is False.
+
+    Examples
+    --------
+    >>> with rustorch.autograd.profiler.emit_nvtx(enabled=rustorch.cuda.is_available()):
+    ...     y = rustorch.ones(3).exp()
+    """
 
     def __init__(self, enabled: bool = True, record_shapes: bool = False) -> None:
         self.enabled = enabled

@@ -6,7 +6,9 @@ import difflib
 import enum
 import json
 import os
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+
+import numpy as np
 
 from .. import _C
 from .._columns import table
@@ -16,7 +18,15 @@ __all__ = ["DeviceType", "EventList", "FunctionEvent", "FunctionEventAvg"]
 
 
 class DeviceType(enum.Enum):
-    """Where something ran: on the CPU, the only place there is."""
+    """Where something ran: on the CPU, the only place there is.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile() as prof:
+    ...     y = rustorch.ones(3).exp()
+    >>> prof.key_averages()[0].device_type
+    <DeviceType.CPU: 0>
+    """
 
     CPU = 0
 
@@ -29,8 +39,17 @@ def _lists(shapes: Optional[str]) -> List[List[int]]:
     return [json.loads(part) if part.startswith("[") else [] for part in inside.split("|")] if inside else []
 
 
+def _name(row: Row) -> str:
+    """The name of a row or event: the steps of a schedule have one, as in PyTorch."""
+    return "ProfilerStep*" if row.kind == "scope" and row.name.startswith("ProfilerStep#") else row.name
+
+
 class _OnCPU:
-    """What PyTorch's events also have: numbers of a device that is not there."""
+    """What PyTorch's events also have: times as text, and numbers of a device that is not there."""
+
+    cpu_time: float
+    cpu_time_total: float
+    self_cpu_time_total: float
 
     device_type = DeviceType.CPU
     is_legacy = False
@@ -39,6 +58,10 @@ class _OnCPU:
     xpu_time = xpu_time_total = self_xpu_time_total = 0.0
     device_memory_usage = self_device_memory_usage = 0
     cuda_memory_usage = self_cuda_memory_usage = 0
+    is_remote, node_id, use_device = False, -1, None
+    cpu_time_str = property(lambda self: _time(self.cpu_time), doc="The mean time of a call with its unit.")
+    cpu_time_total_str = property(lambda self: _time(self.cpu_time_total), doc="The time in all with its unit.")
+    self_cpu_time_total_str = property(lambda self: _time(self.self_cpu_time_total), doc="The time without what it called, with its unit.")
 
 
 class FunctionEventAvg(_OnCPU):
@@ -60,10 +83,18 @@ class FunctionEventAvg(_OnCPU):
         Additions and multiplications in products, convolutions and attention.
     is_async : bool
         It runs beside other work of its thread: a collective.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile(record_shapes=True, with_flops=True) as prof:
+    ...     y = rustorch.ones(2, 3) @ rustorch.ones(3, 4)
+    >>> (row,) = [row for row in prof.key_averages(group_by_input_shape=True) if row.key == "mm"]
+    >>> row.count, row.input_shapes, row.flops, row.cpu_time_total > 0
+    (1, [[2, 3], [3, 4]], 48, True)
     """
 
     def __init__(self, row: Row) -> None:
-        self.key = row.name
+        self.key = _name(row)
         self.count = row.calls
         self.cpu_time_total = row.total_ns / 1e3
         self.self_cpu_time_total = row.self_ns / 1e3
@@ -96,12 +127,21 @@ class _Span:
 
 class FunctionEvent(_OnCPU):
     """One call: ``name``, ``time_range`` (``start`` and ``end``, microseconds after the first event), ``cpu_time_total``,
-    ``thread``, ``input_shapes``, ``is_async``."""
+    ``thread``, ``input_shapes``, ``is_async``; ``cpu_parent`` is the call that it is a part of or None, ``cpu_children`` are its parts.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile() as prof:
+    ...     y = rustorch.ones(3).exp().log()
+    >>> exp, log = [event for event in prof.events() if event.name in ("exp", "log")]
+    >>> exp.time_range.end <= log.time_range.start, exp.cpu_parent
+    (True, None)
+    """
 
     count = 1
 
     def __init__(self, row: Row, start_us: float, us: float, thread: int, allocated: int) -> None:
-        self.name = self.key = row.name
+        self.name = self.key = _name(row)
         self.time_range = _Span(start_us, start_us + us)
         self.cpu_time_total = self.cpu_time = us
         self.thread = thread
@@ -109,13 +149,29 @@ class FunctionEvent(_OnCPU):
         self.cpu_memory_usage = allocated
         self.is_async = row.kind == "collective"
         self.is_user_annotation = row.kind == "scope"
+        self.cpu_parent: Optional[FunctionEvent] = None
+        self.cpu_children: List[FunctionEvent] = []
+
+    @property
+    def self_cpu_time_total(self) -> float:  # type: ignore[override]
+        """Microseconds without the calls that are parts of it."""
+        return self.cpu_time_total - sum(child.cpu_time_total for child in self.cpu_children)
 
     def __repr__(self) -> str:
         return f"<FunctionEvent name={self.name} thread={self.thread} start={_time(self.time_range.start)} cpu_time={_time(self.cpu_time)}>"
 
 
 class EventList(list):
-    """Rows (or single events) of a profiler, with :meth:`table`."""
+    """Rows (or single events) of a profiler, with :meth:`table`.
+
+    Examples
+    --------
+    >>> with rustorch.profiler.profile() as prof:
+    ...     y = rustorch.ones(3).exp()
+    >>> text = prof.key_averages().table(sort_by="cpu_time_total", row_limit=5)
+    >>> text.splitlines()[0]
+    'Name  Self CPU %  Self CPU  CPU total %  CPU total  CPU time avg  # of Calls'
+    """
 
     def __init__(self, items: Any, found: Found, memory: bool = False, flops: bool = False) -> None:
         super().__init__(items)
@@ -221,8 +277,8 @@ _SORT_KEYS = (
 def _sort_key(name: str) -> Any:
     if name not in _SORT_KEYS:
         near = difflib.get_close_matches(str(name), _SORT_KEYS, 1)
-        meant = f"; did you mean {near[0]!r}?" if near else ""
-        raise _C.ArgumentValueError(f"table: rows cannot be sorted by {name!r}{meant} Known are: {', '.join(_SORT_KEYS)}")
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise _C.ArgumentValueError(f"table: rows cannot be sorted by {name!r}{meant}; known are: {', '.join(_SORT_KEYS)}")
     return lambda row: -getattr(row, name)
 
 
@@ -250,7 +306,7 @@ def _memory(count: int) -> str:
 
 def averages(found: Found, by_shape: bool = False, memory: bool = False, flops: bool = False) -> EventList:
     """One row for each name, and with by_shape for each set of input shapes; the longest total first."""
-    rows = merge((row for row in found.rows if row.calls), lambda row: (row.name, row.shapes if by_shape else None))
+    rows = merge((row for row in found.rows if row.calls), lambda row: (_name(row), row.shapes if by_shape else None))
     rows = [row if by_shape else row._replace(shapes=None) for row in rows]
     return EventList([FunctionEventAvg(row) for row in sorted(rows, key=lambda row: -row.total_ns)], found, memory, flops)
 
@@ -261,8 +317,18 @@ def events(found: Found, memory: bool = False, flops: bool = False) -> EventList
 
 
 def _each(found: Found) -> Iterator[FunctionEvent]:
-    order = found.events["start_ns"].argsort(kind="stable")
+    order = np.lexsort((-found.events["ns"], found.events["start_ns"]))  # what holds others before them
     base: Dict[str, int] = {}
+    around: Dict[int, List[Tuple[int, FunctionEvent]]] = {}  # of each thread the calls that may hold the next one, with their ends
     for start, ns, _, _, allocated, row, thread in found.events[order].tolist():
         begin = base.setdefault("start", start)
-        yield FunctionEvent(found.rows[row], (start - begin) / 1e3, ns / 1e3, found.threads[thread][1], allocated)
+        event = FunctionEvent(found.rows[row], (start - begin) / 1e3, ns / 1e3, found.threads[thread][1], allocated)
+        if not event.is_async:
+            holders = around.setdefault(thread, [])
+            while holders and holders[-1][0] < start + ns:
+                holders.pop()
+            if holders:
+                event.cpu_parent = holders[-1][1]
+                event.cpu_parent.cpu_children.append(event)
+            holders.append((start + ns, event))
+        yield event

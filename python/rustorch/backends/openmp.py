@@ -1,8 +1,11 @@
 """OpenMP: what the kernels run their threads with."""
 
+from rustorch._no_device import shows as _shows
+
 __all__ = ["is_available"]
 
 
-def is_available():
-    """True."""
+@_shows("backends.openmp.is_available()", True)
+def is_available() -> bool:
+    """True: threads inside operations are OpenMP's."""
     return True

@@ -166,7 +166,14 @@ _path_before: Optional[str] = None
 
 
 def installed() -> bool:
-    """Whether ``import torch`` gives rustorch in this process."""
+    """Whether ``import torch`` gives rustorch in this process.
+
+    Examples
+    --------
+    >>> import rustorch.compat
+    >>> rustorch.compat.installed()
+    False
+    """
     return _finder in sys.meta_path
 
 
@@ -216,7 +223,17 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Take back what :func:`install` did in this process; modules that were imported stay what they are."""
+    """Take back what :func:`install` did in this process; modules that were imported stay what they are.
+
+    Examples
+    --------
+    >>> import rustorch.compat
+    >>> rustorch.compat.install()
+    >>> import torch
+    >>> rustorch.compat.uninstall()
+    >>> torch is rustorch, rustorch.compat.installed()
+    (True, False)
+    """
     import rustorch
 
     if not installed():

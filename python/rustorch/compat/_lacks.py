@@ -42,7 +42,7 @@ REASONS = {
     "torchvision.models": "these are not among the models of rustorch.vision: see rustorch.vision.models.list_models()",
     "torchvision.ops": "of the detection operators there are boxes, nms and the focal loss",
     "torchvision.datasets": "read it with a Dataset of your own, or ImageFolder",
-    "torchvision.transforms.v2": "use torchvision.transforms",
+    "torchvision.transforms.v2": "an image is transformed as by torchvision.transforms; boxes, masks and videos are not",
 }
 
 

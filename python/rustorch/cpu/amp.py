@@ -1,19 +1,32 @@
-"""Mixed precision under its older name: ``rustorch.amp`` with the device type "cpu"."""
+"""Mixed precision under its older name: :mod:`rustorch.amp` with the device type "cpu"."""
 
-from .. import amp as _amp
+from rustorch.amp import _older
 
 __all__ = ["GradScaler", "autocast"]
 
 
-class autocast(_amp.autocast):
-    """rustorch.amp.autocast("cpu", …)."""
+class autocast(_older.autocast):
+    """``rustorch.amp.autocast("cpu", …)``.
 
-    def __init__(self, enabled=True, dtype=None, cache_enabled=True):
-        super().__init__("cpu", dtype=dtype, enabled=enabled, cache_enabled=cache_enabled)
+    Examples
+    --------
+    >>> with rustorch.cpu.amp.autocast():
+    ...     y = rustorch.ones(2, 2) @ rustorch.ones(2, 2)
+    >>> y.dtype
+    rustorch.bfloat16
+    """
+
+    _of_device = "cpu"
 
 
-class GradScaler(_amp.GradScaler):
-    """rustorch.amp.GradScaler("cpu", …)."""
+class GradScaler(_older.GradScaler):
+    """``rustorch.amp.GradScaler("cpu", …)``.
 
-    def __init__(self, init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True):
-        super().__init__("cpu", init_scale, growth_factor, backoff_factor, growth_interval, enabled)
+    Examples
+    --------
+    >>> scaler = rustorch.cpu.amp.GradScaler(init_scale=4.0)
+    >>> scaler.scale(rustorch.tensor(3.0))
+    tensor(12.)
+    """
+
+    _of_device = "cpu"

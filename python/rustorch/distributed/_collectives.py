@@ -388,7 +388,29 @@ def isend(
     tag: int = 0,
     group_dst: Optional[int] = None,
 ) -> Optional[Work]:
-    """Send a tensor to rank ``dst``, which calls :func:`recv` with the same tag (0 to 32767)."""
+    """Begin to send a tensor to rank ``dst``, which calls :func:`recv` with the same tag.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        To be left alone until the work is over.
+    dst, group_dst : int
+        The rank in the job, or instead the rank in the group: another one than this.
+    group : ProcessGroup, optional
+    tag : int, default 0
+        From 0 to 32767.
+
+    Returns
+    -------
+    Work
+        Or None where this process is no member of the group.
+
+    >>> from rustorch import distributed as dist
+    >>> rank, size = dist.get_rank(), dist.get_world_size()
+    >>> works = [dist.isend(rustorch.ones(2), other) for other in range(size) if other != rank]
+    >>> [work.wait() for work in works]  # True for each other rank
+    []
+    """
     found = _member(group)
     if found is None:
         return None
@@ -402,7 +424,29 @@ def irecv(
     tag: int = 0,
     group_src: Optional[int] = None,
 ) -> Optional[Work]:
-    """Receive a tensor from rank ``src``, or from the first that sends one."""
+    """Begin to receive a tensor from rank ``src``, or from the first that sends one.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Where it is written; of the shape and dtype that are sent.
+    src, group_src : int, optional
+        The rank in the job, or instead the rank in the group.
+    group, tag
+        As for :func:`isend`.
+
+    Returns
+    -------
+    Work
+        Or None where this process is no member of the group.
+
+    >>> from rustorch import distributed as dist
+    >>> rank, size = dist.get_rank(), dist.get_world_size()
+    >>> parts = {other: rustorch.empty(2) for other in range(size) if other != rank}
+    >>> works = [dist.irecv(part, other) for other, part in parts.items()]
+    >>> [work.wait() for work in works]  # True for each other rank
+    []
+    """
     found = _member(group)
     if found is None:
         return None
@@ -417,7 +461,13 @@ def send(
     tag: int = 0,
     group_dst: Optional[int] = None,
 ) -> None:
-    """Send a tensor to rank ``dst`` and wait until it may be changed again."""
+    """Send a tensor to rank ``dst`` and wait until it may be changed again. Parameters: see :func:`isend`.
+
+    >>> from rustorch import distributed as dist
+    >>> rank, size = dist.get_rank(), dist.get_world_size()
+    >>> if rank + 1 < size:
+    ...     dist.send(rustorch.ones(2), dst=rank + 1)
+    """
     work = isend(tensor, dst, group, tag, group_dst)
     if work is not None:
         work.wait()
@@ -430,7 +480,20 @@ def recv(
     tag: int = 0,
     group_src: Optional[int] = None,
 ) -> int:
-    """Receive a tensor from rank ``src``, or from the first that sends one; the rank that sent. -1: no member."""
+    """Receive a tensor from rank ``src``, or from the first that sends one. Parameters: see :func:`irecv`.
+
+    Returns
+    -------
+    int
+        The rank in the job that sent; -1 where this process is no member of the group.
+
+    >>> from rustorch import distributed as dist
+    >>> rank, total = dist.get_rank(), rustorch.ones(2)
+    >>> if rank > 0:  # from the rank before: see :func:`send`
+    ...     source = dist.recv(total, src=rank - 1)
+    >>> total
+    tensor([1., 1.])
+    """
     work = irecv(tensor, src, group, tag, group_src)
     if work is None:
         return -1
@@ -439,7 +502,28 @@ def recv(
 
 
 class P2POp:
-    """One send or receive for :func:`batch_isend_irecv`: ``P2POp(dist.isend, tensor, peer)``."""
+    """One send or receive for :func:`batch_isend_irecv`.
+
+    Parameters
+    ----------
+    op : function
+        :func:`isend` or :func:`irecv`.
+    tensor : Tensor
+    peer, group_peer : int
+        The other rank: in the job, or instead in the group.
+    group, tag
+        As for :func:`isend`.
+
+    Raises
+    ------
+    ArgumentValueError
+        ``op`` is another function.
+
+    >>> from rustorch import distributed as dist
+    >>> op = dist.P2POp(dist.isend, rustorch.ones(2), peer=1)
+    >>> op.op is dist.isend, op.peer
+    (True, 1)
+    """
 
     def __init__(
         self,
@@ -464,7 +548,23 @@ class P2POp:
 
 
 def batch_isend_irecv(p2p_op_list: Sequence[P2POp]) -> List[Work]:
-    """Start several sends and receives; their order does not matter. Returns their works."""
+    """Start several sends and receives; their order does not matter. Returns their works.
+
+    Raises
+    ------
+    ArgumentValueError
+        The list is empty or holds something else.
+
+    >>> from rustorch import distributed as dist
+    >>> rank, size = dist.get_rank(), dist.get_world_size()
+    >>> mine, theirs = rustorch.full((2,), float(rank)), rustorch.zeros(2)
+    >>> if size > 1:  # around a ring
+    ...     ops = [dist.P2POp(dist.isend, mine, (rank + 1) % size), dist.P2POp(dist.irecv, theirs, (rank - 1) % size)]
+    ...     for work in dist.batch_isend_irecv(ops):
+    ...         _ = work.wait()
+    >>> theirs
+    tensor([0., 0.])
+    """
     if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
         raise ArgumentValueError("batch_isend_irecv: a list of P2POp is expected, with at least one")
     works = [each._start() for each in p2p_op_list]

@@ -10,7 +10,7 @@ import sys
 from datetime import timedelta
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
-from rustorch import DeviceError, DistributedError, _C
+from rustorch import DeviceError, DistributedError, UnsupportedError, _C
 from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.distributed import _rendezvous
 from rustorch.distributed._config import Backend, DistributedConfig
@@ -19,7 +19,15 @@ Timeout = Union[None, int, float, timedelta]
 
 
 class ProcessGroup:
-    """Ranks that communicate with each other. Made by :func:`init_process_group` and :func:`new_group`."""
+    """Ranks that communicate with each other. Made by :func:`init_process_group` and :func:`new_group`.
+
+    >>> from rustorch import distributed as dist
+    >>> group = dist.new_group([0], group_desc="readers")
+    >>> group
+    <ProcessGroup readers: rank 0 of 1, ranks [0]>
+    >>> group.rank(), group.size()
+    (0, 1)
+    """
 
     def __init__(self, handle: Any, name: str) -> None:
         self._handle = handle
@@ -63,11 +71,25 @@ _NON_MEMBER = _NonMember()
 
 
 class GroupMember(metaclass=_GroupMemberMeta):
-    """``GroupMember.WORLD``: the default group. ``GroupMember.NON_GROUP_MEMBER``: no member of the new group."""
+    """``GroupMember.WORLD``: the default group. ``GroupMember.NON_GROUP_MEMBER``: no member of the new group.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.init_process_group()
+    >>> evens = dist.new_group([rank for rank in range(dist.get_world_size()) if rank % 2 == 0])
+    >>> evens is dist.GroupMember.NON_GROUP_MEMBER  # on odd ranks
+    False
+    >>> dist.destroy_process_group()
+    """
 
 
 class group(metaclass=_GroupMemberMeta):
-    """``group.WORLD``: the default group."""
+    """``group.WORLD``: the default group, or None while there is none.
+
+    >>> from rustorch import distributed as dist
+    >>> dist.init_process_group()
+    >>> dist.all_reduce(rustorch.ones(2), group=dist.group.WORLD)
+    >>> dist.destroy_process_group()
+    """
 
 
 class _State:
@@ -254,7 +276,7 @@ def init_process_group(
         rank = config.rank() if rank == -1 else rank
         timeout = config.timeout() if timeout is None else timeout
     if store is not None or pg_options is not None:
-        raise NotImplementedError("init_process_group: store and pg_options are not supported; ranks meet through MPI")
+        raise UnsupportedError("init_process_group: store and pg_options are not supported; ranks meet through MPI")
     if device_id is not None and str(device_id).split(":")[0] != "cpu":
         raise DeviceError(f"init_process_group: device_id is {device_id}, and there is no GPU here")
     if _state.world is not None:
@@ -472,7 +494,7 @@ def new_group(
     world = _default()
     _resolve_backend(backend)
     if pg_options is not None or use_local_synchronization:
-        raise NotImplementedError("new_group: pg_options and use_local_synchronization are not supported: all ranks call it")
+        raise UnsupportedError("new_group: pg_options and use_local_synchronization are not supported: all ranks call it")
     if device_id is not None and str(device_id).split(":")[0] != "cpu":
         raise DeviceError(f"new_group: device_id is {device_id}, and there is no GPU here")
     chosen = list(range(world.size())) if ranks is None else [int(rank) for rank in ranks]

@@ -223,7 +223,23 @@ def send_object_list(
     device: Any = None,
     group_dst: Optional[int] = None,
 ) -> None:
-    """Send a list of objects to rank ``dst``, which calls :func:`recv_object_list`."""
+    """Send a list of objects to rank ``dst``, which calls :func:`recv_object_list`.
+
+    Parameters
+    ----------
+    object_list : list
+        Numbers, strings, None, bool, bytes, tensors, and lists, tuples and dicts of them.
+    dst, group_dst : int
+        The rank in the job, or instead the rank in the group.
+    group : ProcessGroup, optional
+    device : device, optional
+        Only the CPU.
+
+    >>> from rustorch import distributed as dist
+    >>> rank, size = dist.get_rank(), dist.get_world_size()
+    >>> if rank + 1 < size:
+    ...     dist.send_object_list([{"epoch": 3}, "ready"], dst=rank + 1)
+    """
     if device is not None and str(device).split(":")[0] != "cpu":
         raise rustorch.DeviceError(f"send_object_list: device is {device}, and there is no GPU here")
     data = _encode(list(object_list))
@@ -238,7 +254,34 @@ def recv_object_list(
     device: Any = None,
     group_src: Optional[int] = None,
 ) -> int:
-    """Receive a list of objects of the same length from rank ``src``, or the first that sends; the rank that sent."""
+    """Receive a list of objects from rank ``src``, or from the first that sends one.
+
+    Parameters
+    ----------
+    object_list : list
+        Of the length that is sent; its items are replaced.
+    src, group_src : int, optional
+        The rank in the job, or instead the rank in the group.
+    group, device
+        As for :func:`send_object_list`.
+
+    Returns
+    -------
+    int
+        The rank in the job that sent; -1 where this process is no member of the group.
+
+    Raises
+    ------
+    ArgumentValueError
+        Another number of objects was sent.
+
+    >>> from rustorch import distributed as dist
+    >>> found = [None, None]
+    >>> if dist.get_rank() > 0:  # from the rank before: see :func:`send_object_list`
+    ...     source = dist.recv_object_list(found, src=dist.get_rank() - 1)
+    >>> found
+    [None, None]
+    """
     if device is not None and str(device).split(":")[0] != "cpu":
         raise rustorch.DeviceError(f"recv_object_list: device is {device}, and there is no GPU here")
     size = rustorch.zeros(1, dtype=rustorch.int64)

@@ -40,12 +40,20 @@ _strategy = "file_descriptor"
 
 
 def get_all_sharing_strategies():
-    """The names that :func:`set_sharing_strategy` takes."""
+    """The names that :func:`set_sharing_strategy` takes.
+
+    >>> sorted(rustorch.multiprocessing.get_all_sharing_strategies())
+    ['file_descriptor', 'file_system']
+    """
     return {"file_descriptor", "file_system"}
 
 
 def get_sharing_strategy():
-    """What :func:`set_sharing_strategy` was told; ``"file_descriptor"`` at first."""
+    """What :func:`set_sharing_strategy` was told; ``"file_descriptor"`` at first.
+
+    >>> rustorch.multiprocessing.get_sharing_strategy()
+    'file_descriptor'
+    """
     return _strategy
 
 
@@ -60,6 +68,14 @@ def set_sharing_strategy(new_strategy):
     ------
     ArgumentValueError
         It is neither.
+
+    Examples
+    --------
+    >>> import rustorch.multiprocessing as mp
+    >>> mp.set_sharing_strategy("file_system")
+    >>> mp.get_sharing_strategy()
+    'file_system'
+    >>> mp.set_sharing_strategy("file_descriptor")
     """
     global _strategy
     if new_strategy not in get_all_sharing_strategies():

@@ -26,6 +26,13 @@ def reduce_tensor(tensor: Any) -> Any:
     ------
     AutogradError
         The tensor is in shared memory and was computed with gradients: detach it first.
+
+    Examples
+    --------
+    >>> from rustorch.multiprocessing.reductions import reduce_tensor
+    >>> rebuild, arguments = reduce_tensor(rustorch.ones(2))[:2]
+    >>> rebuild(*arguments)
+    tensor([1., 1.])
     """
     block = _shared.block_of(tensor)
     if block is None:
@@ -37,6 +44,10 @@ def reduce_tensor(tensor: Any) -> Any:
 
 
 def init_reductions() -> None:
-    """Teach multiprocessing's pickler about tensors."""
+    """Teach multiprocessing's pickler about tensors. ``import rustorch.multiprocessing`` has done it.
+
+    >>> from rustorch.multiprocessing.reductions import init_reductions
+    >>> init_reductions()
+    """
     for cls in (rustorch.Tensor, Parameter):
         ForkingPickler.register(cls, reduce_tensor)

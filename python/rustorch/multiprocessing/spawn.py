@@ -27,6 +27,16 @@ class ProcessException(RusTorchError):
     error_index : int
         Which one, counted from 0.
     error_pid : int
+
+    Examples
+    --------
+    >>> import rustorch.multiprocessing as mp
+    >>> from rustorch.multiprocessing.spawn import ProcessException
+    >>> try:
+    ...     mp.start_processes(divmod, args=(0,), start_method="fork")  # divmod(0, 0)
+    ... except ProcessException as error:
+    ...     print(type(error).__name__, error.error_index)
+    ProcessRaisedException 0
     """
 
     def __init__(self, msg: str, error_index: int, pid: int) -> None:
@@ -40,7 +50,17 @@ class ProcessException(RusTorchError):
 
 
 class ProcessRaisedException(ProcessException):
-    """A process ended by an exception; the message holds its traceback."""
+    """A process ended by an exception; the message holds its traceback.
+
+    Examples
+    --------
+    >>> import rustorch.multiprocessing as mp
+    >>> try:
+    ...     mp.start_processes(divmod, args=(0,), start_method="fork")  # divmod(0, 0)
+    ... except mp.ProcessRaisedException as error:
+    ...     print(str(error).splitlines()[-1])
+    ZeroDivisionError: ...
+    """
 
 
 class ProcessExitedException(ProcessException):
@@ -50,6 +70,16 @@ class ProcessExitedException(ProcessException):
     ----------
     exit_code : int
     signal_name : str, optional
+
+    Examples
+    --------
+    >>> import os
+    >>> import rustorch.multiprocessing as mp
+    >>> try:
+    ...     mp.start_processes(os._exit, nprocs=2, start_method="fork")  # os._exit(0) and os._exit(1)
+    ... except mp.ProcessExitedException as error:
+    ...     print(error)
+    process 1 terminated with exit code 1
     """
 
     def __init__(self, msg: str, error_index: int, error_pid: int, exit_code: int, signal_name: Optional[str] = None) -> None:
@@ -76,7 +106,23 @@ def _run(fn: Callable[..., Any], index: int, args: Tuple[Any, ...], error_file: 
 
 
 class ProcessContext:
-    """Processes that were started: what :func:`spawn` returns with ``join=False``."""
+    """Processes that were started: what :func:`spawn` returns with ``join=False``.
+
+    Attributes
+    ----------
+    processes : list of Process
+
+    Examples
+    --------
+    >>> import rustorch.multiprocessing as mp
+    >>> context = mp.start_processes(abs, nprocs=2, join=False, start_method="fork")  # abs(0) and abs(1)
+    >>> len(context.pids())
+    2
+    >>> while not context.join():
+    ...     pass
+    >>> [process.exitcode for process in context.processes]
+    [0, 0]
+    """
 
     def __init__(self, processes: List[Any], error_files: List[str]) -> None:
         self.processes = processes

@@ -47,9 +47,6 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         """The parameter itself: the API reference spells ``linear.weight()``."""
         return self
 
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + Tensor.__repr__(self)
-
     def __deepcopy__(self, memo: dict) -> "Parameter":
         if id(self) in memo:
             return memo[id(self)]

@@ -21,7 +21,16 @@ __all__ = [
 
 
 class ProfilerActivity(enum.Enum):
-    """What to measure. Only the CPU is there; the others are taken with a warning, and find nothing."""
+    """What to measure. Only the CPU is there; the others are taken with a warning, and find nothing.
+
+    Examples
+    --------
+    >>> from rustorch.profiler import ProfilerActivity, profile
+    >>> with profile(activities=[ProfilerActivity.CPU]) as prof:
+    ...     y = rustorch.ones(3).tanh()
+    >>> [row.count for row in prof.key_averages() if row.key == "tanh"]
+    [1]
+    """
 
     CPU = 0
     XPU = 1
@@ -32,7 +41,19 @@ class ProfilerActivity(enum.Enum):
 
 
 class ProfilerAction(enum.Enum):
-    """What a schedule says of a step."""
+    """What a schedule says of a step.
+
+    Examples
+    --------
+    >>> from rustorch.profiler import ProfilerAction, profile
+    >>> def every_tenth(step):
+    ...     return ProfilerAction.RECORD_AND_SAVE if step % 10 == 9 else ProfilerAction.NONE
+    >>> with profile(schedule=every_tenth, on_trace_ready=lambda prof: print("step", prof.step_num)) as prof:
+    ...     for step in range(25):
+    ...         prof.step()
+    step 10
+    step 20
+    """
 
     NONE = 0
     WARMUP = 1
@@ -152,6 +173,15 @@ def tensorboard_trace_handler(
     worker_name : str, optional
         The first part of the file's name; by default host, process (and rank).
     use_gzip : bool, default False
+
+    Examples
+    --------
+    >>> import os
+    >>> from rustorch.profiler import profile, tensorboard_trace_handler
+    >>> with profile(on_trace_ready=tensorboard_trace_handler("runs", worker_name="me", use_gzip=True)):
+    ...     y = rustorch.ones(3).exp()
+    >>> [name.split(".", 2)[0::2] for name in os.listdir("runs")]
+    [['me', 'pt.trace.json.gz']]
     """
 
     def write(prof: "profile") -> None:
@@ -366,6 +396,8 @@ class profile:
             self._metadata[str(key)] = json.loads(value)
         except ValueError as error:
             raise _C.ArgumentValueError(f"add_metadata_json: {value!r} is no JSON: {error}") from error
+
+    preset_metadata_json = add_metadata_json
 
 
 def refuse(what: str, **options: Any) -> None:

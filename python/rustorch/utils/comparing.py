@@ -62,7 +62,17 @@ def get_stats(model: Any) -> Dict[str, Any]:
 
 
 class Comparison(Dict[str, Any]):
-    """What :meth:`ModelComparator.compare` found: a dict that prints itself as a table."""
+    """What :meth:`ModelComparator.compare` found: a dict that prints itself as a table.
+
+    Examples
+    --------
+    >>> a, b = rustorch.nn.Linear(1, 1, bias=False), rustorch.nn.Linear(1, 1, bias=False)
+    >>> with rustorch.no_grad():
+    ...     _ = a.weight.fill_(1.0), b.weight.fill_(1.5)
+    >>> found = rustorch.utils.ModelComparator().compare(a, b)
+    >>> found["equal"], found["parameters"]["weight"]["max"]
+    (False, 0.5)
+    """
 
     def __str__(self) -> str:
         lines = [("equal" if self["equal"] else "different") + f": {self['first']} and {self['second']}"]

@@ -149,6 +149,14 @@ def read_header(filename: Any) -> Tuple[Dict[str, Entry], Optional[Dict[str, str
     ------
     SerializationError
         The file is damaged, or none of safetensors.
+
+    Examples
+    --------
+    >>> from rustorch.utils import safetensors
+    >>> safetensors.save_file({"w": rustorch.ones(2, 3)}, "model.safetensors", metadata={"by": "me"})
+    >>> entries, metadata = safetensors.read_header("model.safetensors")
+    >>> entries["w"].shape, metadata
+    ([2, 3], {'by': 'me'})
     """
     name = _path("read_header", filename)
     try:

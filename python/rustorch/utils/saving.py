@@ -258,6 +258,16 @@ def load_checkpoint(
     ------
     SerializationError
         The file is damaged, or lacks a state for an object given; nothing has been changed then.
+
+    Examples
+    --------
+    >>> from rustorch import nn, optim, utils
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+    >>> path = utils.save_checkpoint(model, optimizer, 3, 0.25, "run.h5")
+    >>> found = utils.load_checkpoint(path, model, optimizer)
+    >>> found["epoch"], found["loss"]
+    (3, 0.25)
     """
     given = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "loader": loader, "sampler": sampler,
              "generators": generators}  # fmt: skip

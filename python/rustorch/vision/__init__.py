@@ -30,7 +30,13 @@ def __dir__():
 
 
 def get_image_backend():
-    """``"rustorch"``: image files are read by rustorch itself."""
+    """``"rustorch"``: image files are read by rustorch itself.
+
+    Examples
+    --------
+    >>> rustorch.vision.get_image_backend()
+    'rustorch'
+    """
     return "rustorch"
 
 
@@ -46,6 +52,13 @@ def set_image_backend(backend):
     ------
     UnsupportedError
         Another one is named.
+
+    Examples
+    --------
+    >>> rustorch.vision.set_image_backend("accimage")
+    Traceback (most recent call last):
+        ...
+    rustorch.UnsupportedError: set_image_backend: image files are read by rustorch itself, not by 'accimage'; leave the call out
     """
     from rustorch import UnsupportedError
 

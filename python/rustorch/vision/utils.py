@@ -121,6 +121,14 @@ def save_image(tensor: Union[Tensor, Sequence[Tensor]], fp: Any, format: Optiona
     ------
     ArgumentValueError
         The format is neither PNG nor JPEG, or is not known for a file object.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.utils import save_image
+    >>> save_image(torch.rand(6, 3, 8, 8), "grid.png", nrow=3)  # two rows of three, with two pixels between them
+    >>> torch.io.read_image("grid.png").shape
+    rustorch.Size([3, 22, 32])
     """
     from rustorch import io
 
@@ -147,6 +155,8 @@ _COLOURS = {
     "yellow": (255, 255, 0),
 }  # fmt: skip
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")  # Okabe and Ito 2008: told apart by all
+
+_SHADE = 100  # of 255: how much of the colour the inside of a box takes on, as in torchvision
 
 
 def _colour(colour: Colour) -> Tuple[int, ...]:
@@ -227,7 +237,8 @@ def draw_bounding_boxes(
         x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1 + 1, wide), min(y1 + 1, height)
         if fill:
             part = out[:, y0:y1, x0:x1]
-            out[:, y0:y1, x0:x1] = (part.to(rustorch.float32) * 0.6 + colour.to(rustorch.float32) * 0.4).to(rustorch.uint8)
+            mixed = (part.to(rustorch.float32) * (255 - _SHADE) + colour.to(rustorch.float32) * _SHADE) / 255
+            out[:, y0:y1, x0:x1] = mixed.add(0.5).to(rustorch.uint8)
         for region in (
             (slice(y0, min(y0 + width, y1)), slice(x0, x1)), (slice(max(y1 - width, y0), y1), slice(x0, x1)),
             (slice(y0, y1), slice(x0, min(x0 + width, x1))), (slice(y0, y1), slice(max(x1 - width, x0), x1)),

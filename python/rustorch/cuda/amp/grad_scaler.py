@@ -1,17 +1,5 @@
-"""GradScaler under its older path."""
+"""PyTorch's path to GradScaler: see :mod:`rustorch.cuda.amp`."""
 
-from ... import amp as _amp
+from rustorch.cuda.amp import GradScaler
 
 __all__ = ["GradScaler"]
-
-
-class GradScaler(_amp.GradScaler):
-    """rustorch.amp.GradScaler("cuda", …).
-
-    >>> from rustorch.cuda.amp import GradScaler
-    >>> GradScaler(enabled=False).is_enabled()
-    False
-    """
-
-    def __init__(self, init_scale=2.0**16, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True):
-        super().__init__("cuda", init_scale, growth_factor, backoff_factor, growth_interval, enabled)

@@ -12,15 +12,14 @@ import numpy as np
 
 import rustorch
 from rustorch import _C
-from rustorch.data.dataset import Dataset
-from rustorch.data.transforms import as_affine
+from rustorch.data.datasets.vision import VisionDataset
 
 __all__ = ["CIFAR10", "CIFAR100"]
 
 _PIXELS = 3 * 32 * 32
 
 
-class CIFAR10(Dataset):
+class CIFAR10(VisionDataset):
     """60,000 images, 3 × 32 × 32, 8 bits, in ten classes: 50,000 to train with and 10,000 to test with.
 
     Parameters
@@ -43,6 +42,22 @@ class CIFAR10(Dataset):
         A file is damaged.
 
     Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
+    Examples
+    --------
+    A file holds a byte for the label and 3072 for the pixels of each image, channel by channel:
+
+    >>> import os
+    >>> from rustorch.data.datasets import CIFAR10
+    >>> os.makedirs("small/cifar-10-batches-bin")
+    >>> with open("small/cifar-10-batches-bin/test_batch.bin", "wb") as file:
+    ...     _ = file.write(bytes([1]) + bytes(range(256)) * 12)
+    >>> with open("small/cifar-10-batches-bin/batches.meta.txt", "w") as file:
+    ...     _ = file.write("airplane\\nautomobile\\n")
+    >>> data = CIFAR10("small", train=False)
+    >>> image, label = data[0]
+    >>> image.shape, data.classes[label]
+    (rustorch.Size([3, 32, 32]), 'automobile')
     """
 
     _name = "CIFAR-10"
@@ -57,10 +72,8 @@ class CIFAR10(Dataset):
         self, root: Union[str, os.PathLike], train: bool = True, transform: Optional[Callable] = None,
         target_transform: Optional[Callable] = None, download: bool = False,
     ) -> None:
-        self.root = os.fspath(root)
+        super().__init__(root, transform=transform, target_transform=target_transform)
         self.train = train
-        self.transform = transform
-        self.target_transform = target_transform
         files = self._read([*self._files[train], self._names])
         self.classes: List[str] = files.pop(self._names).decode("ascii", "replace").split()
         self.class_to_idx: Dict[str, int] = {name: i for i, name in enumerate(self.classes)}
@@ -128,27 +141,35 @@ class CIFAR10(Dataset):
         return self.data.shape[0]
 
     def __getitem__(self, index: int) -> Tuple[Any, Any]:
-        image: Any = self.data[index]
-        target: Any = self.targets[index]
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return self._each(self.data[index], self.targets[index])
 
     def batch_sources(self) -> Optional[List[dict]]:
         """Images and labels for batching in C, if the transform is one that C knows."""
-        affine = None if self.transform is None else as_affine(self.transform)
-        if self.target_transform is not None or (self.transform is not None and affine is None):
-            return None
-        return [{"tensor": self.data, **(affine or {})}, {"tensor": self._labels_tensor}]
+        return self._sources(self.data, self._labels_tensor)
 
-    def __repr__(self) -> str:
-        return f"Dataset {type(self).__name__}\n    Number of datapoints: {len(self)}\n    Root location: {self.root}"
+    def extra_repr(self) -> str:
+        """Which part it is."""
+        return f"Split: {'Train' if self.train else 'Test'}"
 
 
 class CIFAR100(CIFAR10):
-    """As :class:`CIFAR10` with 100 classes; from ``cifar-100-binary`` or ``cifar-100-binary.tar.gz``."""
+    """As :class:`CIFAR10` with 100 classes; from ``cifar-100-binary`` or ``cifar-100-binary.tar.gz``.
+
+    Examples
+    --------
+    A file holds the number of the group of classes, that of the class, and the pixels of each image:
+
+    >>> import os
+    >>> from rustorch.data.datasets import CIFAR100
+    >>> os.makedirs("small/cifar-100-binary")
+    >>> with open("small/cifar-100-binary/test.bin", "wb") as file:
+    ...     _ = file.write((bytes([0, 2]) + bytes(3072)) * 5)
+    >>> with open("small/cifar-100-binary/fine_label_names.txt", "w") as file:
+    ...     _ = file.write("apple\\naquarium_fish\\nbaby\\n")
+    >>> data = CIFAR100("small", train=False)
+    >>> len(data), data.classes[data[4][1]]
+    (5, 'baby')
+    """
 
     _name = "CIFAR-100"
     _folder = "cifar-100-binary"

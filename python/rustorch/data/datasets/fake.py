@@ -6,12 +6,12 @@ from typing import Any, Callable, Optional, Tuple
 
 import rustorch
 from rustorch._C import IndexOutOfRangeError
-from rustorch.data.dataset import Dataset
+from rustorch.data.datasets.vision import VisionDataset
 
 __all__ = ["FakeData"]
 
 
-class FakeData(Dataset):
+class FakeData(VisionDataset):
     """``size`` images of noise with random labels; image i is the same each time.
 
     Parameters
@@ -37,11 +37,10 @@ class FakeData(Dataset):
         self, size: int = 1000, image_size: Tuple[int, int, int] = (3, 224, 224), num_classes: int = 10,
         transform: Optional[Callable] = None, target_transform: Optional[Callable] = None, random_offset: int = 0,
     ) -> None:
+        super().__init__(None, transform=transform, target_transform=target_transform)
         self.size = size
         self.num_classes = num_classes
         self.image_size = tuple(image_size)
-        self.transform = transform
-        self.target_transform = target_transform
         self.random_offset = random_offset
 
     def __getitem__(self, index: int) -> Tuple[Any, Any]:
@@ -49,13 +48,9 @@ class FakeData(Dataset):
             raise IndexOutOfRangeError(f"{type(self).__name__} index out of range")
         generator = rustorch.Generator()
         generator.manual_seed(index + self.random_offset)
-        image: Any = rustorch.randint(0, 256, self.image_size, dtype=rustorch.uint8, generator=generator)
-        target: Any = int(rustorch.randint(0, self.num_classes, (), generator=generator))
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        image = rustorch.randint(0, 256, self.image_size, dtype=rustorch.uint8, generator=generator)
+        target = int(rustorch.randint(0, self.num_classes, (), generator=generator))
+        return self._each(image, target)
 
     def __len__(self) -> int:
         return self.size

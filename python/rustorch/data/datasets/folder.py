@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 from rustorch import Tensor, _C, io
 from rustorch._C import ArgumentValueError
-from rustorch.data.dataset import Dataset
+from rustorch.data.datasets.vision import VisionDataset
 
 __all__ = ["DatasetFolder", "ImageFolder", "find_classes", "image_loader", "make_dataset"]
 
@@ -26,6 +26,15 @@ def find_classes(directory: Union[str, os.PathLike]) -> Tuple[List[str], Dict[st
     ------
     FileNotFoundError
         There is no folder in it.
+
+    Examples
+    --------
+    >>> import os
+    >>> from rustorch.data.datasets.folder import find_classes
+    >>> for name in ("dog", "cat"):
+    ...     os.makedirs(f"animals/{name}")
+    >>> find_classes("animals")
+    (['cat', 'dog'], {'cat': 0, 'dog': 1})
     """
     directory = os.fspath(directory)
     try:
@@ -41,7 +50,37 @@ def make_dataset(
     directory: Union[str, os.PathLike], class_to_idx: Dict[str, int], extensions: Union[None, str, Tuple[str, ...]] = None,
     is_valid_file: Optional[Callable[[str], bool]] = None, allow_empty: bool = False,
 ) -> List[Tuple[str, int]]:
-    """(path, class) of all files in the class folders and the folders in them, in alphabetical order."""
+    """(path, class number) of all files in the class folders and the folders in them, in alphabetical order.
+
+    Parameters
+    ----------
+    directory : path
+    class_to_idx : dict
+        The names of the class folders, and their numbers.
+    extensions : str or tuple of str, optional
+        The endings of the files that count, in lower case.
+    is_valid_file : callable, optional
+        Instead: whether the file of a path counts.
+    allow_empty : bool, default False
+        Whether a class may have no files.
+
+    Raises
+    ------
+    ArgumentValueError
+        Both or neither of ``extensions`` and ``is_valid_file`` are given.
+    FileNotFoundError
+        A class has no files.
+
+    Examples
+    --------
+    >>> import os
+    >>> from rustorch.data.datasets.folder import make_dataset
+    >>> os.makedirs("letters/b")
+    >>> for name in ("1.txt", "2.txt", "notes.md"):
+    ...     open(f"letters/b/{name}", "w").close()
+    >>> make_dataset("letters", {"b": 7}, extensions=".txt")
+    [('letters/b/1.txt', 7), ('letters/b/2.txt', 7)]
+    """
     if (extensions is None) == (is_valid_file is None):
         raise ArgumentValueError("Both extensions and is_valid_file cannot be None or not None at the same time")
     if extensions is not None:
@@ -67,11 +106,25 @@ def make_dataset(
 
 
 def image_loader(path: str) -> Tensor:
-    """A PNG or JPEG file as a uint8 RGB tensor (3, H, W)."""
+    """A PNG or JPEG file as a uint8 RGB tensor (3, H, W).
+
+    Raises
+    ------
+    SerializationError
+        The file is missing, damaged, or neither PNG nor JPEG.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.data.datasets.folder import image_loader
+    >>> torch.io.write_png(torch.zeros(1, 2, 4, dtype=torch.uint8), "grey.png")
+    >>> image_loader("grey.png").shape
+    rustorch.Size([3, 2, 4])
+    """
     return io._decode(io.read_file(path), io._ANY, io.ImageReadMode.RGB, False, deep=False)
 
 
-class DatasetFolder(Dataset):
+class DatasetFolder(VisionDataset):
     """Files in class folders: ``root/class/….ext``, with any folders in between.
 
     Parameters
@@ -94,6 +147,19 @@ class DatasetFolder(Dataset):
     class_to_idx : dict
     samples : list of (path, class number)
     targets : list of class numbers
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> import os
+    >>> import numpy as np
+    >>> from rustorch.data.datasets import DatasetFolder
+    >>> for i, name in enumerate(("left", "right")):
+    ...     os.makedirs(f"sounds/{name}")
+    ...     np.save(f"sounds/{name}/0.npy", np.full(3, i))
+    >>> data = DatasetFolder("sounds", loader=np.load, extensions=(".npy",), transform=torch.from_numpy)
+    >>> data[1], data.classes
+    ((tensor([1, 1, 1]), 1), ['left', 'right'])
     """
 
     def __init__(
@@ -101,11 +167,9 @@ class DatasetFolder(Dataset):
         transform: Optional[Callable] = None, target_transform: Optional[Callable] = None,
         is_valid_file: Optional[Callable[[str], bool]] = None, allow_empty: bool = False,
     ) -> None:
-        self.root = os.fspath(root)
+        super().__init__(root, transform=transform, target_transform=target_transform)
         self.loader = loader
         self.extensions = extensions
-        self.transform = transform
-        self.target_transform = target_transform
         self.classes, self.class_to_idx = self.find_classes(self.root)
         self.samples = self.make_dataset(self.root, self.class_to_idx, extensions, is_valid_file, allow_empty)
         self.targets = [target for _, target in self.samples]
@@ -124,18 +188,10 @@ class DatasetFolder(Dataset):
 
     def __getitem__(self, index: int) -> Tuple[Any, Any]:
         path, target = self.samples[index]
-        sample = self.loader(path)
-        if self.transform is not None:
-            sample = self.transform(sample)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return sample, target
+        return self._each(self.loader(path), target)
 
     def __len__(self) -> int:
         return len(self.samples)
-
-    def __repr__(self) -> str:
-        return f"Dataset {type(self).__name__}\n    Number of datapoints: {len(self)}\n    Root location: {self.root}"
 
 
 class ImageFolder(DatasetFolder):

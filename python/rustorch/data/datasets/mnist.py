@@ -7,14 +7,13 @@ import gzip
 import os
 import struct
 import zlib
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
 import rustorch
 from rustorch import Tensor, _C
-from rustorch.data.dataset import Dataset
-from rustorch.data.transforms import as_affine
+from rustorch.data.datasets.vision import VisionDataset
 
 __all__ = ["KMNIST", "MNIST", "FashionMNIST", "read_idx"]
 
@@ -74,7 +73,7 @@ def read_idx(path: str) -> Tensor:
     return rustorch.from_numpy(array.astype(dtype.newbyteorder("=")))
 
 
-class MNIST(Dataset):
+class MNIST(VisionDataset):
     """70,000 images of handwritten digits, 28 × 28, 8-bit grey, in ten classes.
 
     Parameters
@@ -91,12 +90,20 @@ class MNIST(Dataset):
         Nothing is downloaded at run time: True also looks where the operating system's package puts the files (Debian's
         ``dataset-fashion-mnist``), and is an error when they are not there either.
 
-    Example
-    -------
-    >>> from rustorch.data.datasets import FashionMNIST
-    >>> data = FashionMNIST("/usr/share/datasets/fashion-mnist", train=False)  # doctest: +SKIP
-    >>> len(data)  # doctest: +SKIP
-    10000
+    Examples
+    --------
+    Two images of zeros in the IDX format (see :func:`read_idx`):
+
+    >>> import os, struct
+    >>> from rustorch.data.datasets import MNIST
+    >>> os.makedirs("data/MNIST/raw")
+    >>> for name, shape, values in (("images-idx3", (2, 28, 28), bytes(2 * 28 * 28)), ("labels-idx1", (2,), bytes([7, 2]))):
+    ...     with open(f"data/MNIST/raw/t10k-{name}-ubyte", "wb") as file:
+    ...         _ = file.write(struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + values)
+    >>> data = MNIST("data", train=False)
+    >>> image, label = data[0]
+    >>> len(data), image.shape, data.classes[label]
+    (2, rustorch.Size([28, 28]), '7 - seven')
     """
 
     _folder = "MNIST"
@@ -116,10 +123,8 @@ class MNIST(Dataset):
         self, root: str, train: bool = True, transform: Optional[Callable] = None,
         target_transform: Optional[Callable] = None, download: bool = False,
     ) -> None:
-        self.root = os.fspath(root)
+        super().__init__(root, transform=transform, target_transform=target_transform)
         self.train = train
-        self.transform = transform
-        self.target_transform = target_transform
         self.download = download
         self.data = read_idx(self._find("images"))
         self.targets = read_idx(self._find("labels")).to(rustorch.int64)
@@ -144,6 +149,11 @@ class MNIST(Dataset):
         raise error
 
     @property
+    def class_to_idx(self) -> Dict[str, int]:
+        """The numbers of the classes."""
+        return {name: i for i, name in enumerate(self.classes)}
+
+    @property
     def train_data(self) -> Any:
         """The old name of ``data``."""
         return self.data
@@ -159,32 +169,29 @@ class MNIST(Dataset):
         return self.data.shape[0]
 
     def __getitem__(self, index: int) -> Tuple[Any, Any]:
-        image: Any = self.data[index]
-        target: Any = int(self.targets[index])
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
-        return image, target
+        return self._each(self.data[index], int(self.targets[index]))
 
     def batch_sources(self) -> Optional[List[dict]]:
         """Images and labels for batching in C, if the transform is one that C knows."""
-        if self.target_transform is not None:
-            return None
-        images = {"tensor": self.data}
-        if self.transform is not None:
-            affine = as_affine(self.transform)
-            if affine is None:
-                return None
-            images.update(affine, add_channel=True)
-        return [images, {"tensor": self.targets}]
+        return self._sources(self.data, self.targets, add_channel=True)
 
-    def __repr__(self) -> str:
-        return f"Dataset {type(self).__name__}\n    Number of datapoints: {len(self)}\n    Root location: {self.root}"
+    def extra_repr(self) -> str:
+        """Which part it is."""
+        return f"Split: {'Train' if self.train else 'Test'}"
 
 
 class FashionMNIST(MNIST):
-    """70,000 images of clothes in the format of MNIST: see there. Source: Xiao et al., arXiv 1708.07747."""
+    """70,000 images of clothes in the format of :class:`MNIST`: see there. Source: Xiao et al., arXiv 1708.07747.
+
+    Examples
+    --------
+    >>> from rustorch.data.datasets import FashionMNIST
+    >>> FashionMNIST.classes[9]
+    'Ankle boot'
+    >>> data = FashionMNIST("data", train=False, download=True)  # doctest: +SKIP
+    >>> len(data)  # where Debian's dataset-fashion-mnist is installed  # doctest: +SKIP
+    10000
+    """
 
     _folder = "FashionMNIST"
     _places = ("/usr/share/datasets/fashion-mnist",)
@@ -195,7 +202,20 @@ class FashionMNIST(MNIST):
 
 
 class KMNIST(MNIST):
-    """70,000 images of cursive Japanese characters in the format of MNIST: see there. Source: Clanuwat et al., arXiv 1812.01718."""
+    """70,000 images of cursive Japanese characters in the format of :class:`MNIST`: see there.
+
+    Source: Clanuwat et al., arXiv 1812.01718.
+
+    Examples
+    --------
+    >>> from rustorch.data.datasets import KMNIST
+    >>> KMNIST("nowhere")
+    Traceback (most recent call last):
+        ...
+    rustorch.SerializationFileNotFoundError: KMNIST: train-images-idx3-ubyte (or train-images-idx3-ubyte.gz) is in none of nowhere, ...
+    >>> ", ".join(KMNIST.classes)
+    'o, ki, su, tsu, na, ha, ma, ya, re, wo'
+    """
 
     _folder = "KMNIST"
     classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]

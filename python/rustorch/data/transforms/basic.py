@@ -41,7 +41,7 @@ class Transform(Module):
 
     def __repr__(self) -> str:
         names = [name for name in vars(self) if not name.startswith("_") and name != "training"]
-        options = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        options = ", ".join(f"{name}={getattr(value, 'value', value)}" for name in names for value in (getattr(self, name),))
         return f"{type(self).__name__}({options})"
 
 

@@ -410,6 +410,8 @@ class RandomPerspective(Transform):
     def __init__(
         self, distortion_scale: float = 0.5, p: float = 0.5, interpolation: Any = InterpolationMode.BILINEAR, fill: F.Fill = 0
     ) -> None:
+        if not 0 <= distortion_scale <= 1:
+            raise ArgumentValueError(f"RandomPerspective: distortion_scale must be from 0 to 1, not {distortion_scale}")
         self.p = p
         self.interpolation = interpolation
         self.distortion_scale = distortion_scale

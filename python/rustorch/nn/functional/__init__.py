@@ -14,6 +14,7 @@ from typing import Any, Optional
 import rustorch
 from rustorch import Tensor, _C
 from rustorch._C import ArgumentValueError
+from rustorch.functional import _need_tensors
 from rustorch.nn._attention import (  # noqa: F401  (the last two: subclasses of PyTorch's layers call them)
     multi_head_attention_forward, scaled_dot_product_attention, _canonical_mask, _none_or_dtype,
 )  # fmt: skip
@@ -170,6 +171,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     >>> F.prelu(rustorch.tensor([-1.0, 2.0]), rustorch.tensor([0.5]))
     tensor([-0.5000,  2.0000])
     """
+    _need_tensors("prelu", (input, weight))
     if weight.numel() > 1:
         weight = weight.reshape([1, -1] + [1] * (input.dim() - 2))
     return rustorch.where(input > 0, input, weight * input)

@@ -18,7 +18,18 @@ __all__ = ["Module"]
 
 
 class RemovableHandle:
-    """What a hook's registration returns: ``remove()`` takes the hook away. Also a context manager."""
+    """What a hook's registration returns: ``remove()`` takes the hook away. Also a context manager.
+
+    Examples
+    --------
+    >>> layer = nn.ReLU()
+    >>> handle = layer.register_forward_hook(lambda module, args, output: output + 1)
+    >>> layer(rustorch.zeros(1))
+    tensor([1.])
+    >>> handle.remove()
+    >>> layer(rustorch.zeros(1))
+    tensor([0.])
+    """
 
     _ids = itertools.count(1)
 
@@ -202,7 +213,8 @@ class Module:
         for table in ("_parameters", "_buffers", "_modules"):
             if table in attributes and name in attributes[table]:
                 return attributes[table][name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        hint = ": rustorch.save(model.state_dict(), path) keeps the parameters" if name == "save" else ""  # what TorchScript adds
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{hint}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         attributes = self.__dict__

@@ -11,7 +11,7 @@ Examples
 """
 
 from rustorch.vision.models import densenet, resnet, squeezenet, vgg
-from rustorch.vision.models._weights import weights_enum as _weights_enum
+from rustorch.vision.models._builders import weights_enum as _weights_enum
 from rustorch.vision.models.alexnet import AlexNet, alexnet
 from rustorch.vision.models.densenet import *  # noqa: F401,F403
 from rustorch.vision.models.mobilenetv2 import MobileNetV2, mobilenet_v2
@@ -21,18 +21,69 @@ from rustorch.vision.models.squeezenet import *  # noqa: F401,F403
 from rustorch.vision.models.vgg import *  # noqa: F401,F403
 
 __all__ = [
-    "AlexNet", "MobileNetV2", "MobileNetV3", "alexnet", "get_model", "list_models", "mobilenet_v2", "mobilenet_v3_large",
-    "mobilenet_v3_small", *densenet.__all__, *resnet.__all__, *squeezenet.__all__, *vgg.__all__,
+    "AlexNet", "MobileNetV2", "MobileNetV3", "alexnet", "get_model", "get_model_builder", "list_models", "mobilenet_v2",
+    "mobilenet_v3_large", "mobilenet_v3_small", *densenet.__all__, *resnet.__all__, *squeezenet.__all__, *vgg.__all__,
 ]  # fmt: skip
 
-_BUILDERS = {name: globals()[name] for name in sorted(__all__) if name.islower() and name not in ("get_model", "list_models")}
+_BUILDERS = {name: globals()[name] for name in sorted(__all__) if name.islower() and not name.startswith(("get_", "list_"))}
 # ResNet18_Weights of resnet18, MobileNet_V3_Large_Weights of mobilenet_v3_large, …
 _WEIGHTS = {f"{name.replace('_', '')}weights": name for name in _BUILDERS}
 
 
-def list_models():
-    """The names of the builders."""
-    return list(_BUILDERS)
+def list_models(module=None, include=None, exclude=None):
+    """The names of the builders, in alphabetical order.
+
+    Parameters
+    ----------
+    module : module, optional
+        Only those of ``rustorch.vision.models``: there are no others.
+    include, exclude : str or list of str, optional
+        Patterns such as ``"resnet*"``: names that fit one of them are taken, and left out.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from rustorch.vision import models
+    >>> models.list_models(include="resnet*", exclude=["*5*", "*101"])
+    ['resnet18', 'resnet34']
+    """
+    import fnmatch
+
+    def fits(name, patterns):
+        return any(fnmatch.fnmatch(name, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
+
+    names = _BUILDERS if module is None or module.__name__ == __name__ else ()
+    return [name for name in names if (not include or fits(name, include)) and not (exclude and fits(name, exclude))]
+
+
+def get_model_builder(name):
+    """The function of that name.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`list_models`; capital letters do not matter.
+
+    Raises
+    ------
+    ArgumentValueError
+        There is no such model.
+
+    Examples
+    --------
+    >>> from rustorch.vision import models
+    >>> models.get_model_builder("ResNet18") is models.resnet18
+    True
+    """
+    found = _BUILDERS.get(str(name).lower())
+    if found is None:
+        from rustorch import ArgumentValueError
+
+        raise ArgumentValueError(f"get_model: there is no model {name!r}; there are {', '.join(_BUILDERS)}")
+    return found
 
 
 def get_model(name, **config):
@@ -41,7 +92,7 @@ def get_model(name, **config):
     Parameters
     ----------
     name : str
-        One of :func:`list_models`.
+        One of :func:`list_models`; capital letters do not matter.
     **config
         Those of the builder, such as ``num_classes``.
 
@@ -49,13 +100,15 @@ def get_model(name, **config):
     ------
     ArgumentValueError
         There is no such model.
-    """
-    found = _BUILDERS.get(str(name).lower())
-    if found is None:
-        from rustorch import ArgumentValueError
 
-        raise ArgumentValueError(f"get_model: there is no model {name!r}; there are {', '.join(_BUILDERS)}")
-    return found(**config)
+    Examples
+    --------
+    >>> from rustorch.vision import models
+    >>> model = models.get_model("squeezenet1_1", num_classes=10)
+    >>> sum(p.numel() for p in model.parameters())
+    727626
+    """
+    return get_model_builder(name)(**config)
 
 
 def __getattr__(name):

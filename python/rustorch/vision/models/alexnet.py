@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
-
 from rustorch import Tensor, flatten, nn
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models._builders import builder
 
 __all__ = ["AlexNet", "alexnet"]
 
 
 class AlexNet(nn.Module):
-    """Five convolutions and three linear layers for images (B, 3, H, W), H and W at least 63."""
+    """Five convolutions and three linear layers for images (B, 3, H, W), H and W at least 63.
+
+    Parameters
+    ----------
+    num_classes : int, default 1000
+    dropout : float, default 0.5
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision import models
+    >>> model = models.AlexNet(num_classes=10)
+    >>> model.features(torch.zeros(1, 3, 64, 64)).shape
+    rustorch.Size([1, 256, 1, 1])
+    """
 
     def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
@@ -34,17 +46,4 @@ class AlexNet(nn.Module):
         return self.classifier(flatten(self.avgpool(self.features(x)), 1))
 
 
-def alexnet(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> AlexNet:
-    """AlexNet, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    **kwargs
-        ``num_classes`` (1000) and ``dropout`` (0.5).
-    """
-    refuse_weights("alexnet", weights, pretrained)
-    return AlexNet(**kwargs)
+alexnet = builder("alexnet", "AlexNet", 61_100_840, AlexNet, keywords="``num_classes`` (1000) and ``dropout`` (0.5).")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Dict, Tuple
 
-from rustorch import Tensor, cat, flatten, nn
+from rustorch import Tensor, UnsupportedError, cat, flatten, nn
 from rustorch.nn import functional as F
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models._blocks import init_weights
+from rustorch.vision.models._builders import builder
 
 __all__ = ["DenseNet", "densenet121", "densenet161", "densenet169", "densenet201"]
+
+_OLD_NAME = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 class _DenseLayer(nn.Module):
@@ -71,6 +75,14 @@ class DenseNet(nn.Module):
     ------
     UnsupportedError
         ``memory_efficient`` is True.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision import models
+    >>> model = models.DenseNet(growth_rate=8, block_config=(2, 2), num_init_features=16, num_classes=5)
+    >>> model.features(torch.zeros(1, 3, 32, 32)).shape
+    rustorch.Size([1, 32, 4, 4])
     """
 
     def __init__(
@@ -79,8 +91,6 @@ class DenseNet(nn.Module):
     ) -> None:
         super().__init__()
         if memory_efficient:
-            from rustorch import UnsupportedError
-
             raise UnsupportedError("DenseNet: memory_efficient=True is not supported: use rustorch.utils.checkpoint on the blocks")
         first = [
             ("conv0", nn.Conv2d(3, num_init_features, 7, 2, padding=3, bias=False)),
@@ -98,14 +108,14 @@ class DenseNet(nn.Module):
                 channels //= 2
         self.features.add_module("norm5", nn.BatchNorm2d(channels))
         self.classifier = nn.Linear(channels, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.weight, 1)
-                nn.init.constant_(module.bias, 0)
-            elif isinstance(module, nn.Linear):
-                nn.init.constant_(module.bias, 0)
+        init_weights(self, mode="fan_in", linear_std=None)
+        nn.init.zeros_(self.classifier.bias)
+
+    def _load_from_state_dict(self, state_dict: Dict[str, Any], prefix: str, *args: Any) -> None:
+        for key in list(state_dict):  # torchvision's files still have the names norm.1, conv.1, norm.2, conv.2
+            if key.startswith(prefix):
+                state_dict[_OLD_NAME.sub(r"\1\2", key)] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 3, H, W)."""
@@ -113,29 +123,7 @@ class DenseNet(nn.Module):
         return self.classifier(flatten(F.adaptive_avg_pool2d(x, (1, 1)), 1))
 
 
-def _builder(depth: int, growth_rate: int, block_config: Tuple[int, ...], features: int) -> Callable[..., DenseNet]:
-    name = f"densenet{depth}"
-
-    def build(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> DenseNet:
-        refuse_weights(name, weights, pretrained)
-        return DenseNet(growth_rate, block_config, features, **kwargs)
-
-    build.__name__ = build.__qualname__ = name
-    build.__doc__ = f"""DenseNet-{depth}, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    **kwargs
-        Those of :class:`DenseNet`, such as ``num_classes``.
-    """
-    return build
-
-
-densenet121 = _builder(121, 32, (6, 12, 24, 16), 64)
-densenet161 = _builder(161, 48, (6, 12, 36, 24), 96)
-densenet169 = _builder(169, 32, (6, 12, 32, 32), 64)
-densenet201 = _builder(201, 32, (6, 12, 48, 32), 64)
+densenet121 = builder("densenet121", "DenseNet-121", 7_978_856, DenseNet, 32, (6, 12, 24, 16), 64)
+densenet161 = builder("densenet161", "DenseNet-161", 28_681_000, DenseNet, 48, (6, 12, 36, 24), 96)
+densenet169 = builder("densenet169", "DenseNet-169", 14_149_480, DenseNet, 32, (6, 12, 32, 32), 64)
+densenet201 = builder("densenet201", "DenseNet-201", 20_013_928, DenseNet, 32, (6, 12, 48, 32), 64)

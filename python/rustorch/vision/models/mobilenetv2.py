@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional
+from typing import Callable, List, Optional
 
 from rustorch import ArgumentValueError, Tensor, flatten, nn
 from rustorch.nn import functional as F
-from rustorch.vision.models._blocks import init_mobile, make_divisible
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models._blocks import init_weights, make_divisible
+from rustorch.vision.models._builders import builder
 from rustorch.vision.ops.misc import Conv2dNormActivation
 
 __all__ = ["InvertedResidual", "MobileNetV2", "mobilenet_v2"]
@@ -19,7 +19,30 @@ _SETTING = [
 
 
 class InvertedResidual(nn.Module):
-    """Widens, filters each channel by itself, narrows; the input is led around where sizes allow."""
+    """Widens, filters each channel by itself, narrows; the input is led around where sizes allow.
+
+    Parameters
+    ----------
+    inp, oup : int
+        Channels that come in and go out.
+    stride : {1, 2}
+    expand_ratio : float
+        How much wider it is inside.
+    norm_layer : callable, optional
+        Instead of BatchNorm2d.
+
+    Raises
+    ------
+    ArgumentValueError
+        The stride is neither 1 nor 2.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.models.mobilenetv2 import InvertedResidual
+    >>> InvertedResidual(8, 12, stride=2, expand_ratio=6)(torch.zeros(1, 8, 6, 6)).shape
+    rustorch.Size([1, 12, 3, 3])
+    """
 
     def __init__(
         self, inp: int, oup: int, stride: int, expand_ratio: int, norm_layer: Optional[Callable[..., nn.Module]] = None
@@ -59,6 +82,14 @@ class MobileNetV2(nn.Module):
     block, norm_layer : callable, optional
         Instead of InvertedResidual and BatchNorm2d.
     dropout : float, default 0.2
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision import models
+    >>> model = models.MobileNetV2(num_classes=10, width_mult=0.25)
+    >>> model(torch.zeros(1, 3, 64, 64)).shape, sum(p.numel() for p in model.parameters())
+    (rustorch.Size([1, 10]), 250922)
     """
 
     def __init__(
@@ -79,24 +110,11 @@ class MobileNetV2(nn.Module):
         layers.append(Conv2dNormActivation(channels, self.last_channel, 1, norm_layer=norm_layer, activation_layer=nn.ReLU6))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.last_channel, num_classes))
-        init_mobile(self)
+        init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 3, H, W)."""
         return self.classifier(flatten(F.adaptive_avg_pool2d(self.features(x), (1, 1)), 1))
 
 
-def mobilenet_v2(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> MobileNetV2:
-    """MobileNetV2, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    **kwargs
-        Those of :class:`MobileNetV2`, such as ``num_classes``.
-    """
-    refuse_weights("mobilenet_v2", weights, pretrained)
-    return MobileNetV2(**kwargs)
+mobilenet_v2 = builder("mobilenet_v2", "MobileNetV2", 3_504_872, MobileNetV2)

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, Callable, List, NamedTuple, Optional
 
 from rustorch import ArgumentValueError, Tensor, flatten, nn
-from rustorch.vision.models._blocks import init_mobile, make_divisible
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models._blocks import init_weights, make_divisible
+from rustorch.vision.models._builders import builder
 from rustorch.vision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 
 __all__ = ["MobileNetV3", "mobilenet_v3_large", "mobilenet_v3_small"]
@@ -75,6 +75,19 @@ class MobileNetV3(nn.Module):
     norm_layer : callable, optional
         By default BatchNorm2d with eps 0.001 and momentum 0.01.
     dropout : float, default 0.2
+
+    Raises
+    ------
+    ArgumentValueError
+        The list is empty, or a stride is neither 1 nor 2.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
+    >>> rows = [InvertedResidualConfig(16, 3, 32, 24, use_se=True, activation="HS", stride=2)]
+    >>> MobileNetV3(rows, last_channel=64, num_classes=10)(torch.zeros(2, 3, 32, 32)).shape
+    rustorch.Size([2, 10])
     """
 
     def __init__(
@@ -97,7 +110,7 @@ class MobileNetV3(nn.Module):
             nn.Linear(6 * last, last_channel), nn.Hardswish(inplace=True), nn.Dropout(dropout, inplace=True),
             nn.Linear(last_channel, num_classes),
         )  # fmt: skip
-        init_mobile(self)
+        init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 3, H, W)."""
@@ -135,35 +148,14 @@ def _setting(rows: List[Any], width_mult: float, reduced_tail: bool, dilated: bo
     return made
 
 
-def mobilenet_v3_large(
-    *, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, width_mult: float = 1.0,
-    reduced_tail: bool = False, dilated: bool = False, **kwargs: Any,
+def _make(
+    rows: List[Any], last: int, width_mult: float = 1.0, reduced_tail: bool = False, dilated: bool = False, **kwargs: Any
 ) -> MobileNetV3:
-    """MobileNetV3 in its large form, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    width_mult : float, default 1
-        Scales the channels.
-    reduced_tail, dilated : bool, default False
-        Halve the channels of the last stage; keep its size by dilation.
-    **kwargs
-        ``num_classes`` (1000), ``dropout`` (0.2) and ``norm_layer``.
-    """
-    refuse_weights("mobilenet_v3_large", weights, pretrained)
-    last = make_divisible(1280 // (2 if reduced_tail else 1) * width_mult, 8)
-    return MobileNetV3(_setting(_LARGE, width_mult, reduced_tail, dilated), last, **kwargs)
+    last_channel = make_divisible(last // (2 if reduced_tail else 1) * width_mult, 8)
+    return MobileNetV3(_setting(rows, width_mult, reduced_tail, dilated), last_channel, **kwargs)
 
 
-def mobilenet_v3_small(
-    *, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, width_mult: float = 1.0,
-    reduced_tail: bool = False, dilated: bool = False, **kwargs: Any,
-) -> MobileNetV3:
-    """MobileNetV3 in its small form, untrained: see :func:`mobilenet_v3_large`."""
-    refuse_weights("mobilenet_v3_small", weights, pretrained)
-    last = make_divisible(1024 // (2 if reduced_tail else 1) * width_mult, 8)
-    return MobileNetV3(_setting(_SMALL, width_mult, reduced_tail, dilated), last, **kwargs)
+_KEYWORDS = """``num_classes`` (1000), ``dropout`` (0.2) and ``norm_layer`` of :class:`MobileNetV3`; ``width_mult`` (1.0)
+        scales the channels, ``reduced_tail`` (False) halves those of the last stage, ``dilated`` (False) keeps its size."""
+mobilenet_v3_large = builder("mobilenet_v3_large", "MobileNetV3 in its large form", 5_483_032, _make, _LARGE, 1280, keywords=_KEYWORDS)
+mobilenet_v3_small = builder("mobilenet_v3_small", "MobileNetV3 in its small form", 2_542_856, _make, _SMALL, 1024, keywords=_KEYWORDS)

@@ -6,10 +6,11 @@ convolution, as torchvision has it); Xie et al., arXiv 1611.05431; Zagoruyko and
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Type, Union
+from typing import Callable, List, Optional, Type, Union
 
 from rustorch import ArgumentValueError, Tensor, flatten, nn
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models._blocks import init_weights
+from rustorch.vision.models._builders import builder
 
 __all__ = [
     "BasicBlock", "Bottleneck", "ResNet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d",
@@ -30,7 +31,32 @@ def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
 
 
 class BasicBlock(nn.Module):
-    """Two 3 × 3 convolutions around which the input is led."""
+    """Two 3 × 3 convolutions around which the input is led.
+
+    Parameters
+    ----------
+    inplanes, planes : int
+        Channels that come in, and of the 3 × 3 convolutions; ``planes`` go out.
+    stride : int, default 1
+    downsample : Module, optional
+        What the input passes on its way around, where sizes or channels differ.
+    groups, base_width, dilation : int, default 1, 64 and 1
+        Must be these: for :class:`Bottleneck`.
+    norm_layer : callable, optional
+        Instead of BatchNorm2d.
+
+    Raises
+    ------
+    ArgumentValueError
+        One of them is not.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.models import BasicBlock
+    >>> BasicBlock(8, 8)(torch.zeros(1, 8, 6, 6)).shape
+    rustorch.Size([1, 8, 6, 6])
+    """
 
     expansion = 1
 
@@ -59,7 +85,27 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1 × 1, 3 × 3 and 1 × 1 convolutions around which the input is led; the last has four times the channels."""
+    """1 × 1, 3 × 3 and 1 × 1 convolutions around which the input is led; the last has four times the channels.
+
+    Parameters
+    ----------
+    inplanes, planes : int
+        Channels that come in, and of the 3 × 3 convolution; ``4 * planes`` go out.
+    stride : int, default 1
+    downsample : Module, optional
+        What the input passes on its way around, where sizes or channels differ.
+    groups, base_width, dilation : int, default 1, 64 and 1
+        Of the 3 × 3 convolution, which has ``planes * base_width / 64 * groups`` channels.
+    norm_layer : callable, optional
+        Instead of BatchNorm2d.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.models import Bottleneck
+    >>> Bottleneck(32, 8)(torch.zeros(1, 32, 6, 6)).shape
+    rustorch.Size([1, 32, 6, 6])
+    """
 
     expansion = 4
 
@@ -109,8 +155,16 @@ class ResNet(nn.Module):
 
     Raises
     ------
-    ValueError
+    ArgumentValueError
         ``replace_stride_with_dilation`` does not have three items.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.models import BasicBlock, ResNet
+    >>> model = ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10)  # ten layers
+    >>> model(torch.zeros(2, 3, 32, 32)).shape, sum(p.numel() for p in model.parameters())
+    (rustorch.Size([2, 10]), 4910922)
     """
 
     def __init__(
@@ -137,12 +191,7 @@ class ResNet(nn.Module):
         self.layer4 = self._make_layer(block, 512, layers[3], 2, dilate[2])
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, num_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-                nn.init.constant_(module.weight, 1)
-                nn.init.constant_(module.bias, 0)
+        init_weights(self, linear_std=None)
         if zero_init_residual:
             for module in self.modules():
                 if isinstance(module, (BasicBlock, Bottleneck)):
@@ -174,33 +223,19 @@ class ResNet(nn.Module):
         return self.fc(flatten(self.avgpool(x), 1))
 
 
-def _builder(name: str, title: str, block: Type[Union[BasicBlock, Bottleneck]], layers: List[int], **fixed: Any) -> Callable[..., ResNet]:
-    def build(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> ResNet:
-        refuse_weights(name, weights, pretrained)
-        return ResNet(block, layers, **{**fixed, **kwargs})
-
-    build.__name__ = build.__qualname__ = name
-    build.__doc__ = f"""{title}, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    **kwargs
-        Those of :class:`ResNet`, such as ``num_classes``.
-    """
-    return build
-
-
-resnet18 = _builder("resnet18", "ResNet-18", BasicBlock, [2, 2, 2, 2])
-resnet34 = _builder("resnet34", "ResNet-34", BasicBlock, [3, 4, 6, 3])
-resnet50 = _builder("resnet50", "ResNet-50", Bottleneck, [3, 4, 6, 3])
-resnet101 = _builder("resnet101", "ResNet-101", Bottleneck, [3, 4, 23, 3])
-resnet152 = _builder("resnet152", "ResNet-152", Bottleneck, [3, 8, 36, 3])
-resnext50_32x4d = _builder("resnext50_32x4d", "ResNeXt-50 32x4d", Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4)
-resnext101_32x8d = _builder("resnext101_32x8d", "ResNeXt-101 32x8d", Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8)
-resnext101_64x4d = _builder("resnext101_64x4d", "ResNeXt-101 64x4d", Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4)
-wide_resnet50_2 = _builder("wide_resnet50_2", "Wide ResNet-50-2", Bottleneck, [3, 4, 6, 3], width_per_group=128)
-wide_resnet101_2 = _builder("wide_resnet101_2", "Wide ResNet-101-2", Bottleneck, [3, 4, 23, 3], width_per_group=128)
+resnet18 = builder("resnet18", "ResNet-18", 11_689_512, ResNet, BasicBlock, [2, 2, 2, 2])
+resnet34 = builder("resnet34", "ResNet-34", 21_797_672, ResNet, BasicBlock, [3, 4, 6, 3])
+resnet50 = builder("resnet50", "ResNet-50", 25_557_032, ResNet, Bottleneck, [3, 4, 6, 3])
+resnet101 = builder("resnet101", "ResNet-101", 44_549_160, ResNet, Bottleneck, [3, 4, 23, 3])
+resnet152 = builder("resnet152", "ResNet-152", 60_192_808, ResNet, Bottleneck, [3, 8, 36, 3])
+resnext50_32x4d = builder(
+    "resnext50_32x4d", "ResNeXt-50 32x4d", 25_028_904, ResNet, Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4
+)
+resnext101_32x8d = builder(
+    "resnext101_32x8d", "ResNeXt-101 32x8d", 88_791_336, ResNet, Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8
+)
+resnext101_64x4d = builder(
+    "resnext101_64x4d", "ResNeXt-101 64x4d", 83_455_272, ResNet, Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4
+)
+wide_resnet50_2 = builder("wide_resnet50_2", "Wide ResNet-50-2", 68_883_240, ResNet, Bottleneck, [3, 4, 6, 3], width_per_group=128)
+wide_resnet101_2 = builder("wide_resnet101_2", "Wide ResNet-101-2", 126_886_696, ResNet, Bottleneck, [3, 4, 23, 3], width_per_group=128)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
+from typing import List
 
 from rustorch import ArgumentValueError, Tensor, cat, flatten, nn
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models._builders import builder
 
 __all__ = ["SqueezeNet", "squeezenet1_0", "squeezenet1_1"]
 
@@ -51,8 +51,15 @@ class SqueezeNet(nn.Module):
 
     Raises
     ------
-    ValueError
+    ArgumentValueError
         There is no such version.
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision import models
+    >>> models.SqueezeNet("1_1", num_classes=10)(torch.zeros(1, 3, 64, 64)).shape
+    rustorch.Size([1, 10])
     """
 
     def __init__(self, version: str = "1_0", num_classes: int = 1000, dropout: float = 0.5) -> None:
@@ -80,23 +87,8 @@ class SqueezeNet(nn.Module):
         return flatten(self.classifier(self.features(x)), 1)
 
 
-def squeezenet1_0(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> SqueezeNet:
-    """SqueezeNet 1.0, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    **kwargs
-        ``num_classes`` (1000) and ``dropout`` (0.5).
-    """
-    refuse_weights("squeezenet1_0", weights, pretrained)
-    return SqueezeNet("1_0", **kwargs)
-
-
-def squeezenet1_1(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Any) -> SqueezeNet:
-    """SqueezeNet 1.1, untrained, with 2.4 times less work than 1.0: see :func:`squeezenet1_0`."""
-    refuse_weights("squeezenet1_1", weights, pretrained)
-    return SqueezeNet("1_1", **kwargs)
+_KEYWORDS = "``num_classes`` (1000) and ``dropout`` (0.5)."
+squeezenet1_0 = builder("squeezenet1_0", "SqueezeNet 1.0", 1_248_424, SqueezeNet, "1_0", keywords=_KEYWORDS)
+squeezenet1_1 = builder(
+    "squeezenet1_1", "SqueezeNet 1.1, with 2.4 times less work than 1.0", 1_235_496, SqueezeNet, "1_1", keywords=_KEYWORDS
+)

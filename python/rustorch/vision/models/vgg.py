@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Union
+from typing import Any, Dict, List, Sequence, Union
 
 from rustorch import Tensor, flatten, nn
-from rustorch.vision.models._weights import refuse_weights
+from rustorch.vision.models import _blocks
+from rustorch.vision.models._builders import builder
 
 __all__ = ["VGG", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 
-# Convolutions at each of the five sizes.
-_DEPTHS: Dict[int, List[int]] = {11: [1, 1, 2, 2, 2], 13: [2, 2, 2, 2, 2], 16: [2, 2, 3, 3, 3], 19: [2, 2, 4, 4, 4]}
-_CHANNELS = [64, 128, 256, 512, 512]
+# The columns of the paper's table 1: channels of convolutions, and where is pooling.
+cfgs: Dict[str, List[Union[str, int]]] = {
+    "A": [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    "B": [64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"],
+    "D": [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"],
+    "E": [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M"],
+}  # fmt: skip
 
 
-def make_layers(depths: List[int], batch_norm: bool = False) -> nn.Sequential:
-    """The convolutions of a VGG: ``depths[i]`` of them at the i-th size, each size followed by pooling."""
+def make_layers(cfg: Sequence[Union[str, int]], batch_norm: bool = False) -> nn.Sequential:
+    """The convolutions of a VGG.
+
+    Parameters
+    ----------
+    cfg : list of int and "M"
+        The channels of each 3 × 3 convolution; "M" is a pooling that halves the size.
+    batch_norm : bool, default False
+        Whether each convolution is followed by a normalisation.
+    """
     layers: List[nn.Module] = []
     channels = 3
-    for depth, out in zip(depths, _CHANNELS):
-        for _ in range(depth):
-            layers.append(nn.Conv2d(channels, out, 3, padding=1))
-            layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
-            channels = out
-        layers.append(nn.MaxPool2d(2, 2))
+    for out in cfg:
+        if isinstance(out, str):
+            layers.append(nn.MaxPool2d(2, 2))
+            continue
+        layers.append(nn.Conv2d(channels, out, 3, padding=1))
+        layers += [nn.BatchNorm2d(out), nn.ReLU(inplace=True)] if batch_norm else [nn.ReLU(inplace=True)]
+        channels = out
     return nn.Sequential(*layers)
 
 
@@ -38,6 +52,16 @@ class VGG(nn.Module):
     init_weights : bool, default True
         The initial values of the paper's authors; otherwise those of the layers.
     dropout : float, default 0.5
+
+    Examples
+    --------
+    >>> import rustorch as torch
+    >>> from rustorch.vision.models.vgg import VGG, make_layers
+    >>> features = make_layers([16, "M", 64, "M", 512, "M"])
+    >>> features(torch.zeros(1, 3, 64, 64)).shape
+    rustorch.Size([1, 512, 8, 8])
+    >>> VGG(features, num_classes=10, init_weights=False).classifier[6]
+    Linear(in_features=4096, out_features=10, bias=True)
     """
 
     def __init__(self, features: nn.Module, num_classes: int = 1000, init_weights: bool = True, dropout: float = 0.5) -> None:
@@ -49,44 +73,23 @@ class VGG(nn.Module):
             nn.Linear(4096, 4096), nn.ReLU(True), nn.Dropout(dropout),
             nn.Linear(4096, num_classes),
         )  # fmt: skip
-        for module in self.modules() if init_weights else []:
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.constant_(module.weight, 1)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-            else:
-                continue
-            if module.bias is not None:
-                nn.init.constant_(module.bias, 0)
+        if init_weights:
+            _blocks.init_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, num_classes) of images (B, 3, H, W)."""
         return self.classifier(flatten(self.avgpool(self.features(x)), 1))
 
 
-def _builder(depth: int, batch_norm: bool) -> Callable[..., VGG]:
-    name = f"vgg{depth}" + ("_bn" if batch_norm else "")
-
-    def build(*, weights: Any = None, progress: bool = True, pretrained: Optional[bool] = None, **kwargs: Union[int, float, bool]) -> VGG:
-        refuse_weights(name, weights, pretrained)
-        return VGG(make_layers(_DEPTHS[depth], batch_norm), **kwargs)  # type: ignore[arg-type]
-
-    build.__name__ = build.__qualname__ = name
-    build.__doc__ = f"""VGG-{depth}{" with batch normalisation" if batch_norm else ""}, untrained.
-
-    Parameters
-    ----------
-    weights, pretrained : None, None
-        Nothing is downloaded: the error says how to load a file.
-    progress : bool
-        Of a download: without effect.
-    **kwargs
-        Those of :class:`VGG`, such as ``num_classes``.
-    """
-    return build
+def _make(column: str, batch_norm: bool, **kwargs: Any) -> VGG:
+    return VGG(make_layers(cfgs[column], batch_norm), **kwargs)
 
 
-vgg11, vgg13, vgg16, vgg19 = (_builder(depth, False) for depth in _DEPTHS)
-vgg11_bn, vgg13_bn, vgg16_bn, vgg19_bn = (_builder(depth, True) for depth in _DEPTHS)
+vgg11 = builder("vgg11", "VGG-11", 132_863_336, _make, "A", False)
+vgg11_bn = builder("vgg11_bn", "VGG-11 with batch normalisation", 132_868_840, _make, "A", True)
+vgg13 = builder("vgg13", "VGG-13", 133_047_848, _make, "B", False)
+vgg13_bn = builder("vgg13_bn", "VGG-13 with batch normalisation", 133_053_736, _make, "B", True)
+vgg16 = builder("vgg16", "VGG-16", 138_357_544, _make, "D", False)
+vgg16_bn = builder("vgg16_bn", "VGG-16 with batch normalisation", 138_365_992, _make, "D", True)
+vgg19 = builder("vgg19", "VGG-19", 143_667_240, _make, "E", False)
+vgg19_bn = builder("vgg19_bn", "VGG-19 with batch normalisation", 143_678_248, _make, "E", True)
