@@ -79,7 +79,7 @@ Status dtype_BITS(OpCall *call) {
 }
 
 Status dtype_WHERE(OpCall *call) {
-    if (!is_bool(call->in[0]))
+    if (!is_bool(call->in[0]) && call->in[0]->dtype != RT_U8) // masks of old were bytes
         return call_fail(call, ERR_DTYPE,
                          "the condition must be a bool tensor, but it has dtype %s",
                          rt_dtype_name((RtDtype)call->in[0]->dtype));

@@ -323,6 +323,7 @@ static PyTypeObject function_type = {
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_doc = "The base of rustorch.autograd.Function.",
     .tp_methods = function_methods,
+    .tp_new = PyType_GenericNew, // an instance computes nothing, and Python says so
 };
 
 int function_add_types(PyObject *module) {

@@ -201,14 +201,31 @@ static PyObject *run(Overload *overload, const Bound *bound) {
 // ----------------------------------------------------------------------------------------------
 // calling
 
+static Overload *find_match(const Op *op, PyObject *const *args, Py_ssize_t nargs,
+                            PyObject *kwnames, bool loose, Bound *bound) {
+    for (int i = 0; i < op->n; i++)
+        if (bind_match(op->overloads[i], args, nargs, kwnames, loose, bound) == MATCH)
+            return op->overloads[i];
+    return NULL;
+}
+
+// First tensors are tensors; only if nothing fits, in an older order neither, may one of a single
+// element stand for a number.
 static PyObject *call_parsed(Op *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
     Bound bound;
-    // First tensors are tensors; only if nothing fits may one of a single element stand for a
-    // number.
-    for (int loose = 0; loose < 2; loose++)
-        for (int i = 0; i < op->n; i++)
-            if (bind_match(op->overloads[i], args, nargs, kwnames, loose, &bound) == MATCH)
-                return run(op->overloads[i], &bound);
+    OldOrder old;
+    Overload *fits = find_match(op, args, nargs, kwnames, false, &bound);
+    if (fits) return run(fits, &bound);
+    int is_old = op_old_order(op, args, nargs, kwnames, &old);
+    if (is_old < 0) return NULL;
+    if (is_old) {
+        fits = find_match(op, old.args, old.nargs, old.kwnames, false, &bound);
+        PyObject *result = fits ? run(fits, &bound) : NULL;
+        Py_DECREF(old.kwnames);
+        if (fits) return result;
+    }
+    fits = find_match(op, args, nargs, kwnames, true, &bound);
+    if (fits) return run(fits, &bound);
     return message_no_match(op->name, op->overloads, op->n, op->method, args, nargs, kwnames);
 }
 

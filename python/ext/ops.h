@@ -26,6 +26,19 @@ Op *op_method(const char *name); // borrowed; NULL without an exception if there
 PyObject *op_pair(Op *op, PyObject *a, PyObject *b);
 PyObject *op_single(Op *op, PyObject *a);
 
+// A call in an older order of its arguments, put in today's (old_order.c). The caller lets kwnames
+// go.
+#define MAX_OLD_ARGS 5
+typedef struct OldOrder {
+    PyObject *args[2 * MAX_OLD_ARGS]; // borrowed
+    Py_ssize_t nargs;
+    PyObject *kwnames;
+} OldOrder;
+
+// 1: out is filled; 0: it is no such call; -1: an exception is set.
+int op_old_order(const Op *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                 OldOrder *out);
+
 // The outputs of a call as what the signature promises (results.c). Takes the first nresults of
 // out.
 PyObject *result_wrap(Overload *overload, RtTensor **out);

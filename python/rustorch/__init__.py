@@ -50,8 +50,8 @@ __description__ = "Tensors, automatic differentiation, neural networks and train
 _MODULES = frozenset(
     """
     accelerator amp array_api autograd backends checkpoint compat compiler cpu cuda data distributed distributions fft func
-    functional hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
-    serialization special storage testing training utils version vision visualization xpu
+    functional fx hub interop io jit linalg mps multiprocessing nn onnx optim profiler progress random return_types
+    serialization special storage testing torch_version training utils version vision visualization xpu
     """.split()
 )
 _NAMES = {
@@ -152,6 +152,8 @@ def __getattr__(name):
                 raise
     if name in _NAMES:
         found = getattr(_importlib.import_module("." + _NAMES[name], __name__), name)
+    elif name.startswith("_foreach_"):
+        found = _importlib.import_module("._foreach", __name__).find(name)
     elif name.startswith("Py") and name[2:3].isupper():
         found = _find_py_name(name[2:])
     if found is None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from typing import Any, List, NoReturn, Optional, Union
 from urllib.parse import urlparse
@@ -25,6 +26,7 @@ from rustorch._commit import file_absent
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the digest that the names of files of weights end with
 _dir: Optional[str] = None
 
 

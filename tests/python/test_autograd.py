@@ -605,6 +605,33 @@ def test_mark_non_differentiable():
     assert x.grad.tolist() == [10, 1]
 
 
+def test_function_instances():
+    class Double(Function):
+        def __init__(self, factor=2):
+            self.factor = factor
+
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    class Old(Function):
+        def forward(self, x):
+            return x * 2
+
+    x = leaf(3.0)
+    assert Double(5).factor == 5
+    Double().apply(x).backward()
+    assert x.grad.item() == 2
+    with pytest.warns(DeprecationWarning, match="should not be instantiated"):
+        made = Old()
+    with pytest.raises(rt.AutogradError, match="Old.apply"):
+        made(x)
+
+
 def test_mark_dirty():
     class AddOne(Function):
         @staticmethod

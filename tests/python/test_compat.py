@@ -115,7 +115,7 @@ def test_missing_names(tmp_path):
         error(lambda: torch.optim.NoSuchThing)
         error(lambda: torch.cuda.CUDAGraph)
         error(lambda: __import__("torch.distributed.fsdp"))
-        error(lambda: __import__("torchvision.ops"))
+        error(lambda: __import__("torchvision.ops.roi_align"))
         assert not hasattr(torch, "nothing") and not hasattr(nn, "nothing") and getattr(torch, "nothing", 3) == 3
         try:
             from torch.nn import Nothing
@@ -128,7 +128,7 @@ def test_missing_names(tmp_path):
     assert out[2] == "AttributeError | rustorch has no torch.optim.NoSuchThing"
     assert out[3].startswith("AttributeError | rustorch has no torch.cuda.CUDAGraph")
     assert out[4].startswith("ModuleNotFoundError | rustorch has no torch.distributed.fsdp: models are not sharded")
-    assert out[5] == "ModuleNotFoundError | rustorch has no torchvision.ops: there are no detection operators"
+    assert out[5].startswith("ModuleNotFoundError | rustorch has no torchvision.ops.roi_align: of the detection operators there are boxes")
     assert out[6].startswith("cannot import name 'Nothing' from 'rustorch.nn'")
 
 
@@ -237,9 +237,9 @@ from torch.distributed.fsdp import FullyShardedDataParallel as FSDP
 from torchvision import models as M, transforms
 
 try:
-    import torch.fx
+    import torch.export
 except ImportError:
-    torch_fx = None
+    torch_export = None
 if hasattr(torch, "hadamard"):
     z = torch.hadamard(1, 2)
 
@@ -268,7 +268,7 @@ def found(tmp_path, text, name="script.py"):
 def test_names_that_lack(tmp_path):
     assert found(tmp_path, SCRIPT) == [
         (5, "torch.distributed.fsdp", False),
-        (9, "torch.fx", True),
+        (9, "torch.export", True),
         (13, "torch.hadamard", True),
         (19, "Tensor.to_sparse", False),
         (19, "torch.nn.functional.reluu", False),
@@ -490,6 +490,104 @@ def test_activations_in_place(name, arguments):
         results.append([p.grad.numpy() for p in model.parameters()])
     for plain, written in zip(*results):
         np.testing.assert_array_equal(plain, written)
+
+
+@pytest.mark.filterwarnings("ignore:This order of the arguments")
+def test_old_orders_of_arguments():
+    rng = np.random.default_rng(2)
+    x, y, z = (rng.normal(size=3) for _ in range(3))
+    a, b, c = (rng.normal(size=(3, 3)) for _ in range(3))
+    cases = [
+        ("add", (x, 2, y), x + 2 * y), ("sub", (x, 0.5, y), x - 0.5 * y), ("addcmul", (x, 3, y, z), x + 3 * y * z),
+        ("addcdiv", (x, -1.5, y, z), x - 1.5 * y / z), ("addmm", (a, 2, 3, b, c), 2 * a + 3 * b @ c),
+        ("addmm", (a, 2, b, c), 2 * a + b @ c),
+        ("addmv", (x, 1, -2, b, y), x - 2 * b @ y), ("addr", (a, 2, x, y), 2 * a + np.outer(x, y)),
+        ("baddbmm", (a[None], 1, 2, b[None], c[None]), (a + 2 * b @ c)[None]), ("addbmm", (a, 2, 3, b[None], c[None]), 2 * a + 3 * b @ c),
+    ]  # fmt: skip
+    for name, arguments, wanted in cases:
+        values = [torch.from_numpy(v.copy()) if isinstance(v, np.ndarray) else v for v in arguments]
+        forms = [getattr(values[0], name)(*values[1:])]
+        if name.startswith("add") and isinstance(values[2], int) or name in ("addr", "baddbmm"):
+            forms.append(getattr(torch, name)(values[1], values[0], *values[2:]))  # the function has beta in front
+        forms.append(getattr(values[0].clone(), name + "_")(*values[1:]))
+        for got in forms:
+            np.testing.assert_allclose(got.numpy(), wanted, rtol=1e-12, err_msg=name)
+    out = torch.zeros(3, dtype=torch.float64)
+    assert torch.add(torch.from_numpy(x), 2, torch.from_numpy(y), out=out) is out
+    np.testing.assert_allclose(out.numpy(), x + 2 * y)
+    one = torch.ones(1, requires_grad=True)  # of one element, yet no number
+    torch.ones(2).add(2, one).sum().backward()
+    assert one.grad.item() == 4
+    with pytest.warns(UserWarning, match="order of the arguments of add_ .* alpha=2"):
+        torch.ones(2).add_(2, torch.ones(2))
+    ones = torch.ones(2)
+    for wrong in (lambda: ones.add(2, "x"), lambda: ones.addcmul(2, 3, ones), lambda: torch.add(2, 3, ones)):
+        with pytest.raises(TypeError):
+            wrong()
+
+
+def test_where_takes_masks_of_bytes():
+    mask = torch.tensor([0, 1, 7, 0], dtype=torch.uint8)
+    x = torch.arange(4.0, requires_grad=True)
+    for got in (torch.where(mask, x, -torch.ones(4)), x.where(mask, -torch.ones(4))):
+        assert got.tolist() == [-1, 1, 2, -1]
+    torch.where(mask, x, x * 10).sum().backward()
+    assert x.grad.tolist() == [10, 1, 1, 10]
+    wide = torch.where(torch.from_numpy(np.tile([[1, 0, 255]], (50, 30)).astype(np.uint8)).t(), 1, 0)
+    assert wide.sum(0).tolist() == [60] * 50
+    with pytest.raises(TypeError, match="condition"):
+        torch.where(torch.tensor([1, 0]), torch.ones(2), torch.zeros(2))
+
+
+def test_what_libraries_import(tmp_path):
+    """Names that libraries ask for beside the ones scripts use."""
+    out = run(
+        tmp_path,
+        """
+        from torch.cuda.amp.autocast_mode import autocast
+        from torch.cuda.amp.grad_scaler import GradScaler
+        from torch.torch_version import TorchVersion
+        from torch.utils.checkpoint import get_device_states, set_device_states
+        from torchvision.io.image import decode_image
+        import torch, torch.fx
+
+        class Net(torch.nn.Module):
+            @torch.fx.wrap
+            def twice(x):
+                return x * 2
+
+        assert isinstance(torch.__version__, TorchVersion) and torch.cuda._initialized == torch.cuda.is_initialized()
+        assert autocast is torch.cuda.amp.autocast and GradScaler is torch.cuda.amp.GradScaler
+        set_device_states(*get_device_states(torch.ones(1), [torch.ones(1)], 2))
+        print(Net.twice(torch.ones(1)).item(), isinstance(1, torch.fx.Proxy))
+        """,
+    )
+    assert out.strip() == "2.0 False"
+
+
+def test_foreach():
+    rng = np.random.default_rng(6)
+    a, b, c = ([rng.uniform(0.5, 2, shape) for shape in ((3,), (2, 2), ())] for _ in range(3))
+    x, y, z = ([torch.from_numpy(np.array(v)) for v in values] for values in (a, b, c))
+    cases = [
+        ("add", (y,), {"alpha": 2}, lambda p, q, r: p + 2 * q), ("mul", (0.5,), {}, lambda p, q, r: p / 2),
+        ("sqrt", (), {}, lambda p, q, r: p**0.5),
+        ("div", (y,), {}, lambda p, q, r: p / q), ("sub", (1,), {}, lambda p, q, r: p - 1), ("pow", (2,), {}, lambda p, q, r: p**2),
+        ("addcmul", (y, z), {"value": -1}, lambda p, q, r: p - q * r), ("addcdiv", (y, z, [1, 1, 1]), {}, lambda p, q, r: p + q / r),
+        ("lerp", (y, 0.25), {}, lambda p, q, r: p + (q - p) / 4), ("maximum", (y,), {}, lambda p, q, r: np.maximum(p, q)),
+        ("minimum", (1.0,), {}, lambda p, q, r: np.minimum(p, 1)), ("neg", (), {}, lambda p, q, r: -p),
+    ]  # fmt: skip
+    for name, arguments, options, wanted in cases:
+        written = [v.clone() for v in x]
+        assert getattr(torch, f"_foreach_{name}_")(written, *arguments, **options) is None
+        for got in (getattr(torch, f"_foreach_{name}")(x, *arguments, **options), written):
+            for g, p, q, r in zip(got, a, b, c):
+                np.testing.assert_allclose(g, wanted(p, q, r), rtol=1e-12, err_msg=name)
+    for g, p in zip(torch._foreach_norm(x, 1), a):
+        np.testing.assert_allclose(g, np.abs(p).sum())
+    with pytest.raises(ValueError, match="equally long, got 3 and 2"):
+        torch._foreach_add(x, y[:2])
+    assert not hasattr(torch, "_foreach_nothing") and not hasattr(torch, "_foreach_norm_")
 
 
 def test_assert_close():

@@ -130,6 +130,9 @@ def test_random_samplers():
     assert len(longer) == 10 and sorted(longer[:4]) == sorted(longer[4:8]) == [0, 1, 2, 3]
     drawn = list(data.RandomSampler(Items(5), replacement=True, num_samples=400, generator=seed()))
     assert set(drawn) == set(range(5)) and min(collections.Counter(drawn).values()) > 50
+    endless = iter(data.RandomSampler(Items(5), replacement=True, num_samples=10**12))  # drawn as they are taken
+    assert {next(endless) for _ in range(2000)} == set(range(5))
+    assert len(list(data.RandomSampler(Items(5), replacement=True, num_samples=2500))) == 2500
     assert sorted(data.SubsetRandomSampler([4, 8, 6], generator=seed())) == [4, 6, 8]
     weighted = list(data.WeightedRandomSampler([0, 3, 1], 800, generator=seed()))
     assert 0 not in weighted and 520 < weighted.count(1) < 680

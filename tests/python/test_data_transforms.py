@@ -457,3 +457,21 @@ def test_elastic_transform():
                   lambda: T.functional.elastic_transform(image, shift, fill=[1.0, 2.0, 3.0])):  # fmt: skip
         with pytest.raises(ValueError):
             wrong()
+
+
+def test_transforms_are_modules():
+    steps = torch.nn.Sequential(T.Pad(1), T.RandomHorizontalFlip(1.0), T.Normalize(0.5, 0.25), T.RandomErasing(0.0))
+    picture = torch.rand(3, 4, 5)
+    inner = (picture.flip(-1) - 0.5) / 0.25
+    assert torch.allclose(steps(picture)[:, 1:-1, 1:-1], inner) and list(steps.parameters()) == []
+    seen = []
+    steps[0].register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape)))
+    steps(picture)
+    assert seen == [(3, 6, 7)] and "training" not in repr(steps)
+
+    class Twice(T.Normalize):  # a constructor that passes on what it is given
+        def __init__(self, mean):
+            super().__init__(mean, 1.0)
+            self.layer = torch.nn.Identity()
+
+    assert [name for name, _ in Twice(0.5).named_modules()] == ["", "layer"]

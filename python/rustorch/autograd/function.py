@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import warnings
 
 from .._C import ArgumentTypeError, AutogradError, FunctionCtx, _FunctionBase, is_grad_enabled
 from .grad_mode import no_grad
@@ -34,6 +35,20 @@ class Function(_FunctionBase):
     >>> x.grad
     tensor([6.])
     """
+
+    def __init__(self, *args, **kwargs):
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them "
+            "on the class itself.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args, **kwargs):
+        raise AutogradError(
+            f"{type(self).__name__}: legacy autograd functions with a non-static forward are not run. Make forward(ctx, ...) and "
+            f"backward(ctx, ...) static methods, and call {type(self).__name__}.apply(...)"
+        )
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

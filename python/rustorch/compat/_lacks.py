@@ -10,7 +10,7 @@ from typing import Optional
 REASONS = {
     "torch._dynamo": "there is no compiler: torch.compile returns the model itself",
     "torch._inductor": "there is no compiler: torch.compile returns the model itself",
-    "torch._foreach*": "use a loop over the tensors, or an optimiser's foreach=True",
+    "torch._foreach*": "use a loop over the tensors",
     "torch.ao": "there are no quantised dtypes",
     "torch.complex*": "there are no complex dtypes: keep real and imaginary parts in two tensors",
     "torch.cdouble": "there are no complex dtypes",
@@ -43,7 +43,7 @@ REASONS = {
     "torch.stft": "there are no complex dtypes",
     "torch.istft": "there are no complex dtypes",
     "torchvision.models": "these are not among the models of rustorch.vision: see rustorch.vision.models.list_models()",
-    "torchvision.ops": "there are no detection operators",
+    "torchvision.ops": "of the detection operators there are boxes, nms and the focal loss",
     "torchvision.datasets": "read it with a Dataset of your own, or ImageFolder",
     "torchvision.transforms.v2": "an image is transformed as by torchvision.transforms; boxes, masks and videos are not",
 }

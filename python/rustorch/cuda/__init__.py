@@ -77,6 +77,12 @@ def is_initialized() -> bool:
     return is_available()
 
 
+def __getattr__(name: str) -> bool:
+    if name == "_initialized":  # which libraries ask for in place of is_initialized()
+        return is_initialized()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 @_shows("cuda.init()", _NO_GPU)
 def init() -> None:
     """Start using the GPU. A DeviceError without one."""

@@ -64,6 +64,9 @@ def _fresh_generator() -> "rustorch.Generator":
     return generator
 
 
+_DRAWN = 1024  # indices drawn at a time: num_samples may be far more than is ever taken
+
+
 class RandomSampler(Sampler):
     """A random order.
 
@@ -104,7 +107,9 @@ class RandomSampler(Sampler):
         n = len(self.data_source)
         generator = _fresh_generator() if self.generator is None else self.generator
         if self.replacement:
-            yield from rustorch.randint(0, n, (self.num_samples,), dtype=rustorch.int64, generator=generator).tolist()
+            for start in range(0, self.num_samples, _DRAWN):
+                count = min(_DRAWN, self.num_samples - start)
+                yield from rustorch.randint(0, n, (count,), dtype=rustorch.int64, generator=generator).tolist()
             return
         left = self.num_samples
         while left > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import warnings
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import rustorch
 from rustorch import _C
@@ -13,8 +13,12 @@ from rustorch._C import ArgumentValueError, AutogradError
 from rustorch.amp.autocast_mode import autocast
 from rustorch.autograd import Function, backward
 from rustorch.autograd.graph import saved_tensors_hooks
+from rustorch.utils._pytree import tree_flatten
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+__all__ = [
+    "CheckpointError", "checkpoint", "checkpoint_sequential", "get_device_states", "noop_context_fn", "set_checkpoint_early_stop",
+    "set_device_states",
+]  # fmt: skip
 
 
 class CheckpointError(_C.AutogradError):
@@ -62,6 +66,42 @@ def noop_context_fn():
     2
     """
     return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+def get_device_states(*args: Any) -> Tuple[List[int], List[rustorch.Tensor]]:
+    """The devices, other than the CPU, on which tensors among the arguments lie, and the state of the random numbers of each.
+
+    >>> from rustorch.utils.checkpoint import get_device_states
+    >>> get_device_states(rustorch.zeros(2), 3)
+    ([], [])
+    """
+    tensors = [each for each in tree_flatten(args)[0] if isinstance(each, rustorch.Tensor)]
+    devices = sorted({tensor.get_device() for tensor in tensors if tensor.device.type == "cuda"})
+    return devices, [rustorch.cuda.get_rng_state(device) for device in devices]
+
+
+def set_device_states(devices: Sequence[int], states: Sequence[rustorch.Tensor], *, device_type: Optional[str] = None) -> None:
+    """Go on from the states that :func:`get_device_states` gave.
+
+    Parameters
+    ----------
+    devices, states : sequence
+        What get_device_states returned.
+    device_type : str, optional
+        "cuda", the only one with states of its own.
+
+    Raises
+    ------
+    ArgumentValueError
+        Another type of device.
+
+    >>> from rustorch.utils.checkpoint import get_device_states, set_device_states
+    >>> set_device_states(*get_device_states(rustorch.zeros(2)))
+    """
+    if device_type not in (None, "cpu", "cuda"):
+        raise ArgumentValueError(f"set_device_states: device_type must be 'cuda', got {device_type!r}")
+    for device, state in zip(devices, states):
+        rustorch.cuda.set_rng_state(state, device)
 
 
 def _autocast_state():

@@ -15,8 +15,8 @@ import importlib as _importlib
 
 from rustorch._C import __version__  # noqa: F401
 
-__all__ = ["datasets", "get_image_backend", "io", "models", "set_image_backend", "transforms", "utils"]
-_MODULES = frozenset(("datasets", "io", "models", "transforms", "utils"))
+__all__ = ["datasets", "get_image_backend", "io", "models", "ops", "set_image_backend", "transforms", "utils"]
+_MODULES = frozenset(("datasets", "io", "models", "ops", "transforms", "utils"))
 
 
 def __getattr__(name):  # imported when first asked for

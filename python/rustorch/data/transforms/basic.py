@@ -8,6 +8,7 @@ import rustorch
 from rustorch import Tensor
 from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.transforms import functional as F
+from rustorch.nn import Module
 
 __all__ = [
     "Compose", "ConvertImageDtype", "Lambda", "Normalize", "PILToTensor", "RandomApply", "RandomChoice", "RandomOrder",
@@ -26,19 +27,21 @@ def integer(low: int, high: int) -> int:
     return int(rustorch.randint(low, high, ()))
 
 
-class Transform:
-    """Base class: ``forward`` computes, the options are attributes."""
+class Transform(Module):
+    """Base class: ``forward`` computes, the options are attributes. A module, so that it fits into ``nn.Sequential``."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Transform":
+        transform = super().__new__(cls)
+        Module.__init__(transform)  # here, as constructors only store their options
+        return transform
 
     def forward(self, img: Any) -> Any:
         """Compute."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
-    def __call__(self, *args: Any) -> Any:
-        return self.forward(*args)
-
     def __repr__(self) -> str:
-        shown = {name: getattr(value, "value", value) for name, value in vars(self).items() if not name.startswith("_")}  # of enums
-        options = ", ".join(f"{name}={value}" for name, value in shown.items())
+        names = [name for name in vars(self) if not name.startswith("_") and name != "training"]
+        options = ", ".join(f"{name}={getattr(value, 'value', value)}" for name in names for value in (getattr(self, name),))
         return f"{type(self).__name__}({options})"
 
 

@@ -6,8 +6,9 @@ from typing import Callable, List, Optional
 
 from rustorch import ArgumentValueError, Tensor, flatten, nn
 from rustorch.nn import functional as F
-from rustorch.vision.models._blocks import Conv2dNormActivation, init_weights, make_divisible
+from rustorch.vision.models._blocks import init_weights, make_divisible
 from rustorch.vision.models._builders import builder
+from rustorch.vision.ops.misc import Conv2dNormActivation
 
 __all__ = ["InvertedResidual", "MobileNetV2", "mobilenet_v2"]
 
@@ -55,7 +56,9 @@ class InvertedResidual(nn.Module):
         layers: List[nn.Module] = []
         if expand_ratio != 1:
             layers.append(Conv2dNormActivation(inp, hidden, 1, norm_layer=norm_layer, activation_layer=nn.ReLU6))
-        layers.append(Conv2dNormActivation(hidden, hidden, 3, stride, hidden, norm_layer=norm_layer, activation_layer=nn.ReLU6))
+        layers.append(
+            Conv2dNormActivation(hidden, hidden, 3, stride, groups=hidden, norm_layer=norm_layer, activation_layer=nn.ReLU6)
+        )
         self.conv = nn.Sequential(*layers, nn.Conv2d(hidden, oup, 1, bias=False), norm_layer(oup))
         self.out_channels = oup
         self._is_cn = stride > 1
@@ -95,7 +98,7 @@ class MobileNetV2(nn.Module):
         norm_layer: Optional[Callable[..., nn.Module]] = None, dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        block = block or InvertedResidual
+        block, norm_layer = block or InvertedResidual, norm_layer or nn.BatchNorm2d
         channels = make_divisible(32 * width_mult, round_nearest)
         self.last_channel = make_divisible(1280 * max(1.0, width_mult), round_nearest)
         layers: List[nn.Module] = [Conv2dNormActivation(3, channels, 3, 2, norm_layer=norm_layer, activation_layer=nn.ReLU6)]

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, Callable, List, NamedTuple, Optional
 
 from rustorch import ArgumentValueError, Tensor, flatten, nn
-from rustorch.vision.models._blocks import Conv2dNormActivation, SqueezeExcitation, init_weights, make_divisible
+from rustorch.vision.models._blocks import init_weights, make_divisible
 from rustorch.vision.models._builders import builder
+from rustorch.vision.ops.misc import Conv2dNormActivation, SqueezeExcitation
 
 __all__ = ["MobileNetV3", "mobilenet_v3_large", "mobilenet_v3_small"]
 
@@ -46,10 +47,12 @@ class InvertedResidual(nn.Module):
             layers.append(Conv2dNormActivation(cnf.input_channels, wide, 1, norm_layer=norm_layer, activation_layer=activation))
         stride = 1 if cnf.dilation > 1 else cnf.stride
         layers.append(
-            Conv2dNormActivation(wide, wide, cnf.kernel, stride, wide, cnf.dilation, norm_layer=norm_layer, activation_layer=activation)
+            Conv2dNormActivation(
+                wide, wide, cnf.kernel, stride, groups=wide, dilation=cnf.dilation, norm_layer=norm_layer, activation_layer=activation
+            )
         )
         if cnf.use_se:
-            layers.append(SqueezeExcitation(wide, make_divisible(wide // 4, 8), nn.Hardsigmoid))
+            layers.append(SqueezeExcitation(wide, make_divisible(wide // 4, 8), scale_activation=nn.Hardsigmoid))
         layers.append(Conv2dNormActivation(wide, cnf.out_channels, 1, norm_layer=norm_layer, activation_layer=None))
         self.block = nn.Sequential(*layers)
         self.out_channels = cnf.out_channels
