@@ -181,7 +181,7 @@ static void test_parts_are_one_node(void **state) {
     check_one_node(parts, n, "SplitBackward");
     assert_true(backward_allocations(leaf, parts, n) < 20);
     CHECK_OK(rt_split_at(leaf, WITH(split, .sections = 77), &parts, &n));
-    check_one_node(parts, n, "SplitAtBackward");
+    check_one_node(parts, n, "SplitBackward");
     assert_true(backward_allocations(leaf, parts, n) < 20);
     rt_scope_close(scope);
 }

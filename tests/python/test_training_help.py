@@ -191,7 +191,7 @@ MISTAKES = [
      ValueError, "drop_last=True leaves nothing of 20 samples in batches of 50"),
     (lambda: model().fit(iter([])), ValueError, "the data is empty: it gave no batch"),
     (lambda: model().fit(LOADER, Y), ValueError, "y is given, but x is a DataLoader, whose batches hold it already"),
-    (lambda: model().fit([X, X], Y), ValueError, "x is a list of 2 arrays beside y: for one input stack them (numpy.stack"),
+    (lambda: model().fit([X, X], Y), ValueError, "x is a list of 2 arrays, but the model has one input: stack them (numpy.stack"),
     (lambda: model().fit(LOADER, batch_size=9), ValueError, "the DataLoader makes batches of 5: leave batch_size out"),
     (lambda: fit(model(), "train.csv"), TypeError, "the data is the text 'train.csv'"),
     (lambda: fit(model(), {"a": X, "b": X}), TypeError, "the data is a dictionary with 'a', 'b': the model has one input"),

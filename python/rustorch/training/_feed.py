@@ -339,14 +339,12 @@ def feed(
             f"{who}: {type(x).__name__} is no data: arrays, tensors, a data set, a DataLoader or an iterable of batches are expected"
         )
     for value, name in ((y, "y"), (weight, "sample_weight")):
-        if value is not None and isinstance(x, (list, tuple)) and x and _is_array(x[0]):
+        if value is not None and isinstance(x, (list, tuple)) and x and all(map(_is_array, x)):
             raise ArgumentValueError(
-                f"{who}: x is a {type(x).__name__} of {len(x)} arrays beside {name}: for one input stack them (numpy.stack(x)); a model of "
-                "several inputs trains in a loop of its own"
+                f"{who}: x is a {type(x).__name__} of {len(x)} arrays, but the model has one input: stack them (numpy.stack(x)); a model "
+                "of several inputs trains in a loop of its own"
             )
         if value is not None:
-            if isinstance(x, (list, tuple)) and all(isinstance(each, (np.ndarray, Tensor)) for each in x):
-                raise ArgumentValueError(f"{who}: x is a {type(x).__name__} of {len(x)} arrays, but the model has one input")
             raise ArgumentValueError(
                 f"{who}: {name} is given, but x is a {type(x).__name__}, whose batches hold it already: leave {name} out"
             )

@@ -76,7 +76,7 @@ class BatchNormalization(_Scaled):
     >>> layer(rustorch.tensor([[1.0], [3.0]])).round().tolist()
     [[-1.0], [1.0]]
     >>> layer.running_mean, layer.running_var
-    (Buffer([0.2000]), Buffer([1.]))
+    (tensor([0.2000]), tensor([1.]))
     """
 
     _uses_mask = True
