@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "cpu/isa/lanes.h"
+
 #define JOIN(a_, b_) JOIN_(a_, b_)
 #define JOIN_(a_, b_) a_##_##b_
 #define MVEC_FUNCTIONS(one_, two_)                                                                 \
@@ -67,6 +69,9 @@
 #define NAMED(name_) name_##_f32
 #define MVEC1 MVEC32_1
 #define MVEC2 MVEC32_2
+#define INLINE_EXP(x_) ((V)exp_float((Vec_float)(x_)))
+#define RECIPROCAL(x_) ((V)reciprocal_float((Vec_float)(x_)))
+#define FMA(a_, b_, c_) ((V)fma_float((Vec_float)(a_), (Vec_float)(b_), (Vec_float)(c_)))
 #include "cpu/isa/elementwise_loops.inc"
 #undef T
 #undef MASK_INT
@@ -76,6 +81,9 @@
 #undef NAMED
 #undef MVEC1
 #undef MVEC2
+#undef INLINE_EXP
+#undef RECIPROCAL
+#undef FMA
 
 #define WIDE
 #define T double
@@ -86,6 +94,9 @@
 #define NAMED(name_) name_##_f64
 #define MVEC1 MVEC64_1
 #define MVEC2 MVEC64_2
+#define INLINE_EXP V_exp
+#define RECIPROCAL(x_) (1 / (x_))
+#define FMA(a_, b_, c_) ((a_) * (b_) + (c_))
 #include "cpu/isa/elementwise_loops.inc"
 
 const FloatLoops ISA_NAME(float_loops) = {loops_f32, loops_f64};

@@ -122,6 +122,18 @@ LANES_PARTS(double)
 // The larger lane by lane; where one is nan, the second.
 LANES_INLINE Vec_float max_float(Vec_float x, Vec_float y) { return LANES_MAX(x, y); }
 LANES_INLINE Vec_double max_double(Vec_double x, Vec_double y) { return LANES_MAX_D(x, y); }
+// a b + c, rounded once where the set can, also in files that are compiled without contraction.
+#ifdef ISA_avx512
+LANES_INLINE Vec_float fma_float(Vec_float a, Vec_float b, Vec_float c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+#elif defined(ISA_avx2)
+LANES_INLINE Vec_float fma_float(Vec_float a, Vec_float b, Vec_float c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+#else
+LANES_INLINE Vec_float fma_float(Vec_float a, Vec_float b, Vec_float c) { return a * b + c; }
+#endif
 #if defined(ISA_avx512) || defined(ISA_avx2)
 // e^x = 2^n e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2; the polynomial is that of Cephes
 // (Moshier), its error below 1 ulp. Below -104 the result is 0 in float, above 104 inf; a nan stays
@@ -139,14 +151,15 @@ LANES_INLINE Vec_float exp_float(Vec_float x) {
     Vec_float n =
         _mm256_round_ps(x * 1.44269504088896341f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #endif
-    Vec_float r =
-        x - n * 0.693359375f + n * 2.12194440e-4f; // ln 2 in two parts: the first product is exact
-    Vec_float p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
+    // ln 2 in two parts: the first product is exact
+    Vec_float r = fma_float(n, all_float(-0.693359375f), x);
+    r = fma_float(n, all_float(2.12194440e-4f), r);
+    Vec_float p = fma_float(r, all_float(1.9875691500e-4f), all_float(1.3981999507e-3f));
+    p = fma_float(p, r, all_float(8.3334519073e-3f));
+    p = fma_float(p, r, all_float(4.1665795894e-2f));
+    p = fma_float(p, r, all_float(1.6666665459e-1f));
+    p = fma_float(p, r, all_float(5.0000001201e-1f));
+    p = fma_float(p, r * r, r) + 1.0f;
 #ifdef ISA_avx512
     return _mm512_maskz_scalef_ps(alive, p, n);
 #else // 2^n may be too small or too large for a float: two factors of half the exponent
@@ -160,6 +173,17 @@ LANES_INLINE Vec_float exp_float(Vec_float x) {
 }
 #else
 LANES_INLINE Vec_float exp_float(Vec_float x) { return LANES_EXP(x); }
+#endif
+// 1 / x for 1e-30 ≤ x, to a unit in the last place or two: a division of vectors so wide takes as
+// long as a polynomial. Above 1e30 it stays what it is there.
+#ifdef ISA_avx512
+LANES_INLINE Vec_float reciprocal_float(Vec_float x) {
+    x = _mm512_min_ps(_mm512_set1_ps(1e30f), x); // a nan stays
+    Vec_float near = _mm512_rcp14_ps(x);
+    return _mm512_fmadd_ps(near, _mm512_fnmadd_ps(x, near, _mm512_set1_ps(1)), near);
+}
+#else
+LANES_INLINE Vec_float reciprocal_float(Vec_float x) { return 1 / x; }
 #endif
 LANES_INLINE Vec_double exp_double(Vec_double x) { return LANES_EXP_D(x); }
 LANES_INLINE Vec_float log_float(Vec_float x) { return LANES_LOG(x); }
