@@ -191,16 +191,6 @@ Status plan_work(Plan *plan, const CommTransport *transport, void *context, uint
     return OK;
 }
 
-int plan_awaits(const Plan *plan) {
-    for (int sends = 0; sends < 2; sends++)
-        for (int i = 0; i < plan->nsteps; i++) {
-            const Step *step = &plan->steps[i];
-            if (step->request.active && step->kind == (sends ? STEP_SEND : STEP_RECV))
-                return step->peer;
-        }
-    return -1;
-}
-
 bool plan_waits_for(const Plan *plan, int peer) {
     for (int i = 0; i < plan->nsteps; i++)
         if (plan->steps[i].request.active && plan->steps[i].peer == peer) return true;

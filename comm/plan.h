@@ -75,7 +75,5 @@ Status plan_begin(Plan *plan);
 Status plan_work(Plan *plan, const CommTransport *transport, void *context, uint32_t group,
                  uint32_t sequence, CommKind kind, int *out_did);
 static inline bool plan_over(const Plan *plan) { return plan->nover == plan->nsteps; }
-// The first rank from which something is awaited, or to which something could not be delivered; -1:
-// none.
-int plan_awaits(const Plan *plan);
+// Whether something is awaited from the peer, or could not be delivered to it.
 bool plan_waits_for(const Plan *plan, int peer);

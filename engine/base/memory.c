@@ -91,7 +91,3 @@ void mem_stats(MemStats *out) {
     }
     out->system_calls = system_calls;
 }
-
-void mem_reset_peak(void) {
-    for (int kind = 0; kind < MEM_COUNT; kind++) peak_bytes[kind] = live_bytes[kind];
-}

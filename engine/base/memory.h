@@ -32,7 +32,6 @@ typedef struct MemStats {
     int64_t system_calls; // allocations asked of the system since the start
 } MemStats;
 RT_PLUGIN void mem_stats(MemStats *out);
-RT_PLUGIN void mem_reset_peak(void);
 
 // Test mode: the n-th allocation from now on fails (n ≥ 1), once, or from then on if `forever`. 0 turns it off.
 RT_PLUGIN void mem_fail_at(int64_t n, bool forever);

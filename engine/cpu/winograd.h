@@ -5,8 +5,8 @@
 // An image is cut into tiles of 4 × 4 pixels, two apart. Tile, filter and result are turned into
 // 16 numbers each, in which the convolution is a product number by number, summed over channels:
 // 16 products of matrices (results' channels × channels) · (channels × tiles). Turning takes sums
-// and halves only. Sums of four numbers come before the products and after them, so a result is
-// off by about twice what the sum of all taps would be.
+// and halves only. Sums of four numbers come before the products and after them, but those over
+// channels are nine times shorter: a result is off by about as much as the sum of all taps would be.
 //
 // The gradient of the weight is the same trilinear form read another way: tiles of the image times
 // 2 × 2 tiles of the gradient, summed over tiles, turned into 3 × 3 taps at the end.

@@ -7,7 +7,6 @@
 #include "array.h"
 
 #define CPU ((RtDevice){RT_CPU, 0})
-#define NO_DEVICE ((RtDevice){RT_DEVICE_NONE, 0})
 
 // dtypes -----------------------------------------------------------------------------------------
 

@@ -571,7 +571,7 @@ static PyMethodDef functions[] = {
      ">>> rustorch.tensor([1.5]).dtype\n"
      "rustorch.float64\n"
      ">>> rustorch.set_default_dtype(rustorch.float32)\n"},
-    {"promote_types", (PyCFunction)(void (*)(void))promote_types, METH_FASTCALL | METH_KEYWORDS,
+    {"promote_types", EXT_KEYWORDS(promote_types),
      "promote_types(type1, type2)\n"
      "--\n"
      "\n"
@@ -583,7 +583,7 @@ static PyMethodDef functions[] = {
      "rustorch.float16\n"
      ">>> rustorch.promote_types(rustorch.uint8, rustorch.int8)\n"
      "rustorch.int16\n"},
-    {"can_cast", (PyCFunction)(void (*)(void))can_cast, METH_FASTCALL | METH_KEYWORDS,
+    {"can_cast", EXT_KEYWORDS(can_cast),
      "can_cast(from_, to)\n"
      "--\n"
      "\n"

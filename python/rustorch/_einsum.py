@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import rustorch
 from rustorch._C import Tensor
@@ -140,7 +140,7 @@ def _product(sizes: Any) -> int:
     return n
 
 
-def _cheapest_pair(terms: Any, output: Any, size: Sequence[int]) -> Tuple[int, int]:
+def _cheapest_pair(terms: Any, size: Dict[Any, int]) -> Tuple[int, int]:
     """The two operands whose product is to be made next: the one that costs least, the left ones of equals."""
     best = None
     for i in range(len(terms)):
@@ -222,7 +222,7 @@ def _contract(operands: Any, terms: Any, output: Any) -> Tensor:
             operands[i] = operands[i].squeeze(alone)
             terms[i] = [label for k, label in enumerate(term) if k not in alone]
     while len(operands) > 1:
-        i, j = (0, 1) if len(operands) == 2 else _cheapest_pair(terms, output, size)
+        i, j = (0, 1) if len(operands) == 2 else _cheapest_pair(terms, size)
         keep = set(output).union(*(term for k, term in enumerate(terms) if k not in (i, j)))
         pair = _multiply_pair(operands[i], terms[i], operands[j], terms[j], keep)
         for k in (j, i):

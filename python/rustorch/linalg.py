@@ -393,6 +393,8 @@ def pinv(
 ) -> Tensor:
     """The pseudo-inverses of Moore and Penrose; singular values up to the larger of ``atol`` and ``rtol`` · the largest are 0.
 
+    ``hermitian`` is without effect: all of a matrix is read, also where it is symmetric.
+
     >>> rustorch.linalg.pinv(rustorch.tensor([[2.0], [0.0]]))
     tensor([[0.5000, 0.0000]])
     """
@@ -407,6 +409,8 @@ def matrix_rank(
     out: Optional[Tensor] = None,
 ) -> Tensor:
     """How many singular values of matrices are not 0: above the larger of ``atol`` and ``rtol`` · the largest.
+
+    ``hermitian`` as in :func:`pinv`.
 
     >>> rustorch.linalg.matrix_rank(rustorch.ones(3, 3))
     tensor(1)
@@ -432,6 +436,8 @@ _LeastSquares = namedtuple("linalg_lstsq", "solution residuals rank singular_val
 
 def lstsq(A: Tensor, B: Tensor, rcond: Optional[float] = None, *, driver: Optional[str] = None) -> _LeastSquares:
     """The X that makes ‖A X − B‖ smallest, for matrices of full rank or not.
+
+    It comes from the singular values, whichever ``driver`` of LAPACK is named.
 
     Returns
     -------

@@ -116,7 +116,7 @@ def test_contents(tmp_path):
 def test_several_objects(tmp_path):
     (a, oa), (b, ob) = small(), small()
     path = checkpoint.save(tmp_path / "gan.h5", model={"g": a, "d": b}, optimizer={"g": oa, "d": ob})
-    (c, oc), (d, od) = small(), small()
+    (c, oc), (d, _) = small(), small()
     checkpoint.load(path, model={"d": d, "g": c}, optimizer={"g": oc})
     assert same(a.state_dict(), c.state_dict()) and same(b.state_dict(), d.state_dict()) and same(oa.state_dict(), oc.state_dict())
     with pytest.raises(rt.SerializationError, match=r"no state for model\['x'\]: it has 'g', 'd'"):

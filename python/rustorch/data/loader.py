@@ -13,9 +13,9 @@ import rustorch
 from rustorch import _C
 from rustorch._C import ArgumentTypeError, ArgumentValueError
 from rustorch.data.collate import default_collate, default_convert
-from rustorch.data.dataset import Dataset, IterableDataset, Subset
+from rustorch.data.dataset import IterableDataset, Subset
 from rustorch.data.fetch import END, fetch, fetch_iterable, kept, tasks
-from rustorch.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from rustorch.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader", "get_worker_info"]
 

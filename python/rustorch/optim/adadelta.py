@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable
 
-from rustorch._C import UnsupportedError
 from rustorch.optim.optimizer import FusedOptimizer, check_range
 
 __all__ = ["Adadelta"]

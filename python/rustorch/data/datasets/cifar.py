@@ -10,7 +10,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 import numpy as np
 
 import rustorch
-from rustorch import _C
 from rustorch._commit import file_absent, file_error
 from rustorch.data.datasets.vision import VisionDataset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from rustorch import Tensor, _C, io
+from rustorch import Tensor, io
 from rustorch._C import ArgumentValueError
 from rustorch._commit import file_absent, file_error
 from rustorch.data.datasets.vision import VisionDataset

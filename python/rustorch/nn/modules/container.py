@@ -197,12 +197,6 @@ class ModuleDict(Module):
             self[key] = module
 
 
-def _parameter_lines(module: Module) -> str:
-    """A line for each parameter, as ``print`` shows them."""
-    sizes = {name: "x".join(map(str, p.shape)) for name, p in module._parameters.items() if p is not None}
-    return "\n".join(f"  ({name}): Parameter containing: [{module._parameters[name].dtype} of size {size}]" for name, size in sizes.items())
-
-
 class ParameterList(Module):
     """A list of parameters that are found as the module's own.
 
@@ -210,8 +204,6 @@ class ParameterList(Module):
     >>> len(weights)
     3
     """
-
-    extra_repr = _parameter_lines
 
     def __init__(self, values: Optional[Iterable[Any]] = None) -> None:
         super().__init__()
@@ -259,8 +251,6 @@ class ParameterDict(Module):
     >>> weights
     ParameterDict(  (left): Parameter containing: [rustorch.float32 of size 2])
     """
-
-    extra_repr = _parameter_lines
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

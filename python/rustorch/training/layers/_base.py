@@ -270,6 +270,8 @@ class Layer(LazyModuleMixin, Module):
             self._added = []
         checked = self._checked(x)
         y = self.compute(checked, mask) if self._uses_mask else self.compute(checked)  # type: ignore[call-arg]
+        if y is x and mask is not None:  # the mask of the output is not to become the caller's
+            y = x.view_as(x)
         if mask is not None and not self.supports_masking:
             _masks.lost(self._words())
         elif self.supports_masking:
