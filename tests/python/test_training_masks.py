@@ -210,3 +210,14 @@ def test_a_mask_of_the_wrong_shape():
     layer = layers.LSTM(2)
     with pytest.raises(rustorch.ShapeError, match=r"a mask of shape \(4, 5\) does not fit \(4, 6\), \(batch, steps\)"):
         layer(rustorch.tensor(X), mask=rustorch.tensor(MASK[:, :5]))
+
+
+def test_a_mask_that_is_given_does_not_stick_to_the_input():
+    x, mask = rustorch.ones(2, 3, 4), rustorch.tensor([[True, True, False], [True, False, False]])
+    for layer in (layers.Dropout(0.5).eval(), layers.Identity(), layers.Activation("linear"), layers.Activation("relu")):
+        y = layer(x, mask=mask)
+        assert not hasattr(x, "_keras_mask") and rustorch.equal(y._keras_mask, mask) and rustorch.equal(x, y)
+    x._keras_mask = mask
+    with pytest.warns(UserWarning, match="mask"):
+        y = layers.Lambda(lambda z: z)(x)
+    assert not hasattr(y, "_keras_mask") and x._keras_mask is mask

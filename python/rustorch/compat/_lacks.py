@@ -37,7 +37,6 @@ REASONS = {
     "torch.nn.attention.varlen": "use scaled_dot_product_attention with attn_mask",
     "torch.nn.quantized": "there are no quantised dtypes",
     "torch.ops": "use the functions of torch and torch.nn.functional",
-    "torch.optim.SparseAdam": "gradients are dense: use Adam",
     "torch.quantization": "there are no quantised dtypes",
     "torch.sparse*": "there are no sparse tensors: use dense ones, or index_add_ and scatter_add_",
     "torch.stft": "there are no complex dtypes",
