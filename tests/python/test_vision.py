@@ -3,6 +3,7 @@
 import gzip
 import io as python_io
 import os
+import pickle
 import re
 import struct
 
@@ -155,6 +156,8 @@ def test_nothing_is_downloaded(arguments):
     models.resnet18(pretrained=False, weights=None, progress=False, num_classes=2)
     with pytest.raises(AttributeError):
         models.ResNet19_Weights
+    weights = models.ResNet18_Weights.DEFAULT
+    assert pickle.loads(pickle.dumps(weights)) is weights
 
 
 # ---------------------------------------------------------------------------------------------- pictures

@@ -83,7 +83,7 @@ def builder(
 
 def weights_enum(name: str) -> Any:
     """The class that scripts name weights by, such as ``ResNet18_Weights.DEFAULT``."""
-    return enum.Enum(name, {"DEFAULT": "DEFAULT", "IMAGENET1K_V1": "IMAGENET1K_V1", "IMAGENET1K_V2": "IMAGENET1K_V2"}, module=__name__)
+    return enum.Enum(name, {"DEFAULT": "DEFAULT", "IMAGENET1K_V1": "IMAGENET1K_V1", "IMAGENET1K_V2": "IMAGENET1K_V2"}, module=__package__)
 
 
 def refuse_weights(name: str, weights: Any, pretrained: Optional[bool]) -> None:
