@@ -198,7 +198,9 @@ def main():
 
     if chief:
         print(write(model.module, text[:12] if args.text else "And God said", characters, codes, args))
-        plot_curves({"loss": {k: history[k] for k in ("train", "validation")}}, args.plot, title="King James Bible, by character")
+        curves = {name: (history["step"], history[name]) for name in ("train", "validation")}
+        title = os.path.basename(args.text) if args.text else "King James Bible"
+        plot_curves({"loss": curves}, args.plot, title=f"{title}, by character", x_label="step")
         print(f"validation loss: {history['validation'][-1]:.4f}")
         print(f"{time.monotonic() - began:.0f} s; curves in {args.plot}, checkpoints in {os.path.join(args.checkpoints, '')}")
     dist.destroy_process_group()
