@@ -54,6 +54,8 @@ void sort_read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bo
     }
 }
 
+enum { FEW = 64 }; // so many are kept in order by insertion
+
 static void sort_few(Item *items, int64_t n) { // by insertion: stable
     for (int64_t i = 1; i < n; i++) {
         Item item = items[i];
@@ -88,6 +90,43 @@ Item *sort_items(Item *items, Item *spare, int64_t n) {
         spare = swap;
     }
     return items;
+}
+
+// By counting, byte by byte of the keys from the highest on: those that are still possible go to
+// spare, and keep their order.
+Item sort_select(const Item *items, Item *spare, int64_t n, int64_t k) {
+    uint64_t all = UINT64_MAX, any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        all &= items[i].key;
+        any |= items[i].key;
+    }
+    for (int shift = 56; shift >= 0 && n > 1; shift -= 8) {
+        if (((all ^ any) >> shift & 255) == 0) continue;
+        int64_t count[256] = {0}, kept = 0;
+        uint64_t byte = 0;
+        for (int64_t i = 0; i < n; i++) count[items[i].key >> shift & 255]++;
+        while (k >= count[byte]) k -= count[byte++];
+        for (int64_t i = 0; i < n; i++) {
+            spare[kept] = items[i];
+            kept += (items[i].key >> shift & 255) == byte;
+        }
+        items = spare;
+        n = kept;
+    }
+    return items[k];
+}
+
+// The k smallest keys, in order, for any k: what is not behind the last of them is picked out and
+// sorted. Returns where they are.
+static const Item *pick_many(Item *items, Item *spare, int64_t n, int64_t k) {
+    Item last = sort_select(items, spare, n, k - 1);
+    int64_t have = 0;
+    for (int64_t i = 0; i < n && have < k; i++) {
+        items[have] = items[i];
+        have +=
+            items[i].key < last.key || (items[i].key == last.key && items[i].index <= last.index);
+    }
+    return sort_items(items, spare, k);
 }
 
 // The k smallest keys, in order, by insertion into a list of k: for small k a line is little more
@@ -141,8 +180,10 @@ static void sort_lines(void *context, int64_t begin, int64_t end, int chunk) {
         const char *from = (const char *)rt_tensor_data(x) + in_x * bytes;
         sort_read_keys((RtDtype)x->dtype, from, x_step, n, lines->descending, items);
         const Item *sorted = spare;
-        if (lines->k < n && lines->k <= 64)
+        if (lines->k < n && lines->k <= FEW)
             pick_few(items, n, spare, lines->k);
+        else if (lines->k < n / 2)
+            sorted = pick_many(items, spare, n, lines->k);
         else
             sorted = sort_items(items, spare, n);
         take_line(lines, from, x_step, sorted,
