@@ -40,6 +40,13 @@ static Status add_positions(const OpCall *call, RtTensor *index, const IndexPlan
     }
     const int64_t *const strides[1] = {stride};
     if (shape_numel(&plan->where) == 0) return OK;
+    if (run == shape_numel(&plan->where)) { // nothing is broadcast: one after the other
+        for (; p < run; p++) {
+            if (at[p] < -size || at[p] >= size) return index_fail(call, at[p], size, dim);
+            offset[p] += (at[p] < 0 ? at[p] + size : at[p]) * step;
+        }
+        return OK;
+    }
     do {
         int64_t value = at[from];
         if (value < -size || value >= size) return index_fail(call, value, size, dim);
@@ -173,6 +180,25 @@ static void move_singles(size_t bytes, bool put, char *self, const int64_t *offs
     }
 }
 
+// Rows of a few elements: a call of memcpy would cost more than the bytes. Those at the end are
+// moved twice where they are no multiple.
+enum { NARROW = 64 };
+static inline void move_narrow(char *to, const char *from, size_t bytes) {
+#define STEPS(step_)                                                                               \
+    for (size_t i = 0; i + step_ <= bytes; i += step_) memcpy(to + i, from + i, step_);            \
+    memcpy(to + bytes - step_, from + bytes - step_, step_)
+    if (bytes >= 16) {
+        STEPS(16);
+    } else if (bytes >= 8) {
+        STEPS(8);
+    } else if (bytes >= 4) {
+        STEPS(4);
+    } else {
+        for (size_t i = 0; i < bytes; i++) to[i] = from[i];
+    }
+#undef STEPS
+}
+
 static void move_pieces(const Move *move, const CopyPlan *rest, char *self, const int64_t *offset,
                         char *other, int64_t step, int64_t n) {
     bool block = rest->n == 1 && rest->to[0] == (int64_t)rest->bytes &&
@@ -183,6 +209,8 @@ static void move_pieces(const Move *move, const CopyPlan *rest, char *self, cons
         char *to = move->put ? in_self : in_other, *from = move->put ? in_other : in_self;
         if (move->add)
             add_run(rest, move->add, to, from);
+        else if (block && run <= NARROW)
+            move_narrow(to, from, run);
         else if (block)
             memcpy(to, from, run);
         else

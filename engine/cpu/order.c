@@ -23,32 +23,6 @@ typedef struct Lines {
     Item *room;
 } Lines;
 
-// The item that would be at position k of the sorted line: by counting, byte by byte of the keys from
-// the highest on. Those that are still possible keep their order, and the room changes.
-static Item select_item(Item *items, Item *spare, int64_t n, int64_t k) {
-    uint64_t all = UINT64_MAX, any = 0;
-    for (int64_t i = 0; i < n; i++) {
-        all &= items[i].key;
-        any |= items[i].key;
-    }
-    for (int shift = 56; shift >= 0 && n > 1; shift -= 8) {
-        if (((all ^ any) >> shift & 255) == 0) continue;
-        int64_t count[256] = {0}, kept = 0;
-        uint64_t byte = 0;
-        for (int64_t i = 0; i < n; i++) count[items[i].key >> shift & 255]++;
-        while (k >= count[byte]) k -= count[byte++];
-        for (int64_t i = 0; i < n; i++) {
-            spare[kept] = items[i];
-            kept += (items[i].key >> shift & 255) == byte;
-        }
-        Item *swap = items;
-        items = spare;
-        spare = swap;
-        n = kept;
-    }
-    return items[k];
-}
-
 // The key of NaN, which is that of no other element of the dtype.
 static uint64_t nan_key(RtDtype dtype) { return dtype == RT_F64 ? UINT64_MAX : UINT32_MAX; }
 
@@ -63,7 +37,7 @@ static int64_t choose_median(const Lines *lines, Item *items) {
         }
     }
     if (nans && (lines->choice == CHOOSE_MEDIAN || nans == n)) return first;
-    return select_item(items, items + n, n, (n - nans - 1) / 2).index;
+    return sort_select(items, items + n, n, (n - nans - 1) / 2).index;
 }
 
 static int64_t choose_mode(const Lines *lines, Item *items) {
@@ -94,7 +68,7 @@ static void choose_lines(void *context, int64_t begin, int64_t end, int chunk) {
         const char *from = (const char *)rt_tensor_data(x) + in_x * bytes;
         sort_read_keys((RtDtype)x->dtype, from, step, lines->n, false, items);
         int64_t chosen = lines->choice == CHOOSE_KTH
-                             ? select_item(items, items + lines->n, lines->n, lines->k).index
+                             ? sort_select(items, items + lines->n, lines->n, lines->k).index
                          : lines->choice == CHOOSE_MODE ? choose_mode(lines, items)
                                                         : choose_median(lines, items);
         memcpy(lines->values + line * bytes, from + chosen * step, (size_t)bytes);

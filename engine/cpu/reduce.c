@@ -102,6 +102,7 @@ static FoldClass class_of_output(const OpCall *call) {
 #define REDUCE(name_, ...)                                                                         \
     Status cpu_##name_(OpCall *call) { return reduce_attrs(call, (Reduction){__VA_ARGS__}); }
 REDUCE(sum, .kind = FOLD_SUM, .class = class_of_output(call), .finish = finish_value)
+REDUCE(nansum_floats, .kind = FOLD_NUMBERS, .class = class_of_output(call), .finish = finish_value)
 REDUCE(mean, .kind = FOLD_SUM, .class = class_of_output(call), .finish = finish_mean)
 REDUCE(prod, .kind = FOLD_PRODUCT, .class = class_of_output(call), .finish = finish_value)
 REDUCE(amax, .kind = FOLD_MAX, .class = class_of_input(call), .finish = finish_value)

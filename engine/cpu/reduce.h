@@ -19,6 +19,7 @@
 
 typedef enum FoldKind {
     FOLD_SUM,
+    FOLD_NUMBERS, // Σ x without nan
     FOLD_SQUARES, // Σ x²
     FOLD_ABS,     // Σ |x|
     FOLD_POWERS,  // Σ |x|^p

@@ -1,9 +1,9 @@
 // sort, topk, bincount.
 //
 // Elements become unsigned keys in whose order the elements are sorted: NaN last, -0 equal to 0,
-// reversed for descending order. Keys are sorted by bytes, from the lowest (a stable radix sort);
-// bytes in which all keys agree are skipped, so that narrow types and small numbers cost little.
-// Lines are divided among threads.
+// reversed for descending order. Keys are sorted by digits, from the lowest (a stable radix sort);
+// digits in which all keys agree are skipped, so that narrow types and small numbers cost little.
+// Short lines are merged. Lines are divided among threads.
 #include "cpu/sort.h"
 
 #include <string.h>
@@ -54,6 +54,29 @@ void sort_read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bo
     }
 }
 
+enum {
+    FEW = 64,           // so many are kept in order by insertion
+    MANY = 32768,       // from here on digits are of 11 bits
+    MOST_DIGITS = 2048, // of 11 bits
+};
+
+// What the keys of a line have in common. Digits are taken of their distances from the least: those
+// of signed numbers around 0 are small, while the numbers themselves differ in every bit.
+typedef struct Span {
+    uint64_t least, bits; // bits: those in which the distances differ
+    bool sorted;
+} Span;
+
+static Span span_of(const Item *items, int64_t n) {
+    Span span = {.least = items[0].key, .sorted = true};
+    for (int64_t i = 1; i < n; i++) {
+        span.sorted &= items[i - 1].key <= items[i].key;
+        if (items[i].key < span.least) span.least = items[i].key;
+    }
+    for (int64_t i = 0; i < n; i++) span.bits |= items[i].key - span.least;
+    return span;
+}
+
 static void sort_few(Item *items, int64_t n) { // by insertion: stable
     for (int64_t i = 1; i < n; i++) {
         Item item = items[i];
@@ -63,31 +86,98 @@ static void sort_few(Item *items, int64_t n) { // by insertion: stable
     }
 }
 
-Item *sort_items(Item *items, Item *spare, int64_t n) {
-    if (n <= 48) {
-        sort_few(items, n);
-        return items;
-    }
-    uint64_t all = UINT64_MAX, any = 0;
-    for (int64_t i = 0; i < n; i++) {
-        all &= items[i].key;
-        any |= items[i].key;
-    }
-    for (int shift = 0; shift < 64; shift += 8) {
-        if (((all ^ any) >> shift & 255) == 0) continue;
-        int64_t start[256] = {0}, sum = 0;
-        for (int64_t i = 0; i < n; i++) start[items[i].key >> shift & 255]++;
-        for (int byte = 0; byte < 256; byte++) {
-            int64_t count = start[byte];
-            start[byte] = sum;
-            sum += count;
+// Runs that are in order, `run` long, become runs of twice the length. Which side gives the next
+// item is a coin toss, so it is computed and not branched on.
+static void merge_runs(const Item *items, Item *out, int64_t n, int64_t run) {
+    for (int64_t begin = 0; begin < n; begin += 2 * run) {
+        int64_t middle = begin + run < n ? begin + run : n,
+                end = begin + 2 * run < n ? begin + 2 * run : n, a = begin, b = middle, at = begin;
+        while (a < middle && b < end) {
+            bool second = items[b].key < items[a].key;
+            out[at++] = items[second ? b : a];
+            b += second;
+            a += !second;
         }
-        for (int64_t i = 0; i < n; i++) spare[start[items[i].key >> shift & 255]++] = items[i];
+        while (a < middle) out[at++] = items[a++];
+        while (b < end) out[at++] = items[b++];
+    }
+}
+
+static Item *sort_merging(Item *items, Item *spare, int64_t n) {
+    enum { RUN = 16 };
+    for (int64_t at = 0; at < n; at += RUN) sort_few(items + at, n - at < RUN ? n - at : RUN);
+    for (int64_t run = RUN; run < n; run *= 2) {
+        merge_runs(items, spare, n, run);
         Item *swap = items;
         items = spare;
         spare = swap;
     }
     return items;
+}
+
+Item *sort_items(Item *items, Item *spare, int64_t n) {
+    if (n <= 48) {
+        sort_few(items, n);
+        return items;
+    }
+    Span span = span_of(items, n);
+    if (span.sorted) return items;
+    int width = n < MANY ? 8 : 11, passes = 0;
+    uint64_t digits = n < MANY ? 256 : MOST_DIGITS;
+    for (int shift = 0; shift < 64; shift += width)
+        passes += (span.bits >> shift & (digits - 1)) != 0;
+    if (n < 24 * passes) return sort_merging(items, spare, n); // the counters would cost more
+    for (int shift = 0; shift < 64; shift += width) {
+        if ((span.bits >> shift & (digits - 1)) == 0) continue;
+        int64_t start[MOST_DIGITS], sum = 0;
+        memset(start, 0, digits * sizeof *start);
+#define DIGIT(i_) ((items[i_].key - span.least) >> shift & (digits - 1))
+        for (int64_t i = 0; i < n; i++) start[DIGIT(i)]++;
+        for (uint64_t digit = 0; digit < digits; digit++) {
+            int64_t count = start[digit];
+            start[digit] = sum;
+            sum += count;
+        }
+        for (int64_t i = 0; i < n; i++) spare[start[DIGIT(i)]++] = items[i];
+        Item *swap = items;
+        items = spare;
+        spare = swap;
+    }
+    return items;
+}
+
+// By counting, digit by digit of the keys from the highest on: those that are still possible go to
+// spare, and keep their order.
+Item sort_select(const Item *items, Item *spare, int64_t n, int64_t k) {
+    Span span = span_of(items, n);
+    for (int shift = 56; shift >= 0 && n > 1; shift -= 8) {
+        if ((span.bits >> shift & 255) == 0) continue;
+        int64_t count[256] = {0}, kept = 0;
+        uint64_t digits = 256, digit = 0;
+        for (int64_t i = 0; i < n; i++) count[DIGIT(i)]++;
+        while (k >= count[digit]) k -= count[digit++];
+        for (int64_t i = 0; i < n; i++) {
+            spare[kept] = items[i];
+            kept += DIGIT(i) == digit;
+        }
+        items = spare;
+        n = kept;
+    }
+    return items[k];
+}
+#undef DIGIT
+
+// The k smallest keys, in order, for any k: what is not behind the last of them is picked out and
+// sorted. Returns where they are.
+static const Item *pick_many(Item *items, Item *spare, int64_t n, int64_t k) {
+    Item last = sort_select(items, spare, n, k - 1);
+    int64_t have = 0;
+    for (int64_t i = 0; i < n && have < k; i++) {
+        items[have] = items[i];
+        have +=
+            items[i].key < last.key || (items[i].key == last.key && items[i].index <= last.index);
+    }
+    return sort_items(items, spare, k);
 }
 
 // The k smallest keys, in order, by insertion into a list of k: for small k a line is little more
@@ -141,8 +231,10 @@ static void sort_lines(void *context, int64_t begin, int64_t end, int chunk) {
         const char *from = (const char *)rt_tensor_data(x) + in_x * bytes;
         sort_read_keys((RtDtype)x->dtype, from, x_step, n, lines->descending, items);
         const Item *sorted = spare;
-        if (lines->k < n && lines->k <= 64)
+        if (lines->k < n && lines->k <= FEW)
             pick_few(items, n, spare, lines->k);
+        else if (lines->k < n / 2)
+            sorted = pick_many(items, spare, n, lines->k);
         else
             sorted = sort_items(items, spare, n);
         take_line(lines, from, x_step, sorted,

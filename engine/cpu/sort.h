@@ -16,6 +16,8 @@ void sort_read_keys(RtDtype dtype, const char *line, int64_t step, int64_t n, bo
                     Item *items);
 // Stable. Returns where the result is: items or spare, each of n items.
 Item *sort_items(Item *items, Item *spare, int64_t n);
+// The item that would be at position k of the sorted items, which stay; spare has room for n.
+Item sort_select(const Item *items, Item *spare, int64_t n, int64_t k);
 
 // The lines of x along dim (RT_INT_NONE: the last): `count` of n elements, `grain` of them worth a
 // thread. A tensor of no dimensions is one line of one.

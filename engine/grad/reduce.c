@@ -39,6 +39,11 @@ GRAD(sum) {
     return OK;
 }
 
+GRAD(nansum_floats) {
+    GIVE(0, zero_where(spread(G(0), X_SHAPE(0), &DIM), rt_isnan(X(0))));
+    return OK;
+}
+
 GRAD(mean) {
     int64_t n = reduced_numel(X_SHAPE(0), &DIM);
     GIVE(0, spread(times(G(0), 1 / (double)(n ? n : 1)), X_SHAPE(0), &DIM));

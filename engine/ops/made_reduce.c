@@ -27,9 +27,16 @@ Status made_std_mean(OpCall *call) {
 
 Status made_nansum(OpCall *call) {
     RtTensor *x = call->in[0];
-    if (rt_dtype_kind((RtDtype)x->dtype) == RT_KIND_FLOAT)
+    const RtAttrs_reduce *attrs = ATTRS_OF(call, reduce);
+    RtDtype sum = (RtDtype)attrs->dtype;
+    bool floats = rt_dtype_kind((RtDtype)x->dtype) == RT_KIND_FLOAT;
+    if (floats && (sum == RT_DTYPE_NONE || rt_dtype_kind(sum) == RT_KIND_FLOAT)) {
+        call->out[0] = rt_nansum_floats(x, *attrs);
+        return call->out[0] ? OK : error_code();
+    }
+    if (floats) // before they are cut to whole numbers, of which none is nan
         x = rt_masked_fill(x, rt_isnan(x), rt_tensor_scalar(rt_int(0), (RtDtype)x->dtype, true));
-    call->out[0] = rt_sum(x, *ATTRS_OF(call, reduce));
+    call->out[0] = rt_sum(x, *attrs);
     return call->out[0] ? OK : error_code();
 }
 

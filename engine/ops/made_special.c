@@ -61,13 +61,6 @@ Status made_heaviside(OpCall *call) {
     return give(call, rt_where(rt_eq(x, whole(0)), values, above));
 }
 
-Status made_signbit(OpCall *call) {
-    RtTensor *x = rt_detach(call->in[0]);
-    if (x && kind_of(x) == RT_KIND_FLOAT)
-        x = rt_copysign(rt_ones_like(x, rt_defaults_factory()), x);
-    return give(call, rt_lt(x, whole(0)));
-}
-
 Status made_isposinf(OpCall *call) { return give(call, rt_eq(call->in[0], real(INFINITY))); }
 Status made_isneginf(OpCall *call) { return give(call, rt_eq(call->in[0], real(-INFINITY))); }
 Status made_isreal(OpCall *call) {

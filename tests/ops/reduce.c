@@ -180,6 +180,7 @@ REDUCE(all, fold_all, ON_ALL, SHAPES, -1.1, 4, false);
 REDUCE(any, fold_any, ON_ALL, SHAPES, -1.05, 1.05, false);
 REDUCE(count_nonzero, fold_count, ON_ALL, SHAPES, -2, 2, false);
 REDUCE(nansum, fold_sum, ON_NUMBERS, SHAPES, -2, 2, false);
+REDUCE(nansum_floats, fold_sum, ON_FLOATS, SHAPES, -2, 2, false);
 
 static bool make_sum(Sample *s, int k) {
     if (k < SHAPES) return set_reduce(s, k, SHAPES, -3, 3);

@@ -522,6 +522,71 @@ def test_edges_of_special_functions():
     assert torch.polygamma(1, torch.ones(1)).item() == pytest.approx(math.pi**2 / 6, rel=1e-6) and torch.ones(1).polygamma(0).item() == pytest.approx(-0.5772157)
 
 
+@pytest.mark.parametrize("shape", [(7,), (1000,), (37, 300), (300, 37), (3, 40, 70)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_sums_without_nan(shape, dtype):
+    array = rng.standard_normal(shape).astype(dtype)
+    array[rng.random(shape) < 0.2] = np.nan
+    array[..., 0] = np.nan  # a whole line
+    tolerance = 4e-3 if dtype == np.float16 else 1e-6 if dtype == np.float32 else 1e-12
+    for dim in (None, *range(len(shape)), tuple(range(len(shape)))):
+        same(torch.nansum(torch.from_numpy(array), dim).double(), np.nansum(array.astype(float), dim), tolerance * 30)
+        same(torch.nansum(torch.from_numpy(array).t() if len(shape) == 2 else torch.from_numpy(array)).double(),
+             np.nansum(array.astype(float)), tolerance * 300)  # fmt: skip
+    x = torch.from_numpy(array).requires_grad_()
+    torch.nansum(x, 0).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), ~np.isnan(array))
+    y = torch.tensor([1.0, math.nan, 2.0], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad((torch.nansum(y) ** 3), y, create_graph=True)
+    assert torch.autograd.grad(slope[0], y)[0].tolist() == [18.0, 0.0, 18.0]
+    assert torch.nansum(torch.tensor([math.nan, 1.5, 1.5]), dtype=torch.int64).item() == 2  # each cut by itself
+
+
+def test_bounds_that_are_nan():
+    x, low, high = [math.nan, 1, 1, -5, 9, 0.5] * 9, [0, math.nan, 0, 0, 0, 0] * 9, [1, 1, math.nan, 1, 1, 1] * 9
+    for dtype in (torch.float32, torch.float64):
+        got = torch.clamp(*(torch.tensor(v, dtype=dtype) for v in (x, low, high)))
+        np.testing.assert_array_equal(got.numpy(), [math.nan, math.nan, math.nan, 0, 1, 0.5] * 9)
+    crossed = torch.clamp(torch.tensor([-5, 9, 3] * 9), torch.tensor([0, 0, 5] * 9), torch.tensor([1] * 27))
+    assert crossed.tolist() == [0, 1, 1] * 9
+
+
+SORTED = {
+    "round": lambda n: np.round(rng.standard_normal(n), 2), "wide": lambda n: rng.standard_normal(n) * 10.0 ** rng.integers(-9, 9, n),
+    "sorted": lambda n: np.arange(n) / 2, "backwards": lambda n: -np.arange(n) / 2, "equal": lambda n: np.zeros(n),
+    "signs": lambda n: rng.integers(-9, 9, n),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [2, 47, 64, 130, 200, 1000, 40000])
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("kind", list(SORTED))
+def test_lines_in_order(n, dtype, kind):
+    """Of equal elements the first comes first, in both directions: NumPy's stable sort."""
+    array = np.stack([SORTED[kind](n) for _ in range(3)])
+    with np.errstate(all="ignore"):
+        array = array.astype(dtype)
+    if dtype in (np.float32, np.float64):
+        array[1, rng.random(n) < 0.1] = np.nan
+        array[2, rng.random(n) < 0.3] = -0.0
+    else:
+        array[1, 0], array[1, -1] = np.iinfo(dtype).max, np.iinfo(dtype).min
+    x = torch.from_numpy(array)
+    up = np.argsort(array, 1, kind="stable")
+    # NaN is the largest: with every element of a line its negative rank, the order turns around
+    rank = np.stack([np.unique(line, return_inverse=True)[1].reshape(-1) for line in array])
+    down = np.argsort(-rank, 1, kind="stable")
+    for order, descending in ((up, False), (down, True)):
+        values, indices = torch.sort(x, 1, descending)
+        np.testing.assert_array_equal(indices.numpy(), order)
+        np.testing.assert_array_equal(values.numpy(), np.take_along_axis(array, order, 1))
+        for k in {1, min(n, 3), n // 4, n // 2, n - 1} - {0}:
+            values, indices = torch.topk(x, k, 1, descending)
+            np.testing.assert_array_equal(indices.numpy(), order[:, :k])
+            np.testing.assert_array_equal(values.numpy(), np.take_along_axis(array, order, 1)[:, :k])
+            np.testing.assert_array_equal(torch.kthvalue(x, k, 1).indices.numpy(), up[:, k - 1])
+
+
 def test_two_results_written_to_given_tensors():
     x, array = pair(4, 6)
     for name, arguments in (

@@ -447,3 +447,20 @@ def test_parts_that_overlap():
         for i, part in enumerate(want):
             expected[part.astype(int)] += 2 * (i + 1) * part
         assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 7, 8, 9, 15, 17, 31, 64, 65])
+def test_rows_of_any_width(dtype, width):
+    rng = np.random.default_rng(width)
+    table = rng.integers(0, 200, (50, width)).astype(dtype)
+    at = rng.integers(0, 50, 200)
+    x = rt.from_numpy(table)
+    np.testing.assert_array_equal(rt.index_select(x, 0, rt.from_numpy(at)).numpy(), table[at])
+    np.testing.assert_array_equal(x[rt.from_numpy(at - 50)].numpy(), table[at])
+    wide = rng.permutation(50)
+    y = rt.zeros_like(x)
+    y[rt.from_numpy(wide)] = x
+    assert (y.numpy()[wide] == table).all()
+    with pytest.raises(IndexError, match="50"):
+        x[rt.tensor([3, 50])]
