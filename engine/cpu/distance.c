@@ -7,6 +7,7 @@
 
 #include "cpu/backend.h"
 #include "cpu/convert.h"
+#include "cpu/gemm.h"
 #include "cpu/parallel.h"
 
 typedef enum Kind { KIND_ZERO, KIND_ONE, KIND_TWO, KIND_MOST, KIND_ANY } Kind;
@@ -17,8 +18,9 @@ typedef struct Pairs {
     double p;
     int64_t B, N, K, M;
     const char *x1, *x2, *out, *g;
-    char *d;     // the gradient to be written
-    bool second; // of x2
+    char *d;              // the gradient to be written, or the distances
+    const char *norms[2]; // Σ x² of the rows of either side, where products are taken
+    bool second;          // of x2
 } Pairs;
 
 static Kind kind_of(double p) {
@@ -74,6 +76,117 @@ static void square_rows(const Pairs *pairs, int64_t row, int64_t n) {
                 ((float *)(void *)pairs->d)[at] = (float)sqrt(squares[r]);
         }
     }
+}
+
+static double number_at(const char *numbers, int64_t at, bool wide) {
+    return wide ? ((const double *)(const void *)numbers)[at]
+                : (double)((const float *)(const void *)numbers)[at];
+}
+
+static void put_number(char *numbers, int64_t at, bool wide, double value) {
+    if (wide)
+        ((double *)(void *)numbers)[at] = value;
+    else
+        ((float *)(void *)numbers)[at] = (float)value;
+}
+
+// Products of the rows in d become distances. Those whose digits are lost are summed up from the
+// differences after all.
+static void product_rows(void *context, int64_t begin, int64_t end, int chunk) {
+    const Pairs *pairs = context;
+    bool wide = pairs->work == RT_F64;
+    int64_t bytes = wide ? 8 : 4, K = pairs->K, M = pairs->M;
+    const DistanceTable *table = ISA_PICK(distance_table);
+    for (int64_t row = begin; row < end; row++) {
+        int64_t first = row / pairs->N * K; // of the other side's rows
+        double own = number_at(pairs->norms[0], row, wide), squares[DISTANCE_ROWS];
+        const char *norms = pairs->norms[1] + first * bytes, *a = pairs->x1 + row * M * bytes;
+        char *d = pairs->d + row * K * bytes;
+        const void *others[DISTANCE_ROWS];
+        int64_t lost = table->from_products[wide](own, norms, K, d), at[DISTANCE_ROWS], n = 0;
+        for (int64_t k = 0; lost > 0 && k < K; k++) {
+            double distance = number_at(d, k, wide);
+            if (DISTANCE_LOST(distance, own + number_at(norms, k, wide))) at[n++] = k;
+            if (n == 0 || (n < DISTANCE_ROWS && k < K - 1)) continue;
+            for (int64_t i = 0; i < DISTANCE_ROWS; i++)
+                others[i] = pairs->x2 + (first + at[i < n ? i : 0]) * M * bytes;
+            table->squares[wide](others, a, M, squares);
+            for (int64_t i = 0; i < n; i++) put_number(d, at[i], wide, sqrt(squares[i]));
+            n = 0;
+        }
+    }
+    (void)chunk;
+}
+
+// The rows of one side, measured from a place amid those of x1: distances stay, and products lose no
+// digits to how far from 0 all of them lie. norms: the sums of their squares.
+typedef struct Moved {
+    const char *rows, *norms;
+} Moved;
+
+static Status move_rows(const Pairs *pairs, const char *x, int64_t n, const char *amid,
+                        Moved *out) {
+    bool wide = pairs->work == RT_F64;
+    int64_t bytes = wide ? 8 : 4, M = pairs->M, room[1] = {n * (M + 1)};
+    const DistanceTable *table = ISA_PICK(distance_table);
+    RtTensor *numbers = rt_tensor_new(1, room, pairs->work, (RtDevice){RT_CPU, 0});
+    if (!numbers) return error_code();
+    char *rows = rt_tensor_data(numbers), *norms = rows + n * M * bytes;
+    for (int64_t row = 0; row < n; row += DISTANCE_ROWS) {
+        int64_t some = n - row < DISTANCE_ROWS ? n - row : DISTANCE_ROWS;
+        const void *a[DISTANCE_ROWS];
+        double squares[DISTANCE_ROWS];
+        for (int64_t r = 0; r < DISTANCE_ROWS; r++)
+            a[r] = x + (row + (r < some ? r : 0)) * M * bytes;
+        table->squares[wide](a, amid, M, squares);
+        for (int64_t r = 0; r < some; r++) {
+            table->minus[wide](a[r], amid, M, rows + (row + r) * M * bytes);
+            put_number(norms, row + r, wide, squares[r]);
+        }
+    }
+    *out = (Moved){rows, norms};
+    return OK;
+}
+
+// The mean of up to 64 rows of x1: near enough.
+static const char *row_amid(const Pairs *pairs) {
+    bool wide = pairs->work == RT_F64;
+    int64_t rows = pairs->B * pairs->N, step = rows / 64 + 1, M = pairs->M;
+    RtTensor *numbers = rt_tensor_new(1, &M, pairs->work, (RtDevice){RT_CPU, 0});
+    if (!numbers) return NULL;
+    char *mean = rt_tensor_data(numbers);
+    for (int64_t i = 0; i < M; i++) {
+        double sum = 0;
+        for (int64_t row = 0; row < rows; row += step)
+            sum += number_at(pairs->x1, row * M + i, wide);
+        put_number(mean, i, wide, sum / (double)((rows + step - 1) / step));
+    }
+    return mean;
+}
+
+// |a − b|² = |a|² + |b|² − 2 a·b by one product of matrices, where that is worth it. compute_mode
+// decides much as PyTorch's does; no digits are lost either way.
+static bool takes_products(const Pairs *pairs, const OpCall *call) {
+    enum { IF_NECESSARY, ALWAYS, NEVER };
+    int64_t mode = ATTRS_OF(call, distance)->compute_mode;
+    if (pairs->kind != KIND_TWO || mode == NEVER || pairs->M == 0) return false;
+    return mode == ALWAYS || (pairs->M > 2 && (pairs->N > 25 || pairs->K > 25));
+}
+
+static Status set_products(Pairs *pairs, RtTensor *d) {
+    int64_t B = pairs->B, N = pairs->N, K = pairs->K, M = pairs->M;
+    GemmBatch batch = {.ndim = 1, .dim = {B}, .a = {N * M}, .b = {K * M}, .c = {N * K}};
+    const char *amid = row_amid(pairs);
+    Moved a, b;
+    if (!amid) return error_code();
+    TRY(move_rows(pairs, pairs->x1, B * N, amid, &a));
+    TRY(move_rows(pairs, pairs->x2, B * K, amid, &b));
+    pairs->norms[0] = a.norms;
+    pairs->norms[1] = b.norms;
+    // the operands are only read
+    return gemm_run(pairs->work, N, K, M, (Matrix){(void *)(uintptr_t)a.rows, M, 1},
+                    (Matrix){(void *)(uintptr_t)b.rows, 1, M}, (Matrix){rt_tensor_data(d), K, 1},
+                    GEMM_ZERO, NULL, &batch);
 }
 
 static void distance_rows(void *context, int64_t begin, int64_t end, int chunk) {
@@ -187,6 +300,7 @@ static Status run_into(Pairs *pairs, RtTensor *out, int64_t rows, int64_t others
         !(target = rt_tensor_new(out->ndim, out->shape, pairs->work, out->device)))
         return error_code();
     pairs->d = rt_tensor_data(target);
+    if (body == product_rows && out->numel) TRY(set_products(pairs, target));
     if (out->numel) parallel_run(rows, PARALLEL_GRAIN / (others * pairs->M + 1) + 1, body, pairs);
     if (target != out)
         convert_run(rt_tensor_data(out), (RtDtype)out->dtype, pairs->d, pairs->work, out->numel);
@@ -196,7 +310,8 @@ static Status run_into(Pairs *pairs, RtTensor *out, int64_t rows, int64_t others
 Status cpu_cdist_pairs(OpCall *call) {
     Pairs pairs;
     TRY(pairs_of(&pairs, call, call->in[0], call->in[1]));
-    return run_into(&pairs, call->out[0], pairs.B * pairs.N, pairs.K, distance_rows);
+    return run_into(&pairs, call->out[0], pairs.B * pairs.N, pairs.K,
+                    takes_products(&pairs, call) ? product_rows : distance_rows);
 }
 
 Status cpu_cdist_pairs_backward(OpCall *call) {

@@ -94,7 +94,9 @@ static Status set_offsets(const OpCall *call, const IndexPlan *plan, const RtTen
                           Move *move) {
     int64_t bytes = (int64_t)rt_dtype_bytes((RtDtype)self->dtype), room_bytes;
     move->count = shape_numel(&plan->where);
-    if (__builtin_mul_overflow(move->count, 16, &room_bytes))
+    bool masks = false; // they need a line of their own
+    for (int j = 0; j < plan->count; j++) masks |= call->in[plan->first + j]->dtype == RT_BOOL;
+    if (__builtin_mul_overflow(move->count, masks ? 16 : 8, &room_bytes))
         return call_fail(call, ERR_MEMORY, "too many positions");
     RtTensor *room = rt_tensor_new(1, &room_bytes, RT_U8, (RtDevice){RT_CPU, 0});
     if (!room) return error_code();

@@ -151,6 +151,26 @@ def test_distances(p):
     np.testing.assert_allclose(nn.PairwiseDistance(p)(torch.tensor(a[0, 0]), torch.tensor(b[0, :5])).numpy(), near, rtol=1e-10)
 
 
+@pytest.mark.parametrize("mode", ["use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"])
+@pytest.mark.parametrize("dtype, tolerance", [(np.float32, 3e-6), (np.float64, 1e-14)])
+@pytest.mark.parametrize("places", ["around 0", "far", "near each other", "beyond all bounds"])
+def test_distances_by_products_lose_no_digits(places, dtype, tolerance, mode):
+    rng = np.random.default_rng(4)
+    a, b = rng.standard_normal((2, 30, 17)), rng.standard_normal((2, 41, 17))
+    if places == "far":
+        a, b = a + 1000, b + 1000
+    if places == "near each other":
+        b[:, :30] = a + 1e-3 * rng.standard_normal(a.shape)
+        b[0, 3] = a[0, 7]
+    a, b = a.astype(dtype), b.astype(dtype)
+    gaps = a[:, :, None].astype(float) - b[:, None].astype(float)
+    if places == "beyond all bounds":
+        a[0, 2, 5], b[1, 4, 0], b[1, 6, 3] = np.inf, -np.inf, np.nan
+        gaps = a[:, :, None].astype(float) - b[:, None].astype(float)
+    got = torch.cdist(torch.tensor(a), torch.tensor(b), compute_mode=mode)
+    np.testing.assert_allclose(got.numpy(), np.sqrt((gaps**2).sum(-1)), rtol=tolerance)
+
+
 def test_the_gradient_at_distance_0_is_0():
     x = torch.tensor([[1.0, 2.0], [1.0, 2.0], [4.0, 6.0]]).requires_grad_()
     torch.cdist(x, x).sum().backward()

@@ -25,4 +25,30 @@
 SQUARES(float)
 SQUARES(double)
 
-const DistanceTable ISA_NAME(distance_table) = {{squares_float, squares_double}};
+#define MINUS(T_)                                                                                  \
+    static void minus_##T_(const void *x_, const void *y_, int64_t n, void *to_) {                 \
+        const T_ *x = x_, *y = y_;                                                                 \
+        T_ *restrict to = to_;                                                                     \
+        for (int64_t i = 0; i < n; i++) to[i] = x[i] - y[i];                                       \
+    }
+MINUS(float)
+MINUS(double)
+
+#define FROM_PRODUCTS(T_, sqrt_)                                                                   \
+    static int64_t from_products_##T_(double a_, const void *b_, int64_t n, void *d_) {            \
+        const T_ *b = b_, a = (T_)a_;                                                              \
+        T_ *d = d_;                                                                                \
+        int64_t lost = 0;                                                                          \
+        for (int64_t k = 0; k < n; k++) {                                                          \
+            T_ squares = a + b[k], distance = sqrt_(squares - 2 * d[k]);                           \
+            lost += DISTANCE_LOST(distance, squares);                                              \
+            d[k] = distance;                                                                       \
+        }                                                                                          \
+        return lost;                                                                               \
+    }
+FROM_PRODUCTS(float, __builtin_sqrtf)
+FROM_PRODUCTS(double, __builtin_sqrt)
+
+const DistanceTable ISA_NAME(distance_table) = {{squares_float, squares_double},
+                                                {minus_float, minus_double},
+                                                {from_products_float, from_products_double}};
