@@ -266,23 +266,30 @@ static Status run_pass(Pass *pass, double work) {
     return OK;
 }
 
-static Status conv2d_winograd(OpCall *call, const Convolution *c, const Types *types) {
+// The convolution, or, mirrored, the gradient of its input: from the gradient, with as much border as
+// makes the input's size of it.
+static Status run_winograd(OpCall *call, const Convolution *c, const Types *types, bool mirrored) {
+    int64_t channels = c->in_channels / c->groups, results = c->out_channels / c->groups;
+    bool bias = !mirrored && PRESENT(call->in[2]);
     Winograd w = {.types = *types,
                   .batch = c->batch,
                   .groups = c->groups,
-                  .inner = c->in_channels / c->groups,
-                  .outer = c->out_channels / c->groups,
-                  .size = {c->size[0], c->size[1]},
-                  .before = {c->padding[0], c->padding[1]},
-                  .out = {c->out[0], c->out[1]},
+                  .inner = mirrored ? results : channels,
+                  .outer = mirrored ? channels : results,
                   .images = rt_tensor_data(call->in[0]),
                   .weight = conv_in_work(call->in[1], types),
-                  .bias = PRESENT(call->in[2]) ? conv_in_work(call->in[2], types) : NULL,
+                  .group_step = results * channels * 9,
+                  .outer_step = mirrored ? 9 : channels * 9,
+                  .inner_step = mirrored ? channels * 9 : 9,
+                  .flip = mirrored,
+                  .bias = bias ? conv_in_work(call->in[2], types) : NULL,
                   .results = conv_result(call, types)};
-    if (!w.weight || !w.results || (PRESENT(call->in[2]) && !w.bias)) return error_code();
-    w.inner_step = 9;
-    w.outer_step = w.inner * 9;
-    w.group_step = w.outer * w.outer_step;
+    for (int i = 0; i < 2; i++) {
+        w.size[i] = mirrored ? c->out[i] : c->size[i];
+        w.out[i] = mirrored ? c->size[i] : c->out[i];
+        w.before[i] = mirrored ? 2 - c->padding[i] : c->padding[i];
+    }
+    if (!w.weight || !w.results || (bias && !w.bias)) return error_code();
     TRY(winograd_run(&w));
     conv_hand_over(call, types, w.results);
     return OK;
@@ -293,7 +300,7 @@ Status cpu_conv2d(OpCall *call) {
     TRY(conv2d_describe(call, &c));
     if (call->out[0]->numel == 0) return OK;
     Types types = types_of(call->compute);
-    if (winograd_fits(&c, &types, c.out)) return conv2d_winograd(call, &c, &types);
+    if (winograd_fits(&c, &types, c.out)) return run_winograd(call, &c, &types, false);
     Pass pass = {.types = types,
                  .images = rt_tensor_data(call->in[0]),
                  .batch = c.batch,
@@ -410,35 +417,12 @@ static void lay_lane(const Convolution *c, const Types *types, const char *weigh
                 }
 }
 
-// The taps mirrored, and as much border as makes the input's size of the gradient's.
-static Status backward_input_winograd(OpCall *call, const Convolution *c, const Types *types) {
-    Winograd w = {.types = *types,
-                  .batch = c->batch,
-                  .groups = c->groups,
-                  .inner = c->out_channels / c->groups,
-                  .outer = c->in_channels / c->groups,
-                  .size = {c->out[0], c->out[1]},
-                  .before = {2 - c->padding[0], 2 - c->padding[1]},
-                  .out = {c->size[0], c->size[1]},
-                  .images = rt_tensor_data(call->in[0]),
-                  .weight = conv_in_work(call->in[1], types),
-                  .flip = true,
-                  .results = conv_result(call, types)};
-    if (!w.weight || !w.results) return error_code();
-    w.outer_step = 9;
-    w.inner_step = w.outer * 9;
-    w.group_step = w.inner * w.inner_step;
-    TRY(winograd_run(&w));
-    conv_hand_over(call, types, w.results);
-    return OK;
-}
-
 Status cpu_conv2d_backward_input(OpCall *call) {
     Convolution c;
     TRY(conv2d_backward_input_describe(call, &c));
     if (call->out[0]->numel == 0) return OK;
     Types types = types_of(call->compute);
-    if (winograd_fits(&c, &types, c.size)) return backward_input_winograd(call, &c, &types);
+    if (winograd_fits(&c, &types, c.size)) return run_winograd(call, &c, &types, true);
     Pass pass = {.types = types,
                  .images = rt_tensor_data(call->in[0]),
                  .batch = c.batch,

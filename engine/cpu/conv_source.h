@@ -12,6 +12,9 @@ enum {
     COLUMNS_PER_IMAGE = 256,
     COLUMNS_AT_ONCE = 256,
     COLUMNS_ROWS = 32, // fewer result channels do not pay for it
+    // More than this in the threads' sums of weights, and threads do not take images, but their share of
+    // each sum.
+    PARTIAL_ELEMENTS = 1024 * 1024,
 };
 
 // f16 and bf16 are computed in f32.

@@ -13,9 +13,6 @@
 #include "cpu/parallel.h"
 #include "cpu/winograd.h"
 
-// More than this in sums of weights for all threads, and threads share taps instead.
-enum { PARTIAL_ELEMENTS = 1024 * 1024 };
-
 typedef struct WeightSum {
     Types types;
     Convolution c;

@@ -10,9 +10,8 @@ enum {
     BLOCK_FLOATS = 1 << 18, // of turned tiles and results of a block, for the second-level cache
     LEAST_COLUMNS = 128,    // tiles of a block all the same, so that products are long enough
     MOST_COLUMNS = GEMM_BLOCK,
-    PARTIAL_ELEMENTS = 1 << 20, // more in the threads' sums of weights, and threads share channels
-    APART = 80,                 // floats more between matrices, which would share cache sets else
-    TURN_GRAIN = 1 << 12,       // filters worth a thread
+    APART = 80,           // floats more between matrices, which would share cache sets else
+    TURN_GRAIN = 1 << 12, // filters worth a thread
 };
 
 bool winograd_fits(const Convolution *c, const Types *types, const int64_t results[2]) {
