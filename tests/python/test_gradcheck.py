@@ -95,8 +95,10 @@ def test_fast_mode_looks_once():
         gradcheck(lambda x: rt.stack([wrong(2.0)(x), x.detach() * 2 + wrong(1.0)(x)]), x, fast_mode=True)
 
 
-def test_batched_gradients_are_checked():
-    class Loose(Function):
+def drifting(step):
+    """A function whose gradient grows by `step` of itself with each call of backward."""
+
+    class Drifting(Function):
         calls = 0
 
         @staticmethod
@@ -105,9 +107,14 @@ def test_batched_gradients_are_checked():
 
         @staticmethod
         def backward(ctx, g):
-            Loose.calls += 1
-            return g * (1 + 1e-6 * Loose.calls)
+            Drifting.calls += 1
+            return g * (1 + step * Drifting.calls)
 
+    return Drifting
+
+
+def test_batched_gradients_are_checked():
+    Loose = drifting(1e-6)
     assert gradcheck(lambda x: (x * x, x.sum()), leaf(2, 3), check_batched_grad=True)
     assert gradcheck(Loose.apply, leaf(2), nondet_tol=1e-3)
     with pytest.raises(rt.autograd.GradcheckError, match="batched gradients of output 0"):
@@ -157,18 +164,7 @@ def test_finds_what_ignores_its_gradient():
 
 
 def test_finds_chance():
-    class Chance(Function):
-        calls = 0
-
-        @staticmethod
-        def forward(ctx, x):
-            return x * 1
-
-        @staticmethod
-        def backward(ctx, g):
-            Chance.calls += 1
-            return g * (1 + 1e-7 * Chance.calls)
-
+    Chance = drifting(1e-7)
     with pytest.raises(rt.autograd.GradcheckError, match="reentrant"):
         gradcheck(Chance.apply, leaf(2))
     assert gradcheck(Chance.apply, leaf(2), nondet_tol=1e-3)

@@ -19,12 +19,13 @@ from rustorch.training import _masks, activations, layers
 from rustorch.training._feed import as_tensor
 from rustorch.training._names import did_you_mean
 from rustorch.training._training import Trainable
+from rustorch.training._weights import Weights
 from rustorch.training.summary import Summary, summary
 
 __all__ = ["Model"]
 
 
-class Model(Trainable):
+class Model(Weights, Trainable):
     """A model of layers, each fed with what the one before gives; a :class:`rustorch.nn.Module` that can train itself.
 
     Parameters
@@ -452,23 +453,6 @@ class Model(Trainable):
                 layer.trainable = value
             else:
                 layer.requires_grad_(bool(value))
-
-    @property
-    def trainable_weights(self) -> List[Tensor]:
-        """The parameters that are trained."""
-        return [p for p in self.parameters() if p.requires_grad]
-
-    @property
-    def non_trainable_weights(self) -> List[Tensor]:
-        """Frozen parameters, and running statistics."""
-        return [p for p in self.parameters() if not p.requires_grad] + list(self.buffers())
-
-    @property
-    def weights(self) -> List[Tensor]:
-        """All of them."""
-        return self.trainable_weights + self.non_trainable_weights
-
-    trainable_variables, non_trainable_variables, variables = trainable_weights, non_trainable_weights, weights
 
     def extra_repr(self) -> str:
         return f"name={self.name!r}"

@@ -15,6 +15,7 @@ from rustorch.nn.modules.module import Module
 from rustorch.nn.parameter import UninitializedParameter
 from rustorch.training import _masks, activations, initializers, parser, regularizers
 from rustorch.training._names import plain
+from rustorch.training._weights import Weights
 
 __all__ = ["Layer"]
 
@@ -41,7 +42,7 @@ def wrong(layer: Any, argument: str, message: str, kind: type = ArgumentValueErr
     raise error
 
 
-class Layer(LazyModuleMixin, Module):
+class Layer(Weights, LazyModuleMixin, Module):
     """Base class of the layers that are known by text.
 
     A layer is a module whose parameters get their sizes from its first input; until then they are uninitialised
@@ -357,21 +358,6 @@ class Layer(LazyModuleMixin, Module):
         with rustorch.no_grad():
             for (_, value), array in zip(own, arrays):
                 value.copy_(rustorch.tensor(np.ascontiguousarray(array)))
-
-    @property
-    def trainable_weights(self) -> List[Tensor]:
-        """The parameters that are trained."""
-        return [p for p in self.parameters() if p.requires_grad]
-
-    @property
-    def non_trainable_weights(self) -> List[Tensor]:
-        """Frozen parameters, and running statistics."""
-        return [p for p in self.parameters() if not p.requires_grad] + list(self.buffers())
-
-    @property
-    def weights(self) -> List[Tensor]:
-        """All of them, in PyTorch's layout; :meth:`get_weights` gives arrays in Keras's."""
-        return self.trainable_weights + self.non_trainable_weights
 
     def count_params(self) -> int:
         """The number of weights, running statistics included."""
