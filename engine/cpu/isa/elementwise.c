@@ -69,9 +69,10 @@
 #define NAMED(name_) name_##_f32
 #define MVEC1 MVEC32_1
 #define MVEC2 MVEC32_2
-#define INLINE_EXP(x_) ((V)exp_float((Vec_float)(x_)))
-#define RECIPROCAL(x_) ((V)reciprocal_float((Vec_float)(x_)))
-#define FMA(a_, b_, c_) ((V)fma_float((Vec_float)(a_), (Vec_float)(b_), (Vec_float)(c_)))
+#define LANES_VECTOR Vec_float
+#define INLINE_EXP exp_float
+#define RECIPROCAL reciprocal_float
+#define FMA fma_float
 #include "cpu/isa/elementwise_loops.inc"
 #undef T
 #undef MASK_INT
@@ -81,6 +82,7 @@
 #undef NAMED
 #undef MVEC1
 #undef MVEC2
+#undef LANES_VECTOR
 #undef INLINE_EXP
 #undef RECIPROCAL
 #undef FMA
@@ -94,6 +96,7 @@
 #define NAMED(name_) name_##_f64
 #define MVEC1 MVEC64_1
 #define MVEC2 MVEC64_2
+#define LANES_VECTOR Vec_double
 #define INLINE_EXP V_exp
 #define RECIPROCAL(x_) (1 / (x_))
 #define FMA(a_, b_, c_) ((a_) * (b_) + (c_))
